@@ -1,0 +1,9 @@
+//! Countersign.
+pub mod error;
+pub mod object;
+pub mod policy;
+pub mod push;
+pub mod registry;
+pub mod signature;
+pub mod git;
+pub use error::Undecided;

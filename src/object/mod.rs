@@ -1,0 +1,18 @@
+//! Commits and tags as bytes: the strict header grammar, what was signed and the signature. Pure.
+//!
+//! What git would read leniently is a defect here: a header out of its place can hide a commit's parents from git while
+//! its signature still verifies.
+
+mod commit;
+mod person;
+mod signed;
+mod tag;
+
+pub use commit::{Commit, parents_as_git_reads_them};
+pub use person::Person;
+pub use signed::{Signed, Slot};
+pub use tag::{Tag, TargetKind};
+
+/// Why an object does not have the grammar of its kind; a sentence without a subject, lower case ("has two `tree` headers").
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct Malformed(pub String);

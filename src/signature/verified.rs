@@ -1,0 +1,33 @@
+//! The proof token: only `signature`'s verifiers make it. A leaf module: private fields are open to descendants.
+use super::{Fingerprint, Format, openpgp, ssh};
+use crate::push::Timestamp;
+
+/// This key made a signature over these bytes, cryptographically good and of sufficient strength. Nothing about people or time.
+#[derive(Clone, Debug)]
+pub struct Verified {
+    key: Fingerprint,
+    evidence: Evidence,
+}
+
+/// What the judgement in time needs, by format.
+#[derive(Clone, Debug)]
+pub enum Evidence {
+    /// A plain SSH key (also a security key).
+    Ssh(ssh::PublicKey),
+    /// A certified SSH key; the certificate's own validity is not judged yet.
+    SshCert(ssh::Certificate),
+    /// The certificate (shared), which of its keys, and the signature's own times.
+    OpenPgp(openpgp::SignedBy),
+}
+
+impl Verified {
+    pub(super) fn new(key: Fingerprint, evidence: Evidence) -> Self { Self { key, evidence } }
+    /// ssh: the key's own (for a certificate, the certified key's); openpgp: the primary key's.
+    pub fn key(&self) -> &Fingerprint { &self.key }
+    pub fn evidence(&self) -> &Evidence { &self.evidence }
+    pub fn format(&self) -> Format {
+        match self.evidence { Evidence::Ssh(_) => Format::Ssh, Evidence::SshCert(_) => Format::SshCert, Evidence::OpenPgp(_) => Format::OpenPgp }
+    }
+    /// When the signature says it was made; only OpenPGP says.
+    pub fn stated_time(&self) -> Option<Timestamp> { todo!() }
+}

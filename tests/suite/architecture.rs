@@ -1,0 +1,1 @@
+//! The directions of ARCHITECTURE.md, read from the source.

@@ -1,0 +1,1 @@
+//! Commands, statuses and output, from outside.

@@ -1,0 +1,1 @@
+//! Each hint that a refusal prints, followed; then the push goes through.

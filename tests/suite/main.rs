@@ -1,0 +1,13 @@
+//! All integration tests but the scenarios, in one binary.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, clippy::as_conversions)]
+#![allow(clippy::disallowed_methods, clippy::print_stderr, clippy::print_stdout, clippy::wildcard_enum_match_arm)]
+
+mod architecture;
+mod cli;
+mod hints;
+mod install;
+mod oracle_objects;
+mod oracle_ssh;
+mod repository;
+mod signatures;
+mod threats;

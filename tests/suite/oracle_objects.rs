@@ -1,0 +1,1 @@
+//! Our reading of commits and tags, against git.

@@ -1,0 +1,1 @@
+//! Our reading of allowed_signers and SSHSIG, against ssh-keygen.

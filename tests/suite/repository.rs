@@ -1,0 +1,1 @@
+//! Reading real repositories: quarantine, alternates, refs, the walk.

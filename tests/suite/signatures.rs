@@ -1,0 +1,1 @@
+//! Signatures made by real clients.

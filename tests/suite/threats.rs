@@ -1,0 +1,1 @@
+//! Each attack refused for its reason; its legitimate twin accepted.
