@@ -1,1 +1,7 @@
-fn main(){}
+//! Arguments to exit status.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    countersign::cli::main()
+}

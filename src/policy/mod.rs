@@ -1,1 +1,12 @@
 //! Facts in, verdict out. Pure.
+
+mod compile;
+pub mod facts;
+mod glob;
+pub mod rules;
+pub mod sentences;
+mod verdict;
+mod who;
+
+pub use compile::{Mode, Policy, Rule, Unmatched, compile, registry_folder};
+pub use verdict::{AcceptedPush, Brought, Effect, Finding, Judgement, Label, Reason, Subject, Verdict};

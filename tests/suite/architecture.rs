@@ -1,1 +1,180 @@
-//! The directions of ARCHITECTURE.md, read from the source.
+//! The directions of ARCHITECTURE.md, read from the source's tokens: a `use` line is not all, there are inline paths and
+//! macros.
+
+use proc_macro2::{TokenStream, TokenTree};
+use std::{
+    collections::BTreeSet,
+    fs,
+    path::{Path, PathBuf},
+};
+
+/// Which modules of ours a module may name, itself apart. Those that see everything are not listed.
+const MAY_NAME: &[(&str, &[&str])] = &[
+    ("error", &[]),
+    ("push", &[]),
+    ("document", &["push"]),
+    ("trusted", &["Undecided", "error"]),
+    ("object", &["push"]),
+    ("git", &["push", "object", "Undecided", "error"]),
+    ("signature", &["push", "object"]),
+    ("registry", &["push", "object", "signature", "document", "trusted", "Undecided", "error"]),
+    ("policy", &["push", "object", "signature", "registry", "document", "Undecided", "error"]),
+    ("report", &["push", "policy", "registry", "document", "error", "Undecided"]),
+];
+
+const SEE_EVERYTHING: &[&str] = &["lib", "main", "run", "cli"];
+
+/// Which crate belongs to which modules alone.
+const OWNERS: &[(&str, &[&str])] = &[
+    ("gix", &["git"]),
+    ("sequoia_openpgp", &["signature"]),
+    ("ssh_key", &["signature"]),
+    ("aws_lc_rs", &["signature"]),
+    ("toml", &["document"]),
+    ("globset", &["policy"]),
+    ("annotate_snippets", &["report"]),
+    ("serde_json", &["report", "cli"]),
+    ("clap", &["cli"]),
+    ("rustix", &["trusted", "cli"]),
+    ("tracing_subscriber", &["cli"]),
+];
+
+fn words(stream: TokenStream, out: &mut Vec<String>) {
+    for tree in stream {
+        match tree {
+            TokenTree::Group(group) => {
+                out.push("{".into());
+                words(group.stream(), out);
+                out.push("}".into());
+            }
+            TokenTree::Ident(ident) => out.push(ident.to_string()),
+            TokenTree::Punct(punct) => out.push(punct.as_char().to_string()),
+            TokenTree::Literal(_) => out.push("literal".into()),
+        }
+    }
+}
+
+/// The first segments after `crate::` (groups expanded one level), and the owned crates that a path begins with.
+fn mentions(source: &str) -> (BTreeSet<String>, BTreeSet<String>) {
+    let mut tokens = Vec::new();
+    words(source.parse().unwrap(), &mut tokens);
+    let is = |at: usize, text: &str| tokens.get(at).is_some_and(|token| token == text);
+    let (mut ours, mut crates) = (BTreeSet::new(), BTreeSet::new());
+    for at in 0..tokens.len() {
+        if is(at, "crate") && is(at + 1, ":") && is(at + 2, ":") {
+            if !is(at + 3, "{") {
+                ours.insert(tokens[at + 3].clone());
+                continue;
+            }
+            let (mut depth, mut first) = (0, false);
+            for token in &tokens[at + 3..] {
+                match token.as_str() {
+                    "{" => {
+                        depth += 1;
+                        first |= depth == 1;
+                    }
+                    "}" => {
+                        depth -= 1;
+                        if depth == 0 {
+                            break;
+                        }
+                    }
+                    "," if depth == 1 => first = true,
+                    name if first => {
+                        ours.insert(name.to_owned());
+                        first = false;
+                    }
+                    _ => {}
+                }
+            }
+        }
+        let begins_path = is(at + 1, ":") && is(at + 2, ":") && !(at >= 2 && is(at - 1, ":") && is(at - 2, ":"));
+        if begins_path && OWNERS.iter().any(|(name, _)| tokens[at] == *name) {
+            crates.insert(tokens[at].clone());
+        }
+    }
+    (ours, crates)
+}
+
+fn sources(folder: &Path, found: &mut Vec<PathBuf>) {
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            sources(&path, found);
+        } else {
+            found.push(path);
+        }
+    }
+}
+
+/// Every source file with the module it belongs to.
+fn modules() -> Vec<(String, String, String)> {
+    let src = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut found = Vec::new();
+    sources(&src, &mut found);
+    let module_of = |path: &Path| {
+        let relative = path.strip_prefix(&src).unwrap().to_str().unwrap().to_owned();
+        let module = relative.split(['/', '.']).next().unwrap().to_owned();
+        (relative, module, fs::read_to_string(path).unwrap())
+    };
+    found.iter().map(|path| module_of(path)).collect()
+}
+
+/// What comes before a file's unit tests; those may name whatever they need.
+fn without_tests(source: &str) -> &str {
+    source.split("#[cfg(test)]").next().unwrap()
+}
+
+#[test]
+fn every_module_names_only_what_lies_before_it() {
+    let mut checked = 0;
+    for (file, module, source) in modules() {
+        if SEE_EVERYTHING.contains(&module.as_str()) {
+            continue;
+        }
+        let stated = MAY_NAME.iter().find(|(name, _)| *name == module);
+        let (_, may) = stated.unwrap_or_else(|| panic!("{file}: no direction is stated for `{module}`"));
+        let (ours, _) = mentions(without_tests(&source));
+        for named in ours {
+            assert!(named == module || may.contains(&named.as_str()), "{file} names `crate::{named}`");
+        }
+        checked += 1;
+    }
+    assert!(checked > 20, "{checked}");
+}
+
+#[test]
+fn every_crate_is_used_by_its_owners_alone() {
+    let mut used = BTreeSet::new();
+    for (file, module, source) in modules() {
+        for named in mentions(without_tests(&source)).1 {
+            let (_, owners) = OWNERS.iter().find(|(name, _)| *name == named).unwrap();
+            assert!(owners.contains(&module.as_str()), "{file} uses `{named}`");
+            used.insert(named);
+        }
+    }
+    let all: BTreeSet<_> = OWNERS.iter().map(|(name, _)| (*name).to_owned()).collect();
+    assert_eq!(used, all, "an owned crate that nobody uses, or a path this test does not see");
+}
+
+#[test]
+fn nothing_starts_another_program_or_opens_a_connection() {
+    for (file, _, source) in modules() {
+        let mut tokens = Vec::new();
+        words(without_tests(&source).parse().unwrap(), &mut tokens);
+        for pair in tokens.windows(4) {
+            let path = pair.concat();
+            assert!(!path.starts_with("process::Command"), "{file} starts a program");
+            assert!(!path.starts_with("Command::new") || file.starts_with("cli"), "{file} starts a program");
+            assert!(!pair.iter().any(|token| token == "TcpStream" || token == "UdpSocket"), "{file} opens a connection");
+        }
+    }
+}
+
+#[test]
+fn this_test_sees_what_use_lines_do_not() {
+    let (ours, crates) =
+        mentions("fn f() { crate::git::x() } m!(gix::open(1)); use crate::{push::A, policy::{B, C}}; a::gix::b();");
+    assert_eq!(ours.into_iter().collect::<Vec<_>>(), ["git", "policy", "push"]);
+    assert_eq!(crates.into_iter().collect::<Vec<_>>(), ["gix"]);
+}

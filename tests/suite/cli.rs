@@ -1,1 +1,354 @@
 //! Commands, statuses and output, from outside.
+
+use crate::support::{self, World, keys, objects};
+use std::{
+    fs,
+    process::{Command, Output, Stdio},
+};
+
+fn countersign(world: &World, arguments: &[&str], stdin: &str) -> (i32, String, String) {
+    let mut command = world.command(env!("CARGO_BIN_EXE_countersign"), &world.clone_path());
+    command.args(arguments);
+    told(&support::run(command, stdin.as_bytes()))
+}
+
+fn told(output: &Output) -> (i32, String, String) {
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    (output.status.code().unwrap(), text(&output.stdout), text(&output.stderr))
+}
+
+/// A clone whose `main` has one commit of each kind, oldest first: unsigned, Alice's (ssh), Dave's (openpgp), Mallory's.
+fn mixed(world: &World) -> Vec<String> {
+    let first = objects::unsigned(world, &[], "one");
+    let second = objects::signed(world, keys::ALICE_SSH, &[&first], "two");
+    let third = objects::signed(world, keys::DAVE_OPENPGP, &[&second], "three");
+    let fourth = objects::signed(world, keys::MALLORY_SSH, &[&third], "four");
+    world.git(&["update-ref", "refs/heads/main", &fourth]);
+    vec![first, second, third, fourth]
+}
+
+#[test]
+fn without_arguments_it_says_what_it_is_and_lists_the_commands() {
+    let (status, out, _) = countersign(&World::new(), &[], "");
+    assert_eq!(status, 0);
+    for word in ["protected branch", "hook", "judge", "verify", "policy", "registry", "completions", "man"] {
+        assert!(out.contains(word), "{word}: {out}");
+    }
+}
+
+#[test]
+fn wrong_usage_exits_2() {
+    let world = World::new();
+    world.signed_main();
+    let policy = world.policy_path();
+    let policy = policy.to_str().unwrap();
+    for arguments in [
+        &["frobnicate"][..],
+        &["verify"],
+        &["judge", "refs/heads/main", "abc"],
+        &["hook", "update", "refs/heads/main"],
+        &["--format", "porcelain", "policy", "check", policy],
+        &["policy", "explain", "a..b", "--policy", policy],
+        &["man", "frobnicate"],
+    ] {
+        let (status, out, error) = countersign(&world, arguments, "");
+        assert_eq!((status, out.as_str()), (2, ""), "{arguments:?}: {error}");
+        assert!(error.contains("error:"), "{arguments:?}: {error}");
+    }
+}
+
+#[test]
+fn verify_tells_every_commit_of_a_range_in_a_form_for_programs() {
+    let world = World::new();
+    let ids = mixed(&world);
+    let registry = world.registry_path();
+    let registry = registry.to_str().unwrap();
+    let range = format!("{}..main", ids[0]);
+    let (status, out, error) =
+        countersign(&world, &["verify", "--registry", registry, "--format", "porcelain", &range], "");
+    assert_eq!(status, 1, "{error}");
+    let rows: Vec<Vec<&str>> = out.lines().map(|line| line.split(' ').collect()).collect();
+    assert_eq!(rows.len(), 3, "{out}");
+    let row = |id: &str| rows.iter().find(|row| row[0] == id).unwrap_or_else(|| panic!("{id}: {out}"));
+    assert_eq!(row(&ids[1])[1..3], ["good", "ssh"], "{out}");
+    assert!(row(&ids[1])[3].starts_with("SHA256:") && row(&ids[1])[4] == "alice@example.com", "{out}");
+    assert_eq!(row(&ids[2])[1..3], ["good", "openpgp"], "{out}");
+    assert!(row(&ids[2])[3].starts_with("openpgp:") && row(&ids[2])[4] == "dave@example.com", "{out}");
+    assert_eq!(row(&ids[3])[1..3], ["unknown-key", "ssh"], "{out}");
+    assert_eq!(row(&ids[3])[4], "-", "{out}");
+}
+
+#[test]
+fn verify_exits_0_if_all_is_good_and_reads_names_from_standard_input() {
+    let world = World::new();
+    let ids = mixed(&world);
+    let registry = world.registry_path();
+    let arguments = ["verify", "--registry", registry.to_str().unwrap(), "--stdin"];
+    let (status, out, error) = countersign(&world, &arguments, &format!("{}\n{}\n", ids[1], ids[2]));
+    assert_eq!((status, out.lines().count()), (0, 2), "{out}{error}");
+    let (status, out, _) = countersign(&world, &arguments, &format!("{}\n{}\n", ids[1], ids[0]));
+    assert_eq!(status, 1);
+    assert!(out.contains("unsigned"), "{out}");
+}
+
+#[test]
+fn verify_writes_json_with_a_schema() {
+    let world = World::new();
+    let ids = mixed(&world);
+    let registry = world.registry_path();
+    let (_, out, _) =
+        countersign(&world, &["verify", "--registry", registry.to_str().unwrap(), "--format", "json", &ids[3]], "");
+    let row: serde_json::Value = serde_json::from_str(&out).unwrap();
+    assert_eq!((&row["schema"], &row["status"], &row["signer"]), (&1.into(), &"unknown-key".into(), &().into()));
+    assert_eq!(row["id"], ids[3].as_str());
+}
+
+#[test]
+fn verify_at_a_time_judges_as_of_then() {
+    let world = World::new();
+    let line = format!("alice@example.com valid-before=\"20300101Z\" {}\n", keys::public_ssh("alice-ssh").trim());
+    world.registry(&[("allowed_signers", &line)]);
+    let id = objects::signed(&world, keys::ALICE_SSH, &[], "one");
+    let registry = world.registry_path();
+    let at = |time: &str| {
+        countersign(&world, &["verify", "--registry", registry.to_str().unwrap(), "--at", time, &id], "").1
+    };
+    assert!(at("2029-12-31T23:59:59Z").contains(" good "), "{}", at("2029-12-31T23:59:59Z"));
+    assert!(at("2030-01-02").contains("key-expired"), "{}", at("2030-01-02"));
+}
+
+#[test]
+fn judge_says_what_a_hook_would() {
+    let world = World::new();
+    world.signed_main();
+    let ids = mixed(&world);
+    let policy = world.policy_path();
+    let policy = policy.to_str().unwrap();
+    let judge = |old: &str, new: &str| countersign(&world, &["judge", "--policy", policy, "refs/heads/main", old, new], "");
+    let (status, out, _) = judge(&ids[0], &ids[2]);
+    assert_eq!((status, out.trim()), (0, "accepted"));
+    let (status, out, error) = judge(&ids[0], &ids[3]);
+    assert_eq!((status, out.trim()), (1, "refused"));
+    assert!(error.contains("signed by a key nobody has registered"), "{error}");
+    let line = format!("{} {} refs/heads/main\n", ids[0], ids[3]);
+    let (status, out, _) = countersign(&world, &["judge", "--policy", policy, "--format", "json"], &line);
+    let verdict: serde_json::Value = serde_json::from_str(&out).unwrap();
+    assert_eq!((status, &verdict["verdict"], &verdict["findings"][0]["reason"]), (1, &"refused".into(), &"unknown-key".into()));
+}
+
+#[test]
+fn the_update_hook_judges_one_ref() {
+    let world = World::new();
+    world.signed_main();
+    let hook = world.server().join("hooks/pre-receive");
+    fs::remove_file(hook).unwrap();
+    let update = world.server().join("hooks/update");
+    let policy = world.policy_path();
+    let script = format!(
+        "#!/bin/sh\nexec '{}' hook update --policy '{}' \"$1\" \"$2\" \"$3\"\n",
+        env!("CARGO_BIN_EXE_countersign"),
+        policy.display()
+    );
+    fs::write(&update, script).unwrap();
+    support::set_mode(&update, 0o755);
+    let good = objects::signed(&world, keys::ALICE_SSH, &[], "one");
+    let bad = objects::unsigned(&world, &[&good], "two");
+    let pushed = world.push(&[&format!("{good}:refs/heads/main")]);
+    assert!(pushed.succeeded, "{}", pushed.output);
+    let pushed = world.push(&[&format!("{bad}:refs/heads/main"), &format!("{bad}:refs/heads/dev")]);
+    assert!(pushed.output.contains("not signed"), "{}", pushed.output);
+    assert_eq!(pushed.after["refs/heads/main"], good);
+    assert_eq!(pushed.after["refs/heads/dev"], bad);
+}
+
+#[test]
+fn policy_check_reports_all_mistakes_with_their_places_and_a_good_one_in_sentences() {
+    let world = World::new();
+    world.policy(
+        "version = 1\nunmatched-refs = \"acept\"\n\n[[rule]]\nname = \"main\"\nrefs = [\"refs/heads/main\"]\n\
+         signatures = { commits = \"all\", bye = [\"*\"] }\nreview = []\n",
+    );
+    let policy = world.policy_path();
+    let check = || countersign(&world, &["policy", "check", policy.to_str().unwrap()], "");
+    let (status, out, error) = check();
+    assert_eq!((status, out.as_str()), (1, ""));
+    for words in ["policy.toml:2:18", "accept", "policy.toml:7:34", "`bye`", "`by`", "policy.toml:8:1", "not support"] {
+        assert!(error.contains(words), "{words}: {error}");
+    }
+    world.signed_main();
+    let (status, out, error) = check();
+    assert_eq!(status, 0, "{error}");
+    for words in ["rule `main`", "refs/heads/main", "must be signed", "nobody may delete it"] {
+        assert!(out.contains(words), "{words}: {out}");
+    }
+}
+
+#[test]
+fn policy_check_warns_of_what_surprises() {
+    let world = World::new();
+    world.policy_for_main("warn-until = 2020-01-01\nsignatures = { commits = \"all\", by = [\"nobody@example.com\"] }");
+    let policy = world.policy_path();
+    let (status, out, _) = countersign(&world, &["policy", "check", policy.to_str().unwrap()], "");
+    assert_eq!(status, 0);
+    for words in ["`warn-until` is past", "nobody in the registry is `nobody@example.com`"] {
+        assert!(out.contains(words), "{words}: {out}");
+    }
+}
+
+#[test]
+fn policy_explain_says_what_applies_to_a_ref() {
+    let world = World::new();
+    world.signed_main();
+    let policy = world.policy_path();
+    let explain = |name: &str| countersign(&world, &["policy", "explain", "--policy", policy.to_str().unwrap(), name], "").1;
+    assert!(explain("main").contains("every commit that it gains must be signed"), "{}", explain("main"));
+    assert!(explain("refs/heads/dev").contains("no rule matches"), "{}", explain("refs/heads/dev"));
+}
+
+#[test]
+fn registry_check_names_what_grants_nothing_and_list_shows_keys() {
+    let world = World::new();
+    let registry = world.registry_path();
+    let folder = registry.to_str().unwrap();
+    let key = keys::public_ssh("alice-ssh");
+    world.registry(&[("allowed_signers", &format!("alice@example.com {key}\n"))]);
+    let (status, out, error) = countersign(&world, &["registry", "check", folder], "");
+    assert_eq!(status, 0, "{out}{error}");
+    let (status, out, _) = countersign(&world, &["registry", "list", folder], "");
+    assert_eq!(status, 0);
+    assert!(out.contains("alice@example.com") && out.contains("SHA256:"), "{out}");
+    world.registry(&[("allowed_signers", &format!("alice@example.com {key}\nbob@example.com magic {key}\n"))]);
+    let (status, out, _) = countersign(&world, &["registry", "check", folder], "");
+    assert_eq!(status, 1);
+    assert!(out.contains("allowed_signers:2"), "{out}");
+}
+
+#[test]
+fn completions_and_manual_pages_are_made_from_the_commands() {
+    let world = World::new();
+    for shell in ["bash", "zsh", "fish"] {
+        let (status, out, _) = countersign(&world, &["completions", shell], "");
+        assert_eq!(status, 0);
+        assert!(out.contains("pre-receive"), "{shell}");
+    }
+    let (status, out, _) = countersign(&world, &["man"], "");
+    assert_eq!(status, 0);
+    assert!(out.contains(".TH") && out.contains("registry"), "{out}");
+    let (_, out, _) = countersign(&world, &["man", "policy", "check"], "");
+    assert!(out.contains("Reports every mistake"), "{out}");
+}
+
+/// Runs the hook on a good push by a shell, which can close its streams.
+fn hook_by_shell(redirection: &str) -> (i32, String, String) {
+    let world = World::new();
+    world.signed_main();
+    let good = objects::signed(&world, keys::ALICE_SSH, &[], "one");
+    world.push_without_hook(&[&format!("{good}:refs/heads/elsewhere")]);
+    let zeroes = "0".repeat(40);
+    fs::write(world.path("lines"), format!("{zeroes} {good} refs/heads/main\n")).unwrap();
+    let script = format!(
+        "'{}' hook pre-receive --policy '{}' <'{}' {redirection}",
+        env!("CARGO_BIN_EXE_countersign"),
+        world.policy_path().display(),
+        world.path("lines").display()
+    );
+    let mut command = world.command("sh", &world.server());
+    command.args(["-c", &script]).env("GIT_DIR", ".");
+    told(&support::run(command, b""))
+}
+
+#[test]
+fn an_accepted_push_exits_0_and_says_nothing() {
+    assert_eq!(hook_by_shell(""), (0, String::new(), String::new()));
+    assert_eq!(hook_by_shell(">/dev/null 2>/dev/null").0, 0);
+}
+
+#[test]
+fn a_closed_standard_input_is_no_push() {
+    let (status, _, error) = hook_by_shell("<&-");
+    assert_eq!(status, 3);
+    assert!(error.contains("no ref update arrived") && error.contains("administrator has to act"), "{error}");
+}
+
+#[test]
+fn a_closed_standard_output_never_exits_0() {
+    assert_eq!(hook_by_shell(">&-").0, 3);
+}
+
+#[test]
+fn a_client_that_is_gone_never_makes_it_exit_0() {
+    let world = World::new();
+    world.signed_main();
+    let good = objects::signed(&world, keys::ALICE_SSH, &[], "one");
+    world.push_without_hook(&[&format!("{good}:refs/heads/elsewhere")]);
+    let mut command: Command = world.command(env!("CARGO_BIN_EXE_countersign"), &world.server());
+    let policy = world.policy_path();
+    command.args(["hook", "pre-receive", "--policy"]).arg(policy).env("GIT_DIR", ".");
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    drop((child.stdout.take(), child.stderr.take()));
+    let line = format!("{} {good} refs/heads/main\n", "0".repeat(40));
+    std::io::Write::write_all(&mut child.stdin.take().unwrap(), line.as_bytes()).unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(3));
+}
+
+#[test]
+fn a_deadline_that_is_over_refuses_and_says_so() {
+    let world = World::new();
+    world.signed_main();
+    let good = objects::signed(&world, keys::ALICE_SSH, &[], "one");
+    world.push_without_hook(&[&format!("{good}:refs/heads/elsewhere")]);
+    let policy = world.policy_path();
+    let mut command = world.command(env!("CARGO_BIN_EXE_countersign"), &world.server());
+    command.args(["hook", "pre-receive", "--deadline", "0s", "--policy"]).arg(policy).env("GIT_DIR", ".");
+    let line = format!("{} {good} refs/heads/main\n", "0".repeat(40));
+    let (status, _, error) = told(&support::run(command, line.as_bytes()));
+    assert_eq!(status, 3);
+    assert!(error.contains("the time for it is over"), "{error}");
+}
+
+#[test]
+fn a_namespace_is_refused() {
+    let world = World::new();
+    world.signed_main();
+    let policy = world.policy_path();
+    let mut command = world.command(env!("CARGO_BIN_EXE_countersign"), &world.server());
+    command.args(["hook", "pre-receive", "--policy"]).arg(policy).env("GIT_DIR", ".").env("GIT_NAMESPACE", "x");
+    let (status, _, error) = told(&support::run(command, b""));
+    assert_eq!(status, 3);
+    assert!(error.contains("GIT_NAMESPACE"), "{error}");
+}
+
+#[test]
+fn both_policies_must_accept_where_a_repository_has_its_own() {
+    let world = World::new();
+    let own = world.server().join("countersign");
+    fs::create_dir(&own).unwrap();
+    fs::create_dir(own.join("registry")).unwrap();
+    fs::write(
+        own.join("policy.toml"),
+        "version = 1\nunmatched-refs = \"accept\"\n[[rule]]\nname = \"own\"\nrefs = [\"refs/heads/main\"]\n\
+         signatures = { commits = \"all\" }\n",
+    )
+    .unwrap();
+    let mut command = world.command(env!("CARGO_BIN_EXE_countersign"), &world.server());
+    let bad = objects::unsigned(&world, &[], "one");
+    world.push_without_hook(&[&format!("{bad}:refs/heads/elsewhere")]);
+    command.args(["judge", "refs/heads/main", &"0".repeat(40), &bad]);
+    let (status, _, error) = told(&support::run(command, b""));
+    assert_eq!(status, 1, "{error}");
+    assert!(error.contains("refused by rule `own`"), "{error}");
+}
+
+#[test]
+fn a_log_goes_to_its_file_and_not_to_the_pusher() {
+    let world = World::new();
+    let log = world.path("log");
+    let mut command = world.command(env!("CARGO_BIN_EXE_countersign"), &world.server());
+    command.args(["hook", "pre-receive", "--policy", "/nowhere/policy.toml", "--log"]).arg(&log).env("GIT_DIR", ".");
+    let line = format!("{} {} refs/heads/main\n", "0".repeat(40), "1".repeat(40));
+    let (status, _, error) = told(&support::run(command, line.as_bytes()));
+    assert_eq!(status, 3);
+    assert!(!error.contains("ERROR"), "{error}");
+    assert!(fs::read_to_string(log).unwrap().contains("could not decide"));
+}

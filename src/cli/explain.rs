@@ -1,0 +1,110 @@
+//! `policy explain`: the rules in sentences.
+
+use super::{
+    Common, Form, Outcome,
+    output::{Output, tell},
+    place::{Files, git_dir, now},
+};
+use crate::{
+    Undecided,
+    git::{Quarantine, Repository},
+    policy::{Mode, Policy, Rule, Unmatched},
+    push::{RefName, Timestamp},
+    report::{SCHEMA, escaped},
+    run::{self, Loaded},
+};
+use clap::Args;
+use serde_json::json;
+
+/// Says every rule that applies to a ref and what it asks. Symbolic refs are followed where a repository is around.
+#[derive(Args, Debug)]
+pub(super) struct Arguments {
+    /// The ref; `main` stands for `refs/heads/main`
+    #[arg(value_name = "REF")]
+    name: String,
+}
+
+pub(super) fn run(common: &Common, arguments: &Arguments, output: &mut Output) -> Result<Outcome, Undecided> {
+    let full = match arguments.name.starts_with("refs/") {
+        true => arguments.name.clone(),
+        false => format!("refs/heads/{}", arguments.name),
+    };
+    let Some(name) = RefName::new(full.as_bytes()) else {
+        tell(&escaped(&format!("error: `{}` is not the name of a ref", arguments.name)));
+        tell("\n");
+        return Ok(Outcome::Usage);
+    };
+    let git_dir = git_dir(common);
+    let files = Files::new(common)?;
+    let (policies, repository) = match git_dir {
+        Ok(git_dir) => (
+            files.policies(common, &git_dir)?,
+            Some(Repository::open(&git_dir, &Quarantine::default())?),
+        ),
+        Err(missing) if common.policy.is_none() => return Err(missing),
+        Err(_) => (files.policies(common, std::path::Path::new("."))?, None),
+    };
+    let references = repository.as_ref().map(Repository::references).transpose()?.unwrap_or_default();
+    let now = now()?;
+    let mut shown = Vec::new();
+    for loaded in &policies {
+        let matching = run::rules_in_force(loaded, &name, &references, repository.as_ref().map(Repository::git_dir));
+        let rules: Vec<_> = matching.iter().filter_map(|&rule| loaded.policy.rules.get(rule)).collect();
+        match common.format {
+            Form::Json => shown.push(json!({
+                "policy": loaded.path.to_string_lossy(),
+                "unmatched": rules.is_empty().then(|| unmatched(&loaded.policy)),
+                "rules": rules.iter().map(|rule| json!({
+                    "name": rule.name, "line": rule.line, "mode": mode(rule, now), "asks": sentences(rule),
+                })).collect::<Vec<_>>(),
+            })),
+            Form::Human | Form::Porcelain => {
+                output.line(&format!("{} under {}:", escaped(&full), escaped(&loaded.path.to_string_lossy())))?;
+                for rule in &rules {
+                    describe(loaded, rule, now, output)?;
+                }
+                if rules.is_empty() {
+                    output.line(&format!("  no rule matches; {}", unmatched(&loaded.policy)))?;
+                }
+            }
+        }
+    }
+    if common.format == Form::Json {
+        output.line(&json!({ "schema": SCHEMA, "ref": full, "policies": shown }).to_string())?;
+    }
+    Ok(Outcome::Good)
+}
+
+/// A rule and what it asks, a few lines.
+pub(super) fn describe(loaded: &Loaded, rule: &Rule, now: Timestamp, output: &mut Output) -> Result<(), Undecided> {
+    let file = loaded.path.file_name().unwrap_or(loaded.path.as_os_str()).to_string_lossy();
+    output.line(&escaped(&format!("  rule `{}` ({file}:{}): {}", rule.name, rule.line, mode(rule, now))))?;
+    output.line(&escaped(&format!("    applies to {}", rule.scope())))?;
+    for sentence in sentences(rule) {
+        output.line(&escaped(&format!("    {sentence}")))?;
+    }
+    Ok(())
+}
+
+/// What happens to refs that no rule matches.
+pub(super) fn unmatched(policy: &Policy) -> String {
+    match policy.unmatched {
+        Unmatched::Accept => "refs that no rule matches are accepted".to_owned(),
+        Unmatched::Refuse => "refs that no rule matches are refused".to_owned(),
+    }
+}
+
+fn mode(rule: &Rule, now: Timestamp) -> &'static str {
+    match rule.mode_at(now) {
+        Mode::Enforce => "enforced",
+        Mode::Warn => "warns, refuses nothing",
+        Mode::Observe => "observes, says nothing",
+        Mode::Off => "off",
+    }
+}
+
+fn sentences(rule: &Rule) -> Vec<String> {
+    let mut said: Vec<_> = rule.requirements.iter().flat_map(|requirement| requirement.sentences()).collect();
+    said.extend(rule.baselines.iter().map(|id| format!("{id} and its ancestors are trusted as they are")));
+    said
+}

@@ -1,0 +1,168 @@
+//! `hook pre-receive` and `hook update`: what git runs.
+
+use super::{
+    Common, log,
+    output::tell,
+    place::{Files, git_dir, now},
+};
+use crate::{
+    Undecided,
+    git::{Quarantine, Repository},
+    policy::Verdict,
+    push::{Push, parse_arguments, parse_lines},
+    report::{self, InForce, Judged},
+    run::{self, Deadline},
+};
+use clap::{Args, Subcommand};
+use std::{
+    env,
+    ffi::OsString,
+    io::{Read, stdin},
+    os::unix::ffi::{OsStrExt, OsStringExt},
+    path::{Path, PathBuf},
+    process::ExitCode,
+    time::{Duration, Instant},
+};
+
+/// What receive-pack states of a push is bounded before it is parsed, in bytes: some 200,000 refs.
+const LARGEST_INPUT: u64 = 32 * 1024 * 1024;
+
+#[derive(Args, Debug)]
+pub(super) struct Arguments {
+    #[command(subcommand)]
+    hook: Hook,
+    /// Refuse a push that is not decided by then: nginx gives up at 60 s, and git would still update the ref
+    #[arg(long, global = true, value_name = "TIME", default_value = "50s", value_parser = duration)]
+    deadline: Duration,
+}
+
+#[derive(Subcommand, Debug)]
+enum Hook {
+    /// Reads `old new ref` lines on standard input, and judges the push as one
+    PreReceive,
+    /// Judges one ref, from git's `update` hook
+    Update {
+        /// The full name of the ref
+        name: OsString,
+        /// The value it has; zeroes if it does not exist
+        old: OsString,
+        /// The value it gets; zeroes to delete it
+        new: OsString,
+    },
+}
+
+/// Judges, tells the pusher, and exits 0 only with an accepted push.
+pub(super) fn run(common: &Common, arguments: &Arguments) -> ExitCode {
+    exit_undecided_on_panic();
+    let decided = decide(common, arguments);
+    ExitCode::from(match decided {
+        Ok(Decided { verdict: Verdict::Accepted(_), told: true }) => 0,
+        Ok(Decided { verdict: Verdict::Refused(_), .. }) => 1,
+        // The client is gone: what it was to be told never arrived.
+        Ok(Decided { verdict: Verdict::Accepted(_), told: false }) => 3,
+        Err(undecided) => {
+            tracing::error!(%undecided, "could not decide");
+            tell(&report::undecided(&undecided));
+            3
+        }
+    })
+}
+
+struct Decided {
+    verdict: Verdict,
+    told: bool,
+}
+
+fn decide(common: &Common, arguments: &Arguments) -> Result<Decided, Undecided> {
+    let deadline = Deadline(Instant::now().checked_add(arguments.deadline));
+    log::start(common, log::Default::Nowhere)?;
+    let git_dir = git_dir(common)?;
+    if env::var_os("GIT_NAMESPACE").is_some_and(|namespace| !namespace.is_empty()) {
+        return Err(Undecided::server("reading the push", "GIT_NAMESPACE is set: the refs are not what they are called"));
+    }
+    let (repository, push) = read_push(&arguments.hook, &git_dir)?;
+    let now = now()?;
+    let policies = Files::new(common)?.policies(common, &git_dir)?;
+    let verdict = run::judge(&push, &repository, &policies, now, deadline)?;
+    let in_force = policies.iter().map(|loaded| InForce { path: &loaded.path, policy: &loaded.policy }).collect();
+    let text = report::refusals(&verdict, &Judged { push: &push, policies: in_force });
+    let told = (text.is_empty() || tell(&text)) && somebody_listens();
+    Ok(Decided { verdict, told })
+}
+
+fn read_push(hook: &Hook, git_dir: &Path) -> Result<(Repository, Push), Undecided> {
+    let malformed = |error| Undecided::server("reading the ref updates that git states", error);
+    match hook {
+        Hook::PreReceive => {
+            let repository = Repository::open(git_dir, &quarantine())?;
+            let mut input = Vec::new();
+            let read = stdin().lock().take(LARGEST_INPUT + 1).read_to_end(&mut input);
+            let length = read.map_err(|error| Undecided::server("reading standard input", error))?;
+            if u64::try_from(length).map_or(true, |length| length > LARGEST_INPUT) {
+                return Err(Undecided::pusher("reading the ref updates", "there are too many; push fewer refs at once"));
+            }
+            let push = parse_lines(&input, repository.format()).map_err(malformed)?;
+            Ok((repository, push))
+        }
+        Hook::Update { name, old, new } => {
+            let repository = Repository::open(git_dir, &Quarantine::default())?;
+            let update = [name.as_bytes(), old.as_bytes(), new.as_bytes()];
+            let push = parse_arguments(&[update], repository.format()).map_err(malformed)?;
+            Ok((repository, push))
+        }
+    }
+}
+
+/// What receive-pack sets for the hook (git's tmp-objdir.c); absent for a pure deletion.
+fn quarantine() -> Quarantine {
+    Quarantine {
+        objects: env::var_os("GIT_OBJECT_DIRECTORY").filter(|path| !path.is_empty()).map(PathBuf::from),
+        alternates: env::var_os("GIT_ALTERNATE_OBJECT_DIRECTORIES").unwrap_or_default().into_vec(),
+    }
+}
+
+/// A panic is a fault of ours; it must not look like a verdict.
+fn exit_undecided_on_panic() {
+    std::panic::set_hook(Box::new(|panic| {
+        let fault = Undecided::server("judging the push", format!("a fault in countersign: {panic}"));
+        tell(&report::undecided(&fault));
+        #[expect(clippy::exit, reason = "no thread may go on and reach an accepting exit status")]
+        std::process::exit(3);
+    }));
+}
+
+/// Whether standard output and standard error still lead to somebody. A closed one is reopened by Rust's start-up as
+/// `/dev/null` for reading and writing; a pipe whose reader went away says so when asked.
+fn somebody_listens() -> bool {
+    use rustix::{
+        event::{PollFd, PollFlags, Timespec, poll},
+        fs::{OFlags, fcntl_getfl, fstat},
+        stdio::{stderr, stdout},
+    };
+    let reopened = |stream| {
+        let null = rustix::fs::stat("/dev/null").map(|null| null.st_rdev);
+        let same = matches!((fstat(stream), null), (Ok(own), Ok(null)) if own.st_rdev == null);
+        same && fcntl_getfl(stream).is_ok_and(|flags| flags & OFlags::RWMODE == OFlags::RDWR)
+    };
+    if reopened(stdout()) {
+        return false;
+    }
+    let (out, err) = (stdout(), stderr());
+    let mut streams = [PollFd::new(&out, PollFlags::OUT), PollFd::new(&err, PollFlags::OUT)];
+    let at_once = Timespec { tv_sec: 0, tv_nsec: 0 };
+    poll(&mut streams, Some(&at_once)).is_ok()
+        && streams.iter().all(|stream| !stream.revents().intersects(PollFlags::ERR | PollFlags::NVAL))
+}
+
+/// `50s`, `2m`, `500ms`.
+fn duration(text: &str) -> Result<Duration, String> {
+    let digits = text.find(|character: char| !character.is_ascii_digit()).unwrap_or(text.len());
+    let (number, unit) = text.split_at(digits);
+    let number: u64 = number.parse().map_err(|_| "a number and a unit, such as `50s`".to_owned())?;
+    match unit {
+        "ms" => Ok(Duration::from_millis(number)),
+        "s" => Ok(Duration::from_secs(number)),
+        "m" => number.checked_mul(60).map(Duration::from_secs).ok_or_else(|| "too long".to_owned()),
+        _ => Err("the unit is one of `ms`, `s`, `m`".to_owned()),
+    }
+}

@@ -1,0 +1,38 @@
+//! Diagnostics for whoever runs the server.
+
+use super::Common;
+use crate::error::Undecided;
+use std::{fs::OpenOptions, path::Path, sync::Mutex};
+use tracing_subscriber::{filter::EnvFilter, fmt, layer::SubscriberExt, util::SubscriberInitExt};
+
+/// Where diagnostics go if nothing is said.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Default {
+    /// Nowhere: what a hook writes, the pusher reads.
+    Nowhere,
+    StandardError,
+}
+
+/// Sets up logging; `COUNTERSIGN_LOG` gives the level (`error`, `warn`, `info`, `debug`, `trace`; default `warn`).
+pub(super) fn start(common: &Common, default: Default) -> Result<(), Undecided> {
+    let level = std::env::var("COUNTERSIGN_LOG").ok();
+    if common.log.is_none() && (default == Default::Nowhere || level.is_none()) {
+        return Ok(());
+    }
+    let failed = |error: &dyn std::fmt::Display| Undecided::server("opening the log", error.to_string());
+    let filter = EnvFilter::try_new(level.as_deref().unwrap_or("warn")).map_err(|error| failed(&error))?;
+    let registry = tracing_subscriber::registry().with(filter);
+    let lines = fmt::layer().with_ansi(false);
+    match common.log.as_deref() {
+        None => registry.with(lines.with_writer(std::io::stderr)).try_init(),
+        Some(path) if path == Path::new("journald") => {
+            registry.with(tracing_journald::layer().map_err(|error| failed(&error))?).try_init()
+        }
+        Some(path) => {
+            let file = OpenOptions::new().create(true).append(true).open(path);
+            let file = file.map_err(|error| Undecided::server(format!("opening the log {}", path.display()), error))?;
+            registry.with(lines.with_writer(Mutex::new(file))).try_init()
+        }
+    }
+    .map_err(|error| failed(&error))
+}

@@ -1,0 +1,83 @@
+//! Where a command works: the repository, the administrator's files, the clock.
+
+use super::Common;
+use crate::{
+    Undecided,
+    git::{Quarantine, Repository},
+    push::Timestamp,
+    run::{Loaded, Setup},
+    trusted::TrustedFiles,
+};
+use jiff::tz::TimeZone;
+use std::{
+    env, fs,
+    path::{Path, PathBuf},
+    time::{SystemTime, UNIX_EPOCH},
+};
+
+/// The clock, in whole seconds.
+pub(super) fn now() -> Result<Timestamp, Undecided> {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH);
+    let seconds = since.ok().and_then(|since| i64::try_from(since.as_secs()).ok());
+    seconds.map(Timestamp).ok_or_else(|| Undecided::server("reading the clock", "it stands before 1970"))
+}
+
+/// The server's own time zone; never the environment's `TZ`, which a pusher may have set.
+fn zone() -> TimeZone {
+    let rules = fs::read("/etc/localtime").ok();
+    rules.and_then(|rules| TimeZone::tzif("local", &rules).ok()).unwrap_or(TimeZone::UTC)
+}
+
+/// The repository's git directory: `--repo`, `GIT_DIR`, or around the working directory.
+pub(super) fn git_dir(common: &Common) -> Result<PathBuf, Undecided> {
+    if let Some(named) = common.repo.clone().or_else(|| env::var_os("GIT_DIR").map(PathBuf::from)) {
+        return git_dir_at(&named)
+            .ok_or_else(|| Undecided::server("opening the repository", format!("{} is none", named.display())));
+    }
+    let here = env::current_dir().map_err(|error| Undecided::server("finding the working directory", error))?;
+    here.ancestors()
+        .find_map(git_dir_at)
+        .ok_or_else(|| Undecided::server("looking for the repository", "there is none here; name one with --repo"))
+}
+
+/// A bare repository, or the one of a work tree (gitrepository-layout(5)).
+fn git_dir_at(path: &Path) -> Option<PathBuf> {
+    let is_git_dir = |path: &Path| path.join("HEAD").is_file() && path.join("objects").is_dir();
+    if is_git_dir(path) {
+        return Some(path.to_owned());
+    }
+    let inner = path.join(".git");
+    if is_git_dir(&inner) {
+        return Some(inner);
+    }
+    let link = fs::read_to_string(&inner).ok()?;
+    let target = path.join(link.strip_prefix("gitdir:")?.trim());
+    let common = fs::read_to_string(target.join("commondir")).ok();
+    let target = common.map_or(target.clone(), |common| target.join(common.trim()));
+    is_git_dir(&target).then_some(target)
+}
+
+/// Opens the repository as it stands, without a quarantine.
+pub(super) fn repository(common: &Common) -> Result<Repository, Undecided> {
+    Repository::open(&git_dir(common)?, &Quarantine::default())
+}
+
+/// Reads the administrator's files with what was allowed on the command line.
+pub(super) struct Files {
+    trusted: TrustedFiles,
+    zone: TimeZone,
+}
+
+impl Files {
+    pub(super) fn new(common: &Common) -> Result<Self, Undecided> {
+        Ok(Self { trusted: TrustedFiles::new(&common.allow_groups)?, zone: zone() })
+    }
+
+    pub(super) fn setup(&self) -> Setup<'_> {
+        Setup { trusted: &self.trusted, zone: self.zone.clone() }
+    }
+
+    pub(super) fn policies(&self, common: &Common, git_dir: &Path) -> Result<Vec<Loaded>, Undecided> {
+        self.setup().policies(common.policy.as_deref(), git_dir)
+    }
+}

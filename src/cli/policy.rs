@@ -1,0 +1,110 @@
+//! `policy check`: all mistakes at once, else what the policy protects.
+
+use super::{
+    Common, Form, Outcome, explain,
+    output::{Output, tell},
+    place::{Files, git_dir, now},
+};
+use crate::{
+    Undecided,
+    git::{Quarantine, Repository},
+    policy::Mode,
+    push::Timestamp,
+    report::{SCHEMA, diagnostics, escaped},
+    run::{Loaded, Unusable},
+};
+use clap::{Args, Subcommand};
+use serde_json::json;
+use std::path::PathBuf;
+
+#[derive(Subcommand, Debug)]
+pub(super) enum Commands {
+    /// Reports every mistake of a policy file with its place; without any, what it protects
+    Check(Check),
+    /// Says which rules apply to a ref, and what they ask
+    Explain(explain::Arguments),
+}
+
+/// Exit status 1 if there are mistakes. Warnings are about what is allowed and surprises.
+#[derive(Args, Debug)]
+pub(super) struct Check {
+    /// The policy file
+    file: PathBuf,
+}
+
+pub(super) fn run(common: &Common, commands: &Commands, output: &mut Output) -> Result<Outcome, Undecided> {
+    if common.format == Form::Porcelain {
+        tell("error: `policy` has `--format human` and `json`\n");
+        return Ok(Outcome::Usage);
+    }
+    match commands {
+        Commands::Check(arguments) => check(common, arguments, output),
+        Commands::Explain(arguments) => explain::run(common, arguments, output),
+    }
+}
+
+fn check(common: &Common, arguments: &Check, output: &mut Output) -> Result<Outcome, Undecided> {
+    let files = Files::new(common)?;
+    let loaded = match files.setup().load(&arguments.file) {
+        Ok(loaded) => loaded,
+        Err(Unusable::Unread(undecided)) => return Err(undecided),
+        Err(Unusable::Broken(source, problems)) => {
+            match common.format {
+                Form::Json => {
+                    let problems = diagnostics::json(&arguments.file, &source, &problems);
+                    output.line(&json!({ "schema": SCHEMA, "errors": problems, "warnings": [] }).to_string())?;
+                }
+                Form::Human | Form::Porcelain => {
+                    tell(&diagnostics::rendered(&arguments.file, &source, &problems, output.coloured));
+                }
+            }
+            return Ok(Outcome::NotGood);
+        }
+    };
+    let warnings = warnings(common, &loaded, now()?)?;
+    if common.format == Form::Json {
+        let rules: Vec<_> = loaded.policy.rules.iter().map(|rule| json!({ "name": rule.name, "line": rule.line })).collect();
+        let value = json!({ "schema": SCHEMA, "errors": [], "warnings": warnings, "rules": rules });
+        output.line(&value.to_string())?;
+        return Ok(Outcome::Good);
+    }
+    for warning in &warnings {
+        output.line(&escaped(&format!("warning: {warning}")))?;
+    }
+    output.line(&format!("{}: no mistakes", escaped(&arguments.file.to_string_lossy())))?;
+    for rule in &loaded.policy.rules {
+        explain::describe(&loaded, rule, now()?, output)?;
+    }
+    output.line(&explain::unmatched(&loaded.policy))?;
+    Ok(Outcome::Good)
+}
+
+/// What is allowed and surprises.
+fn warnings(common: &Common, loaded: &Loaded, now: Timestamp) -> Result<Vec<String>, Undecided> {
+    let mut warnings = Vec::new();
+    for (name, line) in loaded.policy.unknown_people(&loaded.registry) {
+        warnings.push(format!("line {line}: nobody in the registry is `{name}`"));
+    }
+    for rule in &loaded.policy.rules {
+        let (name, line) = (&rule.name, rule.line);
+        if rule.warn_until.is_some_and(|until| until <= now) {
+            warnings.push(format!("line {line}: rule `{name}`: the day of `warn-until` is past; the key can go"));
+        }
+        if rule.mode == Mode::Off {
+            warnings.push(format!("line {line}: rule `{name}` is off: it protects nothing"));
+        }
+    }
+    // A policy may be checked anywhere; only where a repository is named or around are its refs looked at.
+    let Ok(git_dir) = git_dir(common) else { return Ok(warnings) };
+    let repository = Repository::open(&git_dir, &Quarantine::default())?;
+    let references = repository.references()?;
+    let refs = repository.all_refs()?;
+    let default_branch = references.head.as_ref().map(crate::push::RefName::as_bytes);
+    for rule in &loaded.policy.rules {
+        let matches = |name: &[u8]| rule.matches(&[name], default_branch, None);
+        if !refs.iter().any(|(name, _)| matches(name.as_bytes())) && !default_branch.is_some_and(matches) {
+            warnings.push(format!("line {}: rule `{}` matches no ref of this repository", rule.line, rule.name));
+        }
+    }
+    Ok(warnings)
+}

@@ -1,0 +1,112 @@
+//! `registry check` and `registry list`.
+
+use super::{
+    Common, Form, Outcome,
+    output::{Output, tell},
+    place::{Files, git_dir, now},
+};
+use crate::{
+    Undecided,
+    registry::Registry,
+    report::{SCHEMA, escaped},
+};
+use clap::{Args, Subcommand};
+use serde_json::json;
+use std::path::{Path, PathBuf};
+
+#[derive(Subcommand, Debug)]
+pub(super) enum Commands {
+    /// Names every line that grants nothing and every key whose owner is ambiguous
+    Check(Arguments),
+    /// People and their keys, with states and expiry
+    List(Arguments),
+}
+
+#[derive(Args, Debug)]
+pub(super) struct Arguments {
+    /// The registry folder [default: that of the policy in force]
+    #[arg(value_name = "DIR")]
+    folder: Option<PathBuf>,
+}
+
+/// Exit status 1 where `check` has something to say.
+pub(super) fn run(common: &Common, commands: &Commands, output: &mut Output) -> Result<Outcome, Undecided> {
+    if common.format == Form::Porcelain {
+        tell("error: `registry` has `--format human` and `json`\n");
+        return Ok(Outcome::Usage);
+    }
+    match commands {
+        Commands::Check(arguments) => check(common, &registries(common, arguments)?, output),
+        Commands::List(arguments) => list(common, &registries(common, arguments)?, output),
+    }
+}
+
+fn registries(common: &Common, arguments: &Arguments) -> Result<Vec<Registry>, Undecided> {
+    let files = Files::new(common)?;
+    if let Some(folder) = &arguments.folder {
+        return Ok(vec![files.setup().registry(folder, &[])?]);
+    }
+    let git_dir = match (&common.policy, git_dir(common)) {
+        (_, Ok(git_dir)) => git_dir,
+        (Some(_), Err(_)) => Path::new(".").to_owned(),
+        (None, Err(missing)) => return Err(missing),
+    };
+    Ok(files.policies(common, &git_dir)?.into_iter().map(|loaded| loaded.registry).collect())
+}
+
+fn check(common: &Common, registries: &[Registry], output: &mut Output) -> Result<Outcome, Undecided> {
+    let now = now()?;
+    let lints: Vec<_> = registries.iter().flat_map(|registry| registry.check(now)).collect();
+    match common.format {
+        Form::Json => {
+            let lints: Vec<_> =
+                lints.iter().map(|lint| json!({ "file": lint.file, "line": lint.line, "what": lint.what })).collect();
+            output.line(&json!({ "schema": SCHEMA, "warnings": lints }).to_string())?;
+        }
+        Form::Human | Form::Porcelain => {
+            for lint in &lints {
+                let line = lint.line.map(|line| format!(":{line}")).unwrap_or_default();
+                output.line(&escaped(&format!("warning: {}{line}: {}", lint.file, lint.what)))?;
+            }
+            if lints.is_empty() {
+                let keys: usize = registries.iter().map(|registry| registry.list(now).len()).sum();
+                output.line(&format!("nothing to say: {keys} keys, each with one owner"))?;
+            }
+        }
+    }
+    Ok(if lints.is_empty() { Outcome::Good } else { Outcome::NotGood })
+}
+
+fn list(common: &Common, registries: &[Registry], output: &mut Output) -> Result<Outcome, Undecided> {
+    let now = now()?;
+    let entries: Vec<_> = registries.iter().flat_map(|registry| registry.list(now)).collect();
+    let until = |at: Option<crate::push::Timestamp>| {
+        at.and_then(|at| jiff::Timestamp::from_second(at.0).ok()).map(|at| at.to_string())
+    };
+    match common.format {
+        Form::Json => {
+            let keys: Vec<_> = entries
+                .iter()
+                .map(|entry| {
+                    json!({
+                        "signer": entry.signer.as_ref().map(|id| &id.0), "fingerprint": entry.key.to_string(),
+                        "format": entry.format.name(), "state": entry.state, "expires": until(entry.expires),
+                    })
+                })
+                .collect();
+            output.line(&json!({ "schema": SCHEMA, "keys": keys }).to_string())?;
+        }
+        Form::Human | Form::Porcelain => {
+            let name = |signer: &Option<crate::registry::SignerId>| {
+                signer.as_ref().map_or_else(|| "(nobody)".to_owned(), |id| escaped(&id.0))
+            };
+            let width = entries.iter().map(|entry| name(&entry.signer).chars().count()).max().unwrap_or(0);
+            for entry in &entries {
+                let expires = until(entry.expires).map(|at| format!(", until {at}")).unwrap_or_default();
+                let (who, format, state) = (name(&entry.signer), entry.format.name(), &entry.state);
+                output.line(&format!("{who:<width$}  {format:<8} {} {}{expires}", entry.key, escaped(state)))?;
+            }
+        }
+    }
+    Ok(Outcome::Good)
+}

@@ -1,0 +1,216 @@
+//! `verify`: signatures against the registry, without a policy's rules.
+
+use super::{
+    Common, Form, Outcome,
+    output::{Output, tell},
+    place::{Files, now, repository},
+};
+use crate::{
+    Undecided,
+    git::{ObjectKind, Read, Repository, Resolved, Selection},
+    object::{Commit, Malformed, Tag},
+    push::{ObjectId, Timestamp},
+    registry::{Attribution, Registry, VerifyTime, When},
+    report::{SCHEMA, escaped},
+    signature,
+};
+use anstyle::AnsiColor;
+use clap::Args;
+use serde_json::json;
+use std::{
+    io::{BufRead, stdin},
+    path::PathBuf,
+};
+
+/// Checks signatures of commits and tags. A range `A..B` stands for the commits it holds.
+///
+/// Exit status 1 if anything is not `good`.
+#[derive(Args, Debug)]
+pub(super) struct Arguments {
+    /// Commits, annotated tags, ranges
+    #[arg(value_name = "OBJECT|RANGE", required_unless_present = "stdin")]
+    objects: Vec<String>,
+    /// Reads object names from standard input, one a line
+    #[arg(long)]
+    stdin: bool,
+    /// The registry folder [default: the policy's]
+    #[arg(long, value_name = "DIR")]
+    registry: Option<PathBuf>,
+    /// Judges as of then: an RFC 3339 time, or seconds since 1970 [default: now]
+    #[arg(long, value_name = "TIME", value_parser = time)]
+    at: Option<Timestamp>,
+}
+
+pub(super) fn run(common: &Common, arguments: &Arguments, output: &mut Output) -> Result<Outcome, Undecided> {
+    let repository = repository(common)?;
+    let registries = registries(common, arguments, &repository)?;
+    let Some(registry) = registries.first() else { return Ok(Outcome::Usage) };
+    if registries.len() > 1 {
+        tell("error: two policies are in force here; say whose registry counts with --registry or --policy\n");
+        return Ok(Outcome::Usage);
+    }
+    let now = arguments.at.map_or_else(now, Ok)?;
+    let mut verifier = Verifier { repository: &repository, registry, now, form: common.format, output, all_good: true };
+    for object in &arguments.objects {
+        verifier.verify(object)?;
+    }
+    if arguments.stdin {
+        for line in stdin().lock().lines() {
+            let line = line.map_err(|error| Undecided::server("reading standard input", error))?;
+            verifier.verify(line.trim())?;
+        }
+    }
+    Ok(if verifier.all_good { Outcome::Good } else { Outcome::NotGood })
+}
+
+fn registries(common: &Common, arguments: &Arguments, repository: &Repository) -> Result<Vec<Registry>, Undecided> {
+    let files = Files::new(common)?;
+    match &arguments.registry {
+        Some(folder) => Ok(vec![files.setup().registry(folder, &[])?]),
+        None => {
+            let policies = files.policies(common, repository.git_dir())?;
+            Ok(policies.into_iter().map(|loaded| loaded.registry).collect())
+        }
+    }
+}
+
+struct Verifier<'a> {
+    repository: &'a Repository,
+    registry: &'a Registry,
+    now: Timestamp,
+    form: Form,
+    output: &'a mut Output,
+    all_good: bool,
+}
+
+impl Verifier<'_> {
+    fn verify(&mut self, spec: &str) -> Result<(), Undecided> {
+        match self.repository.resolve(spec)? {
+            Resolved::Object(id) => {
+                let mut bytes = Vec::new();
+                match self.repository.read(id, &mut bytes)? {
+                    Read::Object(ObjectKind::Commit) => self.commit(id, Some(&bytes)),
+                    Read::Object(ObjectKind::Tag) => self.tag(id, &bytes),
+                    Read::TooLarge { kind: ObjectKind::Commit | ObjectKind::Tag, .. } => self.commit(id, None),
+                    Read::Object(ObjectKind::Tree | ObjectKind::Blob) | Read::TooLarge { .. } => {
+                        Err(Undecided::pusher(format!("verifying {spec}"), "only commits and annotated tags bear signatures"))
+                    }
+                    Read::Missing => Err(Undecided::pusher(format!("verifying {spec}"), "there is no such object")),
+                }
+            }
+            Resolved::Range { tip, excluded } => {
+                let selection = Selection { tip, old: None, baselines: excluded, first_parent: false };
+                let repository = self.repository;
+                repository.walk(&selection, &mut |commit| match commit.gained {
+                    true => self.commit(commit.id, commit.bytes),
+                    false => Ok(()),
+                })?;
+                Ok(())
+            }
+        }
+    }
+
+    fn commit(&mut self, id: ObjectId, bytes: Option<&[u8]>) -> Result<(), Undecided> {
+        let commit = bytes.map(|bytes| Commit::parse(bytes, self.repository.format()));
+        match commit {
+            None => self.malformed(id, &Malformed("is larger than what is read".into())),
+            Some(Err(malformed)) => self.malformed(id, &malformed),
+            Some(Ok(commit)) => self.signed(id, &commit.signature, Some(commit.committer.time)),
+        }
+    }
+
+    fn tag(&mut self, id: ObjectId, bytes: &[u8]) -> Result<(), Undecided> {
+        match Tag::parse(bytes, self.repository.format()) {
+            Err(malformed) => self.malformed(id, &malformed),
+            Ok(tag) => self.signed(id, &tag.signature, tag.tagger.map(|tagger| tagger.time)),
+        }
+    }
+
+    fn signed(
+        &mut self,
+        id: ObjectId,
+        slot: &crate::object::Slot<'_>,
+        stated: Option<Timestamp>,
+    ) -> Result<(), Undecided> {
+        let signature = signature::verify(slot, self.registry.certificates());
+        let when = When { now: self.now, verify_time: VerifyTime::Receipt, grace: 0, stated };
+        let attribution = self.registry.attribute(&signature, &when);
+        self.all_good &= matches!(attribution, Attribution::Good(_));
+        let detail = match &attribution {
+            Attribution::NotGood(fault) => fault.detail.clone(),
+            Attribution::Good(_) | Attribution::Unsigned => None,
+        };
+        self.row(&Row {
+            id,
+            status: attribution.status_name(),
+            format: attribution.format().map(signature::Format::name),
+            fingerprint: attribution.key().map(ToString::to_string),
+            signer: attribution.signer().map(|signer| signer.0.clone()),
+            detail,
+        })
+    }
+
+    fn malformed(&mut self, id: ObjectId, malformed: &Malformed) -> Result<(), Undecided> {
+        self.all_good = false;
+        let detail = Some(format!("the object {}", malformed.0));
+        self.row(&Row { id, status: "malformed", format: None, fingerprint: None, signer: None, detail })
+    }
+
+    fn row(&mut self, row: &Row) -> Result<(), Undecided> {
+        let or_dash = |text: Option<&str>| text.map_or_else(|| "-".to_owned(), escaped);
+        let (format, fingerprint, signer) =
+            (or_dash(row.format), or_dash(row.fingerprint.as_deref()), or_dash(row.signer.as_deref()));
+        match self.form {
+            Form::Porcelain => {
+                self.output.line(&format!("{} {} {format} {fingerprint} {signer}", row.id, row.status))
+            }
+            Form::Json => {
+                let value = json!({
+                    "schema": SCHEMA, "id": row.id.to_string(), "status": row.status, "format": row.format,
+                    "fingerprint": row.fingerprint, "signer": row.signer, "detail": row.detail,
+                });
+                self.output.line(&value.to_string())
+            }
+            Form::Human => {
+                let colour = if row.status == "good" { AnsiColor::Green } else { AnsiColor::Red }.on_default();
+                let status = match self.output.coloured {
+                    true => format!("{colour}{:<12}{colour:#}", row.status),
+                    false => format!("{:<12}", row.status),
+                };
+                let mut line = format!("{} {status}", row.id.short());
+                for part in [row.format, row.fingerprint.as_deref(), row.signer.as_deref()].into_iter().flatten() {
+                    line.push(' ');
+                    line.push_str(&escaped(part));
+                }
+                if let Some(detail) = &row.detail {
+                    line.push_str(&format!(" ({})", escaped(detail)));
+                }
+                self.output.line(line.trim_end())
+            }
+        }
+    }
+}
+
+struct Row {
+    id: ObjectId,
+    status: &'static str,
+    format: Option<&'static str>,
+    fingerprint: Option<String>,
+    signer: Option<String>,
+    detail: Option<String>,
+}
+
+/// An RFC 3339 time, a day (its first moment, UTC), or seconds since 1970.
+fn time(text: &str) -> Result<Timestamp, String> {
+    if let Ok(seconds) = text.parse() {
+        return Ok(Timestamp(seconds));
+    }
+    if let Ok(moment) = text.parse::<jiff::Timestamp>() {
+        return Ok(Timestamp(moment.as_second()));
+    }
+    let day: Result<jiff::civil::Date, _> = text.parse();
+    let moment = day.and_then(|day| day.to_zoned(jiff::tz::TimeZone::UTC));
+    moment
+        .map(|moment| Timestamp(moment.timestamp().as_second()))
+        .map_err(|_| "an RFC 3339 time such as 2026-05-01T00:00:00Z, a day, or seconds since 1970".to_owned())
+}

@@ -1,0 +1,106 @@
+//! What is known of a push when its rules are judged: borrowed, judged at once and dropped, so memory stays flat.
+
+use crate::{
+    object::{Commit, Malformed, Tag},
+    push::{ObjectId, RefName, RefUpdate, Timestamp},
+    registry::Registry,
+    signature::Signature,
+};
+
+/// What every judgement under one policy may look at.
+#[derive(Clone, Copy, Debug)]
+pub struct Context<'a> {
+    /// The registry of this policy.
+    pub registry: &'a Registry,
+    /// The server's clock when the push arrived.
+    pub now: Timestamp,
+}
+
+/// One commit that the rule judges.
+#[derive(Clone, Copy, Debug)]
+pub struct CommitFacts<'a> {
+    /// Its id; its bytes hash to it.
+    pub id: ObjectId,
+    /// Its headers and message.
+    pub commit: &'a Commit<'a>,
+    /// Which key signed it.
+    pub signature: &'a Signature,
+    /// Where it stands in what the update brings.
+    pub standing: Standing,
+}
+
+/// Where a commit stands in what an update brings.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Standing {
+    /// It is the ref's new value, peeled.
+    pub tip: bool,
+    /// The ref gains it; false only for what `first-parent` judges beside that.
+    pub gained: bool,
+    /// It is the tip, or reached from it by first parents alone.
+    pub first_parent: bool,
+}
+
+/// What kind of object a ref's value is once tags are peeled.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum TargetKind {
+    /// A commit.
+    Commit,
+    /// A tree.
+    Tree,
+    /// A blob.
+    Blob,
+}
+
+impl TargetKind {
+    /// With its article, for sentences.
+    pub fn described(self) -> &'static str {
+        match self {
+            Self::Commit => "a commit",
+            Self::Tree => "a tree",
+            Self::Blob => "a blob",
+        }
+    }
+}
+
+/// One annotated tag between a ref and what it points at in the end.
+#[derive(Debug)]
+pub struct TagFacts<'a> {
+    /// The tag object's id.
+    pub id: ObjectId,
+    /// Its headers and message.
+    pub tag: &'a Tag<'a>,
+    /// Which key signed it.
+    pub signature: &'a Signature,
+}
+
+/// An update as a whole, known once all its commits were seen.
+#[derive(Debug)]
+pub struct UpdateFacts<'a> {
+    /// What was asked for.
+    pub update: &'a RefUpdate,
+    /// The tags from the ref's new value inwards, outermost first; empty for a lightweight tag or a branch.
+    pub layers: &'a [TagFacts<'a>],
+    /// What the new value is in the end; `None` for a deletion.
+    pub target: Option<TargetKind>,
+    /// Whether the old value is a commit that the new one descends from (true where there is no old value).
+    pub fast_forward: bool,
+    /// The refs, before and after this push, that the target is reachable from, as far as a rule asked (`tags.on`).
+    pub contained_in: &'a [RefName],
+}
+
+/// What no rule's mode softens: the objects themselves are not what they must be.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum Defect {
+    /// The object breaks the grammar of its kind.
+    Malformed(Malformed),
+    /// More than one signature.
+    TwoSignatures,
+    /// Larger than what is read, in bytes.
+    TooLarge(u64),
+    /// A tag says it points at another kind of object than it does: what it says, what it is.
+    DeclaredType(&'static str, &'static str),
+    /// More tags of tags than are followed.
+    TooDeep,
+    /// The push brings a shallow boundary: what lies behind it cannot be judged.
+    Shallow,
+}

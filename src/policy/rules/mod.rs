@@ -1,0 +1,169 @@
+//! What a rule can require: one file a kind, one line in the list below. The list makes the modules, the
+//! [`Requirement`] and [`Reason`] enums, the keys and the dispatch.
+
+use super::{
+    facts::{CommitFacts, Context, UpdateFacts},
+    sentences::{Explanation, Said},
+};
+use crate::{
+    document::{Fields, Reader, Value},
+    push::ObjectId,
+};
+
+/// How much of what an update brings a requirement looks at.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
+pub enum Reach {
+    /// No commit.
+    #[default]
+    Nothing,
+    /// The new value alone.
+    Tip,
+    /// The first-parent chain.
+    FirstParent,
+    /// All that the ref gains.
+    All,
+}
+
+/// What a requirement asks to be found out; nothing else is read.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Needs {
+    /// Which commits.
+    pub commits: Reach,
+    /// Whether the update is a fast-forward.
+    pub fast_forward: bool,
+    /// Which refs hold the tagged commit.
+    pub containment: bool,
+}
+
+impl Needs {
+    /// What either asks for.
+    pub fn or(self, other: Self) -> Self {
+        Self {
+            commits: self.commits.max(other.commits),
+            fast_forward: self.fast_forward || other.fast_forward,
+            containment: self.containment || other.containment,
+        }
+    }
+}
+
+/// Implemented once a kind. No default bodies: a kind says openly what it does not judge.
+pub trait Kind: Sized {
+    /// The key in a `[[rule]]`.
+    const KEY: &'static str;
+    /// Why this kind refuses; what is equal is reported together.
+    type Reason;
+    /// Reads the key's value; problems go to the reader.
+    fn read(value: &Value<'_>, reader: &mut Reader<'_>) -> Option<Self>;
+    /// What holds where the key is absent.
+    fn absent() -> Option<Self>;
+    /// What has to be found out before this can judge.
+    fn needs(&self) -> Needs;
+    /// The refs that [`Needs::containment`] is about, matched by this.
+    fn asks_about(&self, name: &[u8]) -> bool;
+    /// Judges one commit.
+    fn judge_commit(&self, facts: &CommitFacts<'_>, context: &Context<'_>, refuse: &mut dyn FnMut(Self::Reason));
+    /// Judges the update; a finding may name one object.
+    fn judge_update(
+        &self,
+        facts: &UpdateFacts<'_>,
+        context: &Context<'_>,
+        refuse: &mut dyn FnMut((Self::Reason, Option<ObjectId>)),
+    );
+    /// What it asks, in sentences without a subject ("commits must be …"), for `policy explain`.
+    fn sentences(&self) -> Vec<String>;
+    /// A stable word for programs, what happened, and how to mend it.
+    fn explain(reason: &Self::Reason, said: &Said<'_>) -> Explanation;
+    /// Whether the object itself is ambiguous, which no mode softens.
+    fn is_ambiguous(reason: &Self::Reason) -> bool;
+}
+
+macro_rules! kinds {
+    ($($(#[$docs:meta])* $module:ident::$Kind:ident),* $(,)?) => {
+        $(pub mod $module;)*
+
+        /// One requirement of a rule.
+        #[derive(Debug)]
+        pub enum Requirement {
+            $($(#[$docs])* $Kind($module::$Kind)),*
+        }
+
+        /// Why a requirement is not met.
+        #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+        pub enum Reason {
+            $($(#[$docs])* $Kind(<$module::$Kind as Kind>::Reason)),*
+        }
+
+        /// The keys of all kinds.
+        pub const KEYS: &[&str] = &[$(<$module::$Kind as Kind>::KEY),*];
+
+        impl Requirement {
+            /// The key in the policy.
+            pub fn key(&self) -> &'static str {
+                match self { $(Self::$Kind(_) => <$module::$Kind as Kind>::KEY),* }
+            }
+            /// See [`Kind::needs`].
+            pub fn needs(&self) -> Needs {
+                match self { $(Self::$Kind(kind) => kind.needs()),* }
+            }
+            /// See [`Kind::asks_about`].
+            pub fn asks_about(&self, name: &[u8]) -> bool {
+                match self { $(Self::$Kind(kind) => kind.asks_about(name)),* }
+            }
+            /// See [`Kind::judge_commit`].
+            pub fn judge_commit(&self, facts: &CommitFacts<'_>, context: &Context<'_>, refuse: &mut dyn FnMut(Reason)) {
+                match self {
+                    $(Self::$Kind(kind) => kind.judge_commit(facts, context, &mut |reason| refuse(Reason::$Kind(reason)))),*
+                }
+            }
+            /// See [`Kind::judge_update`].
+            pub fn judge_update(
+                &self,
+                facts: &UpdateFacts<'_>,
+                context: &Context<'_>,
+                refuse: &mut dyn FnMut((Reason, Option<ObjectId>)),
+            ) {
+                match self {
+                    $(Self::$Kind(kind) => kind.judge_update(facts, context, &mut |(reason, id)| {
+                        refuse((Reason::$Kind(reason), id));
+                    })),*
+                }
+            }
+            /// See [`Kind::sentences`].
+            pub fn sentences(&self) -> Vec<String> {
+                match self { $(Self::$Kind(kind) => kind.sentences()),* }
+            }
+        }
+
+        impl Reason {
+            /// See [`Kind::explain`].
+            pub fn explain(&self, said: &Said<'_>) -> Explanation {
+                match self { $(Self::$Kind(reason) => <$module::$Kind as Kind>::explain(reason, said)),* }
+            }
+            /// See [`Kind::is_ambiguous`].
+            pub fn is_ambiguous(&self) -> bool {
+                match self { $(Self::$Kind(reason) => <$module::$Kind as Kind>::is_ambiguous(reason)),* }
+            }
+        }
+
+        /// Reads every kind's key of one `[[rule]]`.
+        pub fn read_all(fields: &mut Fields<'_, '_, '_>) -> Vec<Requirement> {
+            let mut found = Vec::new();
+            $(
+                let present = fields.has(<$module::$Kind as Kind>::KEY);
+                let read = fields.optional(<$module::$Kind as Kind>::KEY, <$module::$Kind as Kind>::read);
+                let kind = if present { read } else { <$module::$Kind as Kind>::absent() };
+                found.extend(kind.map(Requirement::$Kind));
+            )*
+            found
+        }
+    };
+}
+
+kinds! {
+    /// Who may change the ref, and how.
+    updates::Updates,
+    /// Annotated and signed tags.
+    tags::Tags,
+    /// Signed commits.
+    signatures::Signatures,
+}

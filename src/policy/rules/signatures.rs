@@ -1,0 +1,224 @@
+//! Signed commits.
+//!
+//! `signatures = { commits = "all", by = ["@maintainers"] }`
+//!
+//! `commits`: which of the commits that the ref gains must be signed: `"all"`; `"first-parent"` (the new tip and its first
+//! parents, down to the first that is on the first-parent chain of the old value; that chain is judged also where its
+//! commits are not gained); `"tip"`. The new tip is always judged, a baseline apart. `unsigned`: `"refuse"` (default) or
+//! `"accept"`, but a signature that is there must be good. `by`: who may have signed (default `["*"]`, every registered
+//! person). `formats`: which of `ssh`, `ssh-cert`, `openpgp` count (default all). `verify-time`: when the key must be
+//! valid: `"receipt"` (default: now) or `"signature"` (what the OpenPGP signature, or the committer line, states: for
+//! importing old history). `grace`: how long after its end a key that merely expired still counts, if the stated time
+//! lies before that end.
+
+use super::{Kind, Needs, Reach};
+use crate::{
+    document::{Reader, Value},
+    policy::{
+        facts::{CommitFacts, Context, TargetKind, UpdateFacts},
+        sentences::{Explanation, Said, described_target, explain_fault},
+        who::Who,
+    },
+    push::ObjectId,
+    registry::{Attribution, Fault, SignerId, Status, VerifyTime, When},
+    signature::{Fingerprint, Format},
+};
+
+/// The requirement.
+#[derive(Debug)]
+pub struct Signatures {
+    commits: Reach,
+    unsigned: Unsigned,
+    by: Who,
+    formats: Vec<Format>,
+    verify_time: VerifyTime,
+    grace: i64,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Unsigned {
+    Refuse,
+    Accept,
+}
+
+/// Why it refuses.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum Reason {
+    /// No signature.
+    Unsigned,
+    /// A signature that does not count.
+    Fault(Fault),
+    /// A good signature of one who may not: who, by which key, and who may.
+    NotAllowed(SignerId, Fingerprint, String),
+    /// A good signature of a format that the rule does not take: which, and which it takes.
+    OtherFormat(Format, String),
+    /// The ref points at something that holds no commits: how many tags lie between, and what it is.
+    NoCommits(usize, TargetKind),
+}
+
+const FORMATS: &[(&str, Format)] = &[("ssh", Format::Ssh), ("ssh-cert", Format::SshCert), ("openpgp", Format::OpenPgp)];
+
+impl Kind for Signatures {
+    const KEY: &'static str = "signatures";
+    type Reason = Reason;
+
+    fn read(value: &Value<'_>, reader: &mut Reader<'_>) -> Option<Self> {
+        reader.table(value, |fields| {
+            fields.not_supported(&["forge", "merge-tags", "security-key"]);
+            let commits = fields.required("commits", |value, reader| {
+                if value.get_ref().as_str() == Some("merges") {
+                    reader.not_supported(value, "commits = \"merges\"");
+                    return None;
+                }
+                reader.choice(value, &[("all", Reach::All), ("first-parent", Reach::FirstParent), ("tip", Reach::Tip)])
+            });
+            let unsigned = fields.optional("unsigned", |value, reader| {
+                reader.choice(value, &[("refuse", Unsigned::Refuse), ("accept", Unsigned::Accept)])
+            });
+            let by = fields.optional("by", Who::read_list);
+            let formats = fields.optional("formats", |value, reader| {
+                reader.list(value, |value, reader| {
+                    if let Some(later @ ("x509" | "gitsign")) = value.get_ref().as_str() {
+                        reader.not_supported(value, later);
+                        return None;
+                    }
+                    reader.choice(value, FORMATS)
+                })
+            });
+            let verify_time = fields.optional("verify-time", |value, reader| {
+                reader.choice(value, &[("receipt", VerifyTime::Receipt), ("signature", VerifyTime::Signature)])
+            });
+            let grace = fields.optional("grace", |value, reader| reader.duration(value));
+            Some(Self {
+                commits: commits?,
+                unsigned: unsigned.unwrap_or(Unsigned::Refuse),
+                by: by.unwrap_or(Who::Registered),
+                formats: formats.unwrap_or_else(|| FORMATS.iter().map(|(_, format)| *format).collect()),
+                verify_time: verify_time.unwrap_or(VerifyTime::Receipt),
+                grace: grace.unwrap_or(0),
+            })
+        })
+    }
+
+    fn absent() -> Option<Self> {
+        None
+    }
+
+    fn needs(&self) -> Needs {
+        Needs { commits: self.commits, fast_forward: false, containment: false }
+    }
+
+    fn asks_about(&self, _: &[u8]) -> bool {
+        false
+    }
+
+    fn judge_commit(&self, facts: &CommitFacts<'_>, context: &Context<'_>, refuse: &mut dyn FnMut(Reason)) {
+        let judged = facts.standing.tip
+            || match self.commits {
+                Reach::All => facts.standing.gained,
+                Reach::FirstParent => facts.standing.first_parent,
+                Reach::Tip | Reach::Nothing => false,
+            };
+        if !judged {
+            return;
+        }
+        let stated = Some(facts.commit.committer.time);
+        let when = When { now: context.now, verify_time: self.verify_time, grace: self.grace, stated };
+        match context.registry.attribute(facts.signature, &when) {
+            Attribution::Unsigned if self.unsigned == Unsigned::Accept => {}
+            Attribution::Unsigned => refuse(Reason::Unsigned),
+            Attribution::NotGood(fault) => refuse(Reason::Fault(fault)),
+            Attribution::Good(signer) => {
+                let format = signer.proof().format();
+                let known = context.registry.signer(signer.id());
+                if !self.formats.contains(&format) {
+                    refuse(Reason::OtherFormat(format, self.formats_taken()));
+                } else if !known.is_some_and(|known| self.by.includes(known)) {
+                    let key = signer.proof().key().clone();
+                    refuse(Reason::NotAllowed(signer.id().clone(), key, self.by.described()));
+                }
+            }
+        }
+    }
+
+    fn judge_update(
+        &self,
+        facts: &UpdateFacts<'_>,
+        _: &Context<'_>,
+        refuse: &mut dyn FnMut((Reason, Option<ObjectId>)),
+    ) {
+        if let Some(target @ (TargetKind::Tree | TargetKind::Blob)) = facts.target {
+            refuse((Reason::NoCommits(facts.layers.len(), target), None));
+        }
+    }
+
+    fn sentences(&self) -> Vec<String> {
+        let which = match self.commits {
+            Reach::All => "every commit that it gains",
+            Reach::FirstParent => "every commit on its first-parent chain, down to the old one's,",
+            Reach::Tip | Reach::Nothing => "its new tip",
+        };
+        let must = match self.unsigned {
+            Unsigned::Refuse => "must be signed",
+            Unsigned::Accept => "may be unsigned, but if signed, must be signed",
+        };
+        let mut said = vec![format!("{which} {must} by {}", self.by.described())];
+        if self.formats.len() < FORMATS.len() {
+            said.push(format!("signatures must be of the format {}", self.formats_taken()));
+        }
+        said.push(match self.verify_time {
+            VerifyTime::Receipt => "the key must be valid when this server receives the commit".to_owned(),
+            VerifyTime::Signature => {
+                "the key must be valid at the time that the signature or the committer line states".to_owned()
+            }
+        });
+        if self.grace > 0 {
+            said.push(format!("a key that expired counts for another {} seconds", self.grace));
+        }
+        said
+    }
+
+    fn explain(reason: &Reason, said: &Said<'_>) -> Explanation {
+        let subject = said.subject_and_verb();
+        match reason {
+            Reason::Unsigned => {
+                let mut lines = vec![format!("{subject} not signed")];
+                lines.extend(said.objects());
+                let mut hints = said.how_to_sign();
+                hints.push("from now on: git config commit.gpgsign true".into());
+                hints.extend(said.where_to_learn("no signing key yet"));
+                Explanation { code: "unsigned", lines, hints }
+            }
+            Reason::Fault(fault) => explain_fault(fault, &subject, said.objects()),
+            Reason::NotAllowed(signer, key, who) => {
+                let mut lines = vec![format!("{subject} signed by {}, who is not allowed to", signer.0)];
+                lines.extend(said.objects());
+                lines.extend([format!("  {key}"), format!("  allowed: {who}")]);
+                Explanation { code: "not-allowed", lines, hints: Vec::new() }
+            }
+            Reason::OtherFormat(format, taken) => {
+                let mut lines = vec![format!("{subject} signed with {}, and the rule takes {taken}", format.name())];
+                lines.extend(said.objects());
+                Explanation { code: "format", lines, hints: Vec::new() }
+            }
+            Reason::NoCommits(layers, target) => Explanation {
+                code: "no-commits",
+                lines: vec![format!(
+                    "it must point at signed commits, and this would point at {}",
+                    described_target(*layers, Some(*target))
+                )],
+                hints: Vec::new(),
+            },
+        }
+    }
+
+    fn is_ambiguous(reason: &Reason) -> bool {
+        matches!(reason, Reason::Fault(fault) if fault.status == Status::Ambiguous)
+    }
+}
+
+impl Signatures {
+    fn formats_taken(&self) -> String {
+        self.formats.iter().map(|format| format!("`{}`", format.name())).collect::<Vec<_>>().join(" or ")
+    }
+}

@@ -1,0 +1,196 @@
+//! Annotated and signed tags, for refs under `refs/tags/`.
+//!
+//! `tags = { annotated = true, signed = true, by = ["@release"], on = ["refs/heads/main"] }`
+//!
+//! `annotated`: the ref must point at a tag object. `signed` (implies `annotated`): it bears a good signature of a
+//! registered signer; where tags point at tags, every one of them does. `by` (implies `signed`): who may have signed.
+//! `name-matches-ref` (default true where a tag object is required): the outermost tag's own name equals the ref's, byte
+//! for byte, so that an old release cannot pass as a new one. `on`: the tagged commit is reachable from one of these
+//! refs, before or after this push; globs over full names.
+
+use super::{Kind, Needs, Reach};
+use crate::{
+    document::{Reader, Value},
+    policy::{
+        facts::{CommitFacts, Context, UpdateFacts},
+        glob::Globs,
+        sentences::{Explanation, Said, explain_fault, tag_named},
+        who::Who,
+    },
+    push::ObjectId,
+    registry::{Attribution, Fault, SignerId, Status, VerifyTime, When},
+    signature::Fingerprint,
+};
+
+/// The requirement.
+#[derive(Debug)]
+pub struct Tags {
+    annotated: bool,
+    signed: bool,
+    by: Who,
+    name_matches_ref: bool,
+    on: Option<Globs>,
+}
+
+/// Why it refuses.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum Reason {
+    /// The ref points straight at what it names.
+    NotAnnotated,
+    /// No signature.
+    Unsigned,
+    /// A signature that does not count.
+    Fault(Fault),
+    /// A good signature of one who may not: who, by which key, and who may.
+    NotAllowed(SignerId, Fingerprint, String),
+    /// The tag's own name is another than the ref's: both raw.
+    OtherName(Vec<u8>, Vec<u8>),
+    /// The tagged object is on none of the refs that it must be on.
+    NotOn(String),
+}
+
+impl Kind for Tags {
+    const KEY: &'static str = "tags";
+    type Reason = Reason;
+
+    fn read(value: &Value<'_>, reader: &mut Reader<'_>) -> Option<Self> {
+        reader.table(value, |fields| {
+            let annotated = fields.optional("annotated", |value, reader| reader.boolean(value));
+            let signed = fields.optional("signed", |value, reader| reader.boolean(value));
+            let by = fields.optional("by", Who::read_list);
+            let name_matches_ref = fields.optional("name-matches-ref", |value, reader| reader.boolean(value));
+            let on = fields.optional("on", Globs::read_refs);
+            let signed = signed.unwrap_or(by.is_some());
+            let annotated = annotated.unwrap_or(false) || signed;
+            Some(Self {
+                annotated,
+                signed,
+                by: by.unwrap_or(Who::Registered),
+                name_matches_ref: name_matches_ref.unwrap_or(annotated),
+                on,
+            })
+        })
+    }
+
+    fn absent() -> Option<Self> {
+        None
+    }
+
+    fn needs(&self) -> Needs {
+        Needs { commits: Reach::Nothing, fast_forward: false, containment: self.on.is_some() }
+    }
+
+    fn asks_about(&self, name: &[u8]) -> bool {
+        self.on.as_ref().is_some_and(|on| on.matches(name))
+    }
+
+    fn judge_commit(&self, _: &CommitFacts<'_>, _: &Context<'_>, _: &mut dyn FnMut(Reason)) {}
+
+    fn judge_update(
+        &self,
+        facts: &UpdateFacts<'_>,
+        context: &Context<'_>,
+        refuse: &mut dyn FnMut((Reason, Option<ObjectId>)),
+    ) {
+        let (Some(name), Some(_)) = (facts.update.name.tag_name(), facts.update.change.new()) else { return };
+        match facts.layers.first() {
+            None if self.annotated => refuse((Reason::NotAnnotated, None)),
+            Some(outermost) if self.name_matches_ref && outermost.tag.name != name => {
+                refuse((Reason::OtherName(outermost.tag.name.to_vec(), name.to_vec()), Some(outermost.id)));
+            }
+            None | Some(_) => {}
+        }
+        for layer in facts.layers.iter().filter(|_| self.signed) {
+            let stated = layer.tag.tagger.as_ref().map(|tagger| tagger.time);
+            let when = When { now: context.now, verify_time: VerifyTime::Receipt, grace: 0, stated };
+            let reason = match context.registry.attribute(layer.signature, &when) {
+                Attribution::Unsigned => Reason::Unsigned,
+                Attribution::NotGood(fault) => Reason::Fault(fault),
+                Attribution::Good(signer) => {
+                    let known = context.registry.signer(signer.id());
+                    if known.is_some_and(|known| self.by.includes(known)) {
+                        continue;
+                    }
+                    Reason::NotAllowed(signer.id().clone(), signer.proof().key().clone(), self.by.described())
+                }
+            };
+            refuse((reason, Some(layer.id)));
+        }
+        if let Some(on) = &self.on
+            && !facts.contained_in.iter().any(|held| on.matches(held.as_bytes()))
+        {
+            refuse((Reason::NotOn(on.described()), None));
+        }
+    }
+
+    fn sentences(&self) -> Vec<String> {
+        let mut said = Vec::new();
+        match (self.annotated, self.signed) {
+            (_, true) => said.push(format!("tags must be annotated and signed by {}", self.by.described())),
+            (true, false) => said.push("tags must be annotated".to_owned()),
+            (false, false) => {}
+        }
+        if self.name_matches_ref {
+            said.push("the tag's own name must equal the ref's".to_owned());
+        }
+        said.extend(self.on.as_ref().map(|on| format!("the tagged commit must be on {}", on.described())));
+        said
+    }
+
+    fn explain(reason: &Reason, said: &Said<'_>) -> Explanation {
+        let tag = tag_named(said);
+        let name = said.update.name.to_string();
+        let name = name.strip_prefix("refs/tags/").unwrap_or(&name);
+        let again = format!("git tag -f -s {name} '{name}^{{}}' && git push origin {name}");
+        match reason {
+            Reason::NotAnnotated => Explanation {
+                code: "not-annotated",
+                lines: vec!["this is a lightweight tag; it must be an annotated one".into()],
+                hints: vec![format!("make it one, signed: {again}")],
+            },
+            Reason::Unsigned => Explanation {
+                code: "unsigned",
+                lines: vec![format!("the tag {tag} is not signed")],
+                hints: std::iter::once(format!("sign it: {again}"))
+                    .chain(said.where_to_learn("no signing key yet"))
+                    .collect(),
+            },
+            Reason::Fault(fault) => {
+                let mut explanation = explain_fault(fault, &format!("the tag {tag} is"), Vec::new());
+                for hint in &mut explanation.hints {
+                    *hint = hint.replace("git commit --amend --no-edit -S", &again);
+                }
+                explanation
+            }
+            Reason::NotAllowed(signer, key, who) => Explanation {
+                code: "not-allowed",
+                lines: vec![
+                    format!("the tag {tag} is signed by {}, who is not allowed to", signer.0),
+                    format!("  {key}"),
+                    format!("  allowed: {who}"),
+                ],
+                hints: Vec::new(),
+            },
+            Reason::OtherName(own, _) => {
+                let own = String::from_utf8_lossy(own);
+                Explanation {
+                    code: "tag-name",
+                    lines: vec![
+                        format!("the signed tag calls itself `{own}`, the ref is `{name}`"),
+                        "under another name, an old release could pass as a new one".into(),
+                    ],
+                    hints: vec![format!("git tag -f -s {name} '{name}^{{}}' && git push origin {name}")],
+                }
+            }
+            Reason::NotOn(refs) => Explanation {
+                code: "tag-not-on",
+                lines: vec![format!("what it tags is not on {refs}")],
+                hints: vec![format!("push the commit there first, then the tag")],
+            },
+        }
+    }
+
+    fn is_ambiguous(reason: &Reason) -> bool {
+        matches!(reason, Reason::Fault(fault) if fault.status == Status::Ambiguous)
+    }
+}

@@ -1,0 +1,224 @@
+//! What the kinds' own files say of a finding. Lines are plain; whatever prints them lays out and escapes.
+
+use super::{
+    Finding, Label, Reason, Subject,
+    facts::{Defect, TargetKind},
+};
+use crate::{
+    push::{Change, ObjectId, RefUpdate},
+    registry::{Fault, Status},
+    signature::Format,
+};
+
+/// A finding in words.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Explanation {
+    /// A stable word for programs, such as `unsigned`.
+    pub code: &'static str,
+    /// What happened, then facts about it, one a line.
+    pub lines: Vec<String>,
+    /// Ways to mend it that work, one a line.
+    pub hints: Vec<String>,
+}
+
+/// What a sentence may need to know.
+#[derive(Clone, Copy, Debug)]
+pub struct Said<'a> {
+    /// The finding.
+    pub finding: &'a Finding,
+    /// The update it is about.
+    pub update: &'a RefUpdate,
+    /// The policy's `help`.
+    pub help: Option<&'a str>,
+}
+
+impl<'a> Said<'a> {
+    /// `3f2a91c is` or `2 of 5 commits are`.
+    pub fn subject_and_verb(&self) -> String {
+        match (self.finding.count, self.finding.subjects.first()) {
+            (1, Some(subject)) => format!("{} is", subject.id.short()),
+            (count, _) => format!("{count} of {} commits are", self.finding.brought.commits.max(count)),
+        }
+    }
+
+    /// One line an object, `3f2a91c "Fix typo", Alice Example`; for a lone one without its id, which stands above.
+    pub fn objects(&self) -> Vec<String> {
+        let lone = self.finding.count == 1;
+        let mut lines: Vec<_> = self.finding.subjects.iter().filter_map(|subject| described(subject, lone)).collect();
+        let named = u64::try_from(self.finding.subjects.len()).unwrap_or(u64::MAX);
+        if self.finding.count > named {
+            lines.push(format!("  and {} more", self.finding.count - named));
+        }
+        lines
+    }
+
+    /// The newest object found, if any.
+    pub fn newest(&self) -> Option<&'a Subject> {
+        self.finding.subjects.first()
+    }
+
+    /// How to sign what was found, as far as a command can do it; else whom to ask.
+    pub fn how_to_sign(&self) -> Vec<String> {
+        let brought = &self.finding.brought;
+        let tip = self.update.change.new();
+        let Some(newest) = self.newest() else { return Vec::new() };
+        let yours = brought.tip_committer.as_ref().map(|(_, email)| email.as_slice());
+        let all_yours = self.finding.one_committer && yours == Some(newest.label.committer_email());
+        if self.finding.count == 1 && Some(newest.id) == tip {
+            return vec!["sign it (its id changes): git commit --amend --no-edit -S".into()];
+        }
+        if all_yours && brought.one_committer {
+            return match self.update.change {
+                Change::Move { old, .. } => {
+                    vec![format!("sign yours (ids change): git rebase -f -S --rebase-merges {}", old.short())]
+                }
+                Change::Create { .. } if self.finding.count == brought.commits => {
+                    vec!["sign yours (ids change): git rebase -f -S --rebase-merges --root".into()]
+                }
+                Change::Create { .. } | Change::Delete { .. } => {
+                    vec!["sign yours (ids change): git rebase -i -S, from before the oldest of them".into()]
+                }
+            };
+        }
+        let others = self.finding.subjects.iter().filter(|subject| Some(subject.label.committer_email()) != yours);
+        let mut hints: Vec<String> = Vec::new();
+        for subject in others.take(3) {
+            let Label::Commit { committer, .. } = &subject.label else { continue };
+            let who = String::from_utf8_lossy(committer);
+            hints.push(format!("{} is {who}'s: ask for a signed version of it", subject.id.short()));
+        }
+        hints
+    }
+
+    /// Where to learn how to make a key, if the administrator says.
+    pub fn where_to_learn(&self, before: &str) -> Option<String> {
+        self.help.map(|help| format!("{before}: {help}"))
+    }
+}
+
+fn described(subject: &Subject, lone: bool) -> Option<String> {
+    let id = subject.id.short();
+    match &subject.label {
+        Label::Commit { subject, author, .. } => {
+            let (title, author) = (String::from_utf8_lossy(subject), String::from_utf8_lossy(author));
+            Some(if lone { format!("  \"{title}\", {author}") } else { format!("  {id} \"{title}\", {author}") })
+        }
+        Label::Bare => (!lone).then(|| format!("  {id}")),
+    }
+}
+
+/// What is said of a finding.
+pub fn explain(said: &Said<'_>) -> Explanation {
+    match &said.finding.reason {
+        Reason::Rule(reason) => reason.explain(said),
+        Reason::Defect(defect) => explain_defect(defect, said),
+        Reason::Unmatched => Explanation {
+            code: "unmatched-ref",
+            lines: vec!["no rule of the policy covers this ref, and it accepts no others".into()],
+            hints: said.where_to_learn("which refs may be pushed").into_iter().collect(),
+        },
+        Reason::ReplaceRef => Explanation {
+            code: "replace-ref",
+            lines: vec!["replacement refs change what everyone reads; no rule allows them by name".into()],
+            hints: vec![format!("push without it: git push origin ':!{}'", said.update.name)],
+        },
+        Reason::More(_) => Explanation {
+            code: "more",
+            lines: vec!["there are more reasons of other kinds than are listed".into()],
+            hints: Vec::new(),
+        },
+    }
+}
+
+fn explain_defect(defect: &Defect, said: &Said<'_>) -> Explanation {
+    let subject = match said.newest() {
+        Some(subject) if said.finding.count == 1 => subject.id.short(),
+        Some(_) => format!("{} objects:", said.finding.count),
+        None => "the push".to_owned(),
+    };
+    let (code, what) = match defect {
+        Defect::Malformed(malformed) => ("malformed-object", format!("{subject} is malformed: it {}", malformed.0)),
+        Defect::TwoSignatures => ("ambiguous", format!("{subject} has more than one signature, which is ambiguous")),
+        Defect::TooLarge(size) => ("too-large", format!("{subject} is too large to be judged: {size} bytes")),
+        Defect::DeclaredType(says, is) => {
+            ("declared-type", format!("{subject} says that it points at a {says}, and points at a {is}"))
+        }
+        Defect::TooDeep => ("too-deep", format!("{subject} is a tag of a tag of a tag, deeper than is followed")),
+        Defect::Shallow => {
+            ("shallow", "the push comes from a shallow repository: what lies behind it cannot be judged".into())
+        }
+    };
+    let mut lines = vec![what];
+    lines.extend(said.objects());
+    let hints = match defect {
+        Defect::Shallow => vec!["fetch the whole history first: git fetch --unshallow".into()],
+        Defect::Malformed(_)
+        | Defect::TwoSignatures
+        | Defect::TooLarge(_)
+        | Defect::DeclaredType(..)
+        | Defect::TooDeep => Vec::new(),
+    };
+    Explanation { code, lines, hints }
+}
+
+/// The sentences on a signature that does not count; `subject` is `3f2a91c is` or `2 of 5 commits are`.
+pub fn explain_fault(fault: &Fault, subject: &str, objects: Vec<String>) -> Explanation {
+    let (code, what) = match fault.status {
+        Status::Bad => ("bad", "signed, and the signature does not match the content"),
+        Status::UnknownKey => ("unknown-key", "signed by a key nobody has registered"),
+        Status::KeyExpired => ("key-expired", "signed by a key that has expired"),
+        Status::CertificateExpired => ("certificate-expired", "signed with a certificate that has expired"),
+        Status::KeyRevoked => ("key-revoked", "signed by a key that is revoked"),
+        Status::KeyRetired => ("key-retired", "signed by a key that is retired"),
+        Status::KeyCompromised => ("key-compromised", "signed by a key that is compromised"),
+        Status::KeyNotYetValid => ("key-not-yet-valid", "signed by a key that is not valid yet"),
+        Status::SignatureExpired => ("signature-expired", "signed, and the signature has expired"),
+        Status::SignatureInFuture => ("signature-in-future", "signed with a date ahead of this server's clock"),
+        Status::Weak => ("weak", "signed with an algorithm that is too weak"),
+        Status::Malformed => ("malformed", "signed with a malformed signature"),
+        Status::Ambiguous => ("ambiguous", "signed more than once, which is ambiguous"),
+        Status::Unsupported => ("unsupported", "signed in a way that this version cannot check"),
+        Status::TimeUnproven => ("time-unproven", "signed, and when is not proven"),
+    };
+    let mut lines = vec![format!("{subject} {what}")];
+    lines.extend(objects);
+    if let Some(key) = &fault.key {
+        let format = fault.format.map_or("key", Format::name);
+        let owner = fault.signer.as_ref().map(|id| format!(" of {}", id.0)).unwrap_or_default();
+        lines.push(format!("  {format} {key}{owner}"));
+    }
+    lines.extend(fault.detail.as_ref().map(|detail| format!("  {detail}")));
+    let hints = match (fault.status, &fault.key) {
+        (Status::UnknownKey, Some(key)) => {
+            vec![
+                "sign with a key that is registered: git config user.signingkey KEY, then git commit --amend --no-edit -S"
+                    .into(),
+                format!("or ask the administrator to register this one: {key}"),
+            ]
+        }
+        (Status::SignatureInFuture, _) => vec!["set this computer's clock, then sign again: git commit --amend --no-edit -S".into()],
+        (Status::KeyExpired | Status::CertificateExpired, Some(key)) => {
+            vec![format!("renew the key, and ask the administrator to register the renewed one: {key}")]
+        }
+        _ => Vec::new(),
+    };
+    Explanation { code, lines, hints }
+}
+
+/// `a commit`, `a tag of a tree` …, for a ref that points at the wrong kind of object.
+pub fn described_target(layers: usize, target: Option<TargetKind>) -> String {
+    let end = target.map_or("nothing", TargetKind::described);
+    match layers {
+        0 => end.to_owned(),
+        _ => format!("a tag of {end}"),
+    }
+}
+
+/// The id of a tag found wanting, short, or the ref's name.
+pub fn tag_named(said: &Said<'_>) -> String {
+    said.newest().map_or_else(|| said.update.name.to_string(), |subject: &Subject| short(subject.id))
+}
+
+fn short(id: ObjectId) -> String {
+    id.short()
+}

@@ -1,0 +1,89 @@
+//! What a pusher reads: one fact a line, no line that begins with untrusted text, each escaped and whole.
+
+use super::{Judged, escaped};
+use crate::{
+    error::{Mends, Undecided},
+    policy::{
+        Effect, Finding, Verdict,
+        sentences::{Said, explain},
+    },
+};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// How many refusals are laid out; the rest are counted.
+const LAID_OUT: usize = 10;
+
+/// The findings that a pusher is told, as lines that end in a newline; empty if there is nothing to tell.
+pub fn refusals(verdict: &Verdict, judged: &Judged<'_>) -> String {
+    let mut blocks: BTreeMap<_, Vec<&Finding>> = BTreeMap::new();
+    for finding in verdict.findings().iter().filter(|finding| finding.effect != Effect::Observed) {
+        blocks.entry((finding.effect, finding.update, finding.policy, finding.rule)).or_default().push(finding);
+    }
+    let mut lines = Vec::new();
+    for findings in blocks.values().take(LAID_OUT) {
+        if !lines.is_empty() {
+            lines.push(String::new());
+        }
+        lay_out(findings, judged, &mut lines);
+    }
+    if let Some(more) = blocks.len().checked_sub(LAID_OUT).filter(|&more| more > 0) {
+        let refs: BTreeSet<_> = blocks.keys().skip(LAID_OUT).map(|(_, update, ..)| update).collect();
+        lines.push(String::new());
+        lines.push(format!("error: and {more} more refusals or warnings, of {} refs", refs.len()));
+    }
+    lines.iter().map(|line| escaped(line) + "\n").collect()
+}
+
+/// One ref under one rule.
+fn lay_out(findings: &[&Finding], judged: &Judged<'_>, lines: &mut Vec<String>) {
+    let Some(first) = findings.first() else { return };
+    let (Some(update), Some(loaded)) = (judged.push.updates.get(first.update), judged.policies.get(first.policy)) else {
+        return;
+    };
+    let rule = first.rule.and_then(|rule| loaded.policy.rules.get(rule));
+    let file = loaded.path.file_name().unwrap_or(loaded.path.as_os_str()).to_string_lossy();
+    let by = rule.map_or_else(|| "the policy".to_owned(), |rule| format!("rule `{}`", rule.name));
+    lines.push(match first.effect {
+        Effect::Refuses => format!("error: {}: refused by {by}", update.name),
+        Effect::Warns | Effect::Observed => match rule.and_then(|rule| rule.warn_until) {
+            Some(until) => format!("warning: {}: {by} will refuse this from {}", update.name, date(until)),
+            None => format!("warning: {}: {by} would refuse this; it only warns so far", update.name),
+        },
+    });
+    let mut hints = Vec::new();
+    for finding in findings {
+        let said = Said { finding, update, help: loaded.policy.help.as_deref() };
+        let explanation = explain(&said);
+        lines.extend(explanation.lines.into_iter().map(|line| format!("  {line}")));
+        for hint in explanation.hints {
+            if !hints.contains(&hint) {
+                hints.push(hint);
+            }
+        }
+    }
+    lines.extend(hints.into_iter().map(|hint| format!("hint: {hint}")));
+    lines.push(match rule {
+        Some(rule) => format!("policy: {}, {file}:{}", rule.name, rule.line),
+        None => format!("policy: unmatched-refs, {file}"),
+    });
+}
+
+/// The day of a moment, `2027-01-31`.
+fn date(moment: crate::push::Timestamp) -> String {
+    jiff::Timestamp::from_second(moment.0)
+        .map_or_else(|_| moment.0.to_string(), |moment| moment.strftime("%Y-%m-%d").to_string())
+}
+
+/// What could not be decided, and who has to act.
+pub fn undecided(undecided: &Undecided) -> String {
+    let who = match undecided.mends {
+        Mends::Administrator => "this server's administrator has to act; show them this message",
+        Mends::Pusher => "push again once this is mended",
+    };
+    let lines = [
+        "error: countersign could not decide, so nothing was accepted".to_owned(),
+        format!("  while {undecided}"),
+        format!("hint: {who}"),
+    ];
+    lines.iter().map(|line| escaped(line) + "\n").collect()
+}

@@ -1,0 +1,192 @@
+//! The story of one push.
+//!
+//! ref updates → new objects → signatures → people → facts → rules → verdict
+
+mod commits;
+mod setup;
+mod tip;
+
+pub use setup::{Loaded, SITE_POLICY, Setup, Unusable};
+
+use crate::{
+    Undecided,
+    git::{References, Repository, Selection},
+    policy::{
+        Judgement, Reason, Rule, Unmatched, Verdict,
+        facts::{Context, Defect, UpdateFacts},
+        rules::{Needs, Reach},
+    },
+    push::{ObjectId, Push, RefName, RefUpdate, Timestamp},
+};
+use commits::Pipeline;
+use std::{collections::BTreeMap, path::Path, time::Instant};
+use tip::Tip;
+
+/// Until when a push must be decided.
+#[derive(Clone, Copy, Debug)]
+pub struct Deadline(pub Option<Instant>);
+
+impl Deadline {
+    /// # Errors
+    /// Once the time is over.
+    pub fn check(self) -> Result<(), Undecided> {
+        match self.0 {
+            Some(end) if Instant::now() >= end => Err(Undecided::server(
+                "judging the push",
+                "the time for it is over (`--deadline`); nothing was accepted",
+            )),
+            Some(_) | None => Ok(()),
+        }
+    }
+}
+
+/// Judges a push under every policy that is in force; each must accept.
+///
+/// # Errors
+/// What could not be found out. It refuses the push.
+pub fn judge(
+    push: &Push,
+    repository: &Repository,
+    policies: &[Loaded],
+    now: Timestamp,
+    deadline: Deadline,
+) -> Result<Verdict, Undecided> {
+    let references = repository.references()?;
+    let mut judgements = Vec::new();
+    for (number, loaded) in policies.iter().enumerate() {
+        let context = Context { registry: &loaded.registry, now };
+        let mut judgement = Judgement::under(&loaded.policy, number, context);
+        let pipeline = Pipeline::new(repository, &loaded.registry, push.updates.len() > 1, deadline);
+        for (at, update) in push.updates.iter().enumerate() {
+            deadline.check()?;
+            let rules = rules_in_force(loaded, &update.name, &references, Some(repository.git_dir()));
+            match rules.as_slice() {
+                [] => judge_unmatched(loaded, at, update, &mut judgement),
+                rules => judge_update(push, at, rules, loaded, &pipeline, &mut judgement)?,
+            }
+            judgement.seen();
+        }
+        judgements.push(judgement);
+    }
+    deadline.check()?;
+    Verdict::of(judgements, push.updates.len())
+}
+
+/// The rules that match an update under its own name, its symbolic target's or that of a symbolic ref that leads to it.
+pub fn rules_in_force(
+    loaded: &Loaded,
+    name: &RefName,
+    references: &References,
+    git_dir: Option<&Path>,
+) -> Vec<usize> {
+    let names = references.names_of(name);
+    let names: Vec<&[u8]> = names.iter().map(RefName::as_bytes).collect();
+    let default_branch = references.head.as_ref().map(RefName::as_bytes);
+    let repository_name = git_dir.and_then(|git_dir| loaded.repository_name(git_dir));
+    let matching = loaded.policy.rules.iter().enumerate().filter(|(_, rule): &(usize, &Rule)| {
+        rule.matches(&names, default_branch, repository_name.as_deref())
+    });
+    matching.map(|(number, _)| number).collect()
+}
+
+fn judge_unmatched(loaded: &Loaded, at: usize, update: &RefUpdate, judgement: &mut Judgement<'_>) {
+    if update.name.as_bytes().starts_with(b"refs/replace/") {
+        judgement.refuse(at, Reason::ReplaceRef);
+    } else if loaded.policy.unmatched == Unmatched::Refuse {
+        judgement.refuse(at, Reason::Unmatched);
+    }
+}
+
+/// Judges one update under the rules that match it: its tags, the commits it brings, then the update itself.
+fn judge_update(
+    push: &Push,
+    at: usize,
+    rules: &[usize],
+    loaded: &Loaded,
+    pipeline: &Pipeline<'_>,
+    judgement: &mut Judgement<'_>,
+) -> Result<(), Undecided> {
+    let Some(update) = push.updates.get(at) else { return Ok(()) };
+    if update.name.as_bytes().starts_with(b"refs/replace/") && !loaded.policy.names_replace_refs(rules) {
+        judgement.refuse(at, Reason::ReplaceRef);
+    }
+    let repository = pipeline.repository;
+    let needs = rules.iter().map(|&rule| loaded.needs(rule)).fold(Needs::default(), Needs::or);
+    let old = update.change.old().map(|old| repository.peel(old)).transpose()?;
+    let old_commit = old.as_ref().and_then(tip::commit_of);
+    let new = update.change.new().map(|new| Tip::read(repository, new, &loaded.registry)).transpose()?;
+    let mut fast_forward = None;
+    if let Some(new) = &new {
+        for (id, defect) in &new.defects {
+            judgement.defective_update(at, rules, *id, defect);
+        }
+        if needs.commits != Reach::Nothing && repository.is_shallow()? {
+            judgement.defective_update(at, rules, None, &Defect::Shallow);
+        } else if let Some(tip) = new.commit {
+            for ((baselines, reach), rules) in walks(rules, loaded) {
+                let selection =
+                    Selection { tip, old: old_commit, baselines, first_parent: reach == Reach::FirstParent };
+                let walked = pipeline.judge_commits(at, &rules, &selection, reach, judgement)?;
+                fast_forward = walked.map(|walked| walked.fast_forward).or(fast_forward);
+            }
+        }
+    }
+    let new_commit = new.as_ref().and_then(|new| new.commit);
+    let fast_forward = match (update.change.old(), old_commit, new_commit, fast_forward) {
+        (None, ..) => true,
+        (_, _, _, Some(known)) => known && old_commit.is_some(),
+        (_, Some(old), Some(new), None) => needs.fast_forward && repository.is_ancestor(old, new)?,
+        (_, None, _, None) | (_, _, None, None) => update.change.old() == update.change.new(),
+    };
+    let contained_in = match new_commit {
+        Some(commit) if needs.containment => refs_that_contain(commit, push, rules, loaded, repository)?,
+        Some(_) | None => Vec::new(),
+    };
+    match &new {
+        None => {
+            let facts = UpdateFacts { update, layers: &[], target: None, fast_forward, contained_in: &[] };
+            judgement.update(at, rules, &facts);
+        }
+        Some(new) => new.with_facts(repository.format(), |layers| {
+            let facts =
+                UpdateFacts { update, layers, target: new.target, fast_forward, contained_in: &contained_in };
+            judgement.update(at, rules, &facts);
+        }),
+    }
+    Ok(())
+}
+
+/// Rules that exempt the same commits and reach as far share one walk.
+fn walks(rules: &[usize], loaded: &Loaded) -> BTreeMap<(Vec<ObjectId>, Reach), Vec<usize>> {
+    let mut walks: BTreeMap<_, Vec<usize>> = BTreeMap::new();
+    for &number in rules {
+        let reach = loaded.needs(number).commits;
+        if reach != Reach::Nothing {
+            let baselines = loaded.policy.rules.get(number).map(|rule| rule.baselines.clone()).unwrap_or_default();
+            walks.entry((baselines, reach)).or_default().push(number);
+        }
+    }
+    walks
+}
+
+/// Of the refs that a rule asks about, those that the commit is reachable from, before or after this push.
+fn refs_that_contain(
+    commit: ObjectId,
+    push: &Push,
+    rules: &[usize],
+    loaded: &Loaded,
+    repository: &Repository,
+) -> Result<Vec<RefName>, Undecided> {
+    let asked = |name: &RefName| rules.iter().any(|&rule| loaded.asks_about(rule, name.as_bytes()));
+    let mut candidates = repository.all_refs()?;
+    candidates.extend(push.updates.iter().filter_map(|update| Some((update.name.clone(), update.change.new()?))));
+    candidates.retain(|(name, _)| asked(name));
+    let mut containing = Vec::new();
+    for (name, value) in candidates {
+        let Some(tip) = tip::commit_of(&repository.peel(value)?) else { continue };
+        if !containing.contains(&name) && repository.is_ancestor(commit, tip)? {
+            containing.push(name);
+        }
+    }
+    Ok(containing)
+}

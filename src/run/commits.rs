@@ -1,0 +1,269 @@
+//! The commits of one walk: read once, handed over in chunks, verified and judged on all cores while the walk goes on.
+
+use super::Deadline;
+use crate::{
+    Undecided,
+    git::{Repository, Selected, Selection, Walked},
+    object::{Commit, Slot},
+    policy::{
+        Judgement,
+        facts::{CommitFacts, Defect, Standing},
+        rules::Reach,
+    },
+    push::{ObjectFormat, ObjectId},
+    registry::Registry,
+    signature::{self, Signature},
+};
+use std::{
+    collections::HashMap,
+    num::NonZero,
+    ops::Range,
+    sync::{
+        Mutex, PoisonError,
+        mpsc::{Receiver, SyncSender, TrySendError, sync_channel},
+    },
+    thread::{self, Scope},
+};
+
+/// Commits a chunk holds at most: enough that handing over costs nothing beside verifying.
+const CHUNK_COMMITS: usize = 128;
+/// Bytes after which a chunk is handed over, so that big messages do not pile up.
+const CHUNK_BYTES: usize = 256 * 1024;
+/// Chunks that wait at most; beyond that the walker verifies too.
+const WAITING: usize = 4;
+/// Signatures remembered at most between the refs of one push.
+const REMEMBERED: usize = 65_536;
+
+/// Judges walks of one push under one policy.
+pub(super) struct Pipeline<'a> {
+    pub(super) repository: &'a Repository,
+    verifier: Verifier<'a>,
+    deadline: Deadline,
+}
+
+/// What the threads share.
+struct Verifier<'a> {
+    registry: &'a Registry,
+    format: ObjectFormat,
+    /// What is known of commits that several refs of the push bring; `None` where only one ref is pushed.
+    known: Option<Mutex<HashMap<ObjectId, Signature>>>,
+}
+
+/// Which update and rules a walk is for.
+#[derive(Clone, Copy)]
+struct Purpose<'a> {
+    update: usize,
+    rules: &'a [usize],
+    tip: ObjectId,
+}
+
+#[derive(Default)]
+struct Chunk {
+    bytes: Vec<u8>,
+    commits: Vec<Entry>,
+}
+
+struct Entry {
+    sequence: u64,
+    id: ObjectId,
+    standing: Standing,
+    /// `None`: larger than what is read.
+    bytes: Option<Range<usize>>,
+}
+
+impl<'a> Pipeline<'a> {
+    pub(super) fn new(repository: &'a Repository, registry: &'a Registry, several: bool, deadline: Deadline) -> Self {
+        let known = several.then(Mutex::default);
+        Self { repository, verifier: Verifier { registry, format: repository.format(), known }, deadline }
+    }
+
+    /// Walks what the selection names and judges it; `None` if the tip alone was asked for.
+    pub(super) fn judge_commits(
+        &self,
+        update: usize,
+        rules: &[usize],
+        selection: &Selection,
+        reach: Reach,
+        judgement: &mut Judgement<'_>,
+    ) -> Result<Option<Walked>, Undecided> {
+        let purpose = Purpose { update, rules, tip: selection.tip };
+        if reach == Reach::Tip {
+            self.judge_tip(purpose, selection, judgement)?;
+            return Ok(None);
+        }
+        thread::scope(|scope| {
+            let mut hands = Hands::new(scope, &self.verifier, purpose, judgement);
+            let walked = self.repository.walk(selection, &mut |commit| {
+                let asked = reach == Reach::All || commit.on_first_parent_chain || commit.id == selection.tip;
+                if asked && hands.take(&commit) {
+                    self.deadline.check()?;
+                }
+                Ok(())
+            });
+            hands.finish()?;
+            walked.map(Some)
+        })
+    }
+
+    /// The tip is judged unless a baseline covers it.
+    fn judge_tip(&self, purpose: Purpose<'_>, selection: &Selection, judgement: &mut Judgement<'_>) -> Result<(), Undecided> {
+        for &baseline in &selection.baselines {
+            if self.repository.header(baseline)?.is_some() && self.repository.is_ancestor(purpose.tip, baseline)? {
+                return Ok(());
+            }
+        }
+        let mut bytes = Vec::new();
+        let read = self.repository.read(purpose.tip, &mut bytes)?;
+        let bytes = match read {
+            crate::git::Read::Object(_) => Some(0..bytes.len()).map(|range| (range, bytes)),
+            crate::git::Read::TooLarge { .. } => None,
+            crate::git::Read::Missing => {
+                return Err(Undecided::server("reading the new tip", format!("{} is missing", purpose.tip)));
+            }
+        };
+        let (range, bytes) = bytes.map_or((None, Vec::new()), |(range, bytes)| (Some(range), bytes));
+        let standing = Standing { tip: true, gained: true, first_parent: true };
+        let entry = Entry { sequence: 0, id: purpose.tip, standing, bytes: range };
+        judgement.expect(1);
+        self.verifier.judge(&Chunk { bytes, commits: vec![entry] }, purpose, judgement);
+        Ok(())
+    }
+}
+
+impl Verifier<'_> {
+    fn judge(&self, chunk: &Chunk, purpose: Purpose<'_>, judgement: &mut Judgement<'_>) {
+        for entry in &chunk.commits {
+            let Some(bytes) = entry.bytes.clone().and_then(|range| chunk.bytes.get(range)) else {
+                let defect = Defect::TooLarge(crate::git::LARGEST_COMMIT);
+                judgement.defective_commit(purpose.update, purpose.rules, entry.sequence, entry.id, &defect);
+                continue;
+            };
+            let commit = match Commit::parse(bytes, self.format) {
+                Ok(commit) => commit,
+                Err(malformed) => {
+                    let defect = Defect::Malformed(malformed);
+                    judgement.defective_commit(purpose.update, purpose.rules, entry.sequence, entry.id, &defect);
+                    continue;
+                }
+            };
+            let signature = self.verify(entry.id, &commit.signature);
+            let facts =
+                CommitFacts { id: entry.id, commit: &commit, signature: &signature, standing: entry.standing };
+            judgement.commit(purpose.update, purpose.rules, entry.sequence, &facts);
+        }
+    }
+
+    fn verify(&self, id: ObjectId, slot: &Slot<'_>) -> Signature {
+        let Some(known) = &self.known else { return signature::verify(slot, self.registry.certificates()) };
+        let held = known.lock().unwrap_or_else(PoisonError::into_inner).get(&id).cloned();
+        held.unwrap_or_else(|| {
+            let signature = signature::verify(slot, self.registry.certificates());
+            let mut known = known.lock().unwrap_or_else(PoisonError::into_inner);
+            if known.len() < REMEMBERED {
+                known.insert(id, signature.clone());
+            }
+            signature
+        })
+    }
+}
+
+/// The walker's side: fills chunks, hands them to threads that are started when the first chunk is full, and lends a hand
+/// when all of them are busy.
+struct Hands<'scope, 'env, 'j, 'p> {
+    scope: &'scope Scope<'scope, 'env>,
+    verifier: &'env Verifier<'env>,
+    purpose: Purpose<'env>,
+    judgement: &'j mut Judgement<'p>,
+    chunk: Chunk,
+    handed: u64,
+    crew: Option<Crew<'scope, 'p>>,
+}
+
+struct Crew<'scope, 'p> {
+    work: SyncSender<Chunk>,
+    members: Vec<thread::ScopedJoinHandle<'scope, Judgement<'p>>>,
+}
+
+impl<'scope, 'env: 'scope, 'j, 'p: 'scope> Hands<'scope, 'env, 'j, 'p> {
+    fn new(
+        scope: &'scope Scope<'scope, 'env>,
+        verifier: &'env Verifier<'env>,
+        purpose: Purpose<'env>,
+        judgement: &'j mut Judgement<'p>,
+    ) -> Self {
+        Self { scope, verifier, purpose, judgement, chunk: Chunk::default(), handed: 0, crew: None }
+    }
+
+    /// Takes one commit of the walk; true where a chunk was full and went on its way.
+    fn take(&mut self, commit: &Selected<'_>) -> bool {
+        let bytes = commit.bytes.map(|bytes| {
+            let start = self.chunk.bytes.len();
+            self.chunk.bytes.extend_from_slice(bytes);
+            start..self.chunk.bytes.len()
+        });
+        let standing = Standing {
+            tip: commit.id == self.purpose.tip,
+            gained: commit.gained,
+            first_parent: commit.on_first_parent_chain,
+        };
+        self.chunk.commits.push(Entry { sequence: self.handed, id: commit.id, standing, bytes });
+        self.handed += 1;
+        let full = self.chunk.commits.len() >= CHUNK_COMMITS || self.chunk.bytes.len() >= CHUNK_BYTES;
+        if full {
+            self.hand_over();
+        }
+        full
+    }
+
+    fn hand_over(&mut self) {
+        let chunk = std::mem::take(&mut self.chunk);
+        let crew = self.crew.get_or_insert_with(|| Crew::start(self.scope, self.verifier, self.purpose, self.judgement));
+        if let Err(TrySendError::Full(chunk) | TrySendError::Disconnected(chunk)) = crew.work.try_send(chunk) {
+            self.verifier.judge(&chunk, self.purpose, self.judgement);
+        }
+    }
+
+    /// Judges what is left, and gathers what the threads found.
+    fn finish(self) -> Result<(), Undecided> {
+        let Self { verifier, purpose, judgement, chunk, handed, crew, .. } = self;
+        judgement.expect(handed);
+        verifier.judge(&chunk, purpose, judgement);
+        if let Some(Crew { work, members }) = crew {
+            drop(work);
+            for member in members {
+                let shard = member.join().map_err(|_| Undecided::server("verifying signatures", "a thread panicked"))?;
+                judgement.merge(shard);
+            }
+        }
+        Ok(())
+    }
+}
+
+impl<'scope, 'p: 'scope> Crew<'scope, 'p> {
+    fn start<'env: 'scope>(
+        scope: &'scope Scope<'scope, 'env>,
+        verifier: &'env Verifier<'env>,
+        purpose: Purpose<'env>,
+        judgement: &Judgement<'p>,
+    ) -> Self {
+        let (work, waiting) = sync_channel(WAITING);
+        let waiting = std::sync::Arc::new(Mutex::new(waiting));
+        let others = thread::available_parallelism().map_or(1, NonZero::get).saturating_sub(1).max(1);
+        let members = (0..others)
+            .map(|_| {
+                let (waiting, mut shard) = (std::sync::Arc::clone(&waiting), judgement.shard());
+                scope.spawn(move || {
+                    while let Some(chunk) = next(&waiting) {
+                        verifier.judge(&chunk, purpose, &mut shard);
+                    }
+                    shard
+                })
+            })
+            .collect();
+        Self { work, members }
+    }
+}
+
+fn next(waiting: &Mutex<Receiver<Chunk>>) -> Option<Chunk> {
+    waiting.lock().unwrap_or_else(PoisonError::into_inner).recv().ok()
+}

@@ -1,0 +1,148 @@
+//! What the administrator set up: which policies are in force, read with their registries.
+
+use crate::{
+    Undecided,
+    document::Problem,
+    policy::{self, Policy, rules::Needs},
+    registry::Registry,
+    report::diagnostics,
+    trusted::TrustedFiles,
+};
+use jiff::tz::TimeZone;
+use std::{
+    path::{Path, PathBuf},
+};
+
+/// The policy that holds for every repository of a server.
+pub const SITE_POLICY: &str = "/etc/countersign/policy.toml";
+
+/// A policy is bounded before it is parsed, in bytes.
+const LARGEST_POLICY: u64 = 1024 * 1024;
+
+/// A policy in force, with what it refers to.
+#[derive(Debug)]
+pub struct Loaded {
+    /// The file.
+    pub path: PathBuf,
+    /// What it says.
+    pub policy: Policy,
+    /// Whom it trusts.
+    pub registry: Registry,
+}
+
+/// How the administrator's files are read.
+#[derive(Debug)]
+pub struct Setup<'a> {
+    /// Who may own and write them.
+    pub trusted: &'a TrustedFiles,
+    /// The server's time zone, for windows in `allowed_signers` that name none.
+    pub zone: TimeZone,
+}
+
+/// Why a policy file is not a policy.
+#[derive(Debug)]
+pub enum Unusable {
+    /// It, or its registry, could not be read.
+    Unread(Undecided),
+    /// It has mistakes; its source and all of them.
+    Broken(String, Vec<Problem>),
+}
+
+impl Setup<'_> {
+    /// The policies in force: the named one alone, else the site's and the repository's own, whichever are there.
+    ///
+    /// # Errors
+    /// If there is none, or one cannot be read, or one has mistakes.
+    pub fn policies(&self, named: Option<&Path>, git_dir: &Path) -> Result<Vec<Loaded>, Undecided> {
+        let paths = match named {
+            Some(path) => vec![path.to_owned()],
+            None => {
+                let own = git_dir.join("countersign/policy.toml");
+                let candidates = [PathBuf::from(SITE_POLICY), own];
+                candidates.into_iter().filter(|path| path.symlink_metadata().is_ok()).collect()
+            }
+        };
+        if paths.is_empty() {
+            let tried = format!("there is none at {SITE_POLICY} or {}/countersign/policy.toml", git_dir.display());
+            return Err(Undecided::server("looking for the policy", tried));
+        }
+        paths.iter().map(|path| self.load(path).map_err(|unusable| unusable.into_undecided(path))).collect()
+    }
+
+    /// Reads one policy and its registry.
+    ///
+    /// # Errors
+    /// Whatever keeps it from being used.
+    pub fn load(&self, path: &Path) -> Result<Loaded, Unusable> {
+        let source = self.trusted.read(path, LARGEST_POLICY).map_err(Unusable::Unread)?;
+        let source = String::from_utf8(source).map_err(|_| {
+            Unusable::Unread(Undecided::server(format!("reading {}", path.display()), "it is not UTF-8 text"))
+        })?;
+        let folder = policy::registry_folder(&source);
+        let base = path.parent().unwrap_or(Path::new("."));
+        let registry = self.registry(&base.join(&folder.path), &folder.required);
+        let groups = registry.as_ref().map(Registry::groups).unwrap_or_default();
+        match policy::compile(&source, &groups) {
+            Err(problems) => Err(Unusable::Broken(source, problems)),
+            Ok(policy) => {
+                let registry = registry.map_err(Unusable::Unread)?;
+                Ok(Loaded { path: path.to_owned(), policy, registry })
+            }
+        }
+    }
+
+    /// Reads a registry folder; the named parts must be there.
+    ///
+    /// # Errors
+    /// Whatever keeps it from being used.
+    pub fn registry(&self, folder: &Path, required: &[String]) -> Result<Registry, Undecided> {
+        Registry::load(self.trusted, folder, required, &self.zone)
+    }
+}
+
+impl Unusable {
+    /// The first mistake stands for all: a pusher cannot mend any.
+    pub fn into_undecided(self, path: &Path) -> Undecided {
+        match self {
+            Self::Unread(undecided) => undecided,
+            Self::Broken(source, problems) => {
+                let doing = format!("reading this server's policy {}, which is broken", path.display());
+                let first = problems.first().map(|problem| {
+                    let place = diagnostics::position(&source, problem.place.start);
+                    format!("line {}, column {}: {}", place.line, place.column, problem.what)
+                });
+                let more = match problems.len() {
+                    0 | 1 => String::new(),
+                    many => format!(" (and {} more)", many - 1),
+                };
+                Undecided::server(doing, first.unwrap_or_default() + &more)
+            }
+        }
+    }
+}
+
+impl Loaded {
+    /// What a rule has to know before it can judge.
+    pub fn needs(&self, rule: usize) -> Needs {
+        let requirements = self.policy.rules.get(rule).into_iter().flat_map(|rule| &rule.requirements);
+        requirements.map(policy::rules::Requirement::needs).fold(Needs::default(), Needs::or)
+    }
+
+    /// Whether a rule asks if the ref of this name contains something.
+    pub fn asks_about(&self, rule: usize, name: &[u8]) -> bool {
+        let rule = self.policy.rules.get(rule);
+        rule.is_some_and(|rule| rule.requirements.iter().any(|requirement| requirement.asks_about(name)))
+    }
+
+    /// A plain repository's name: its path below `repositories-root`, without `.git`. `None`: unknown.
+    pub fn repository_name(&self, git_dir: &Path) -> Option<Vec<u8>> {
+        use std::os::unix::ffi::OsStrExt;
+        let root = self.policy.repositories_root.as_deref()?;
+        let root = root.canonicalize().ok()?;
+        let below = git_dir.canonicalize().ok()?.strip_prefix(root).ok()?.to_owned();
+        let name = below.as_os_str().as_bytes();
+        let name = name.strip_suffix(b"/.git").or_else(|| name.strip_suffix(b".git")).unwrap_or(name);
+        (!name.is_empty()).then(|| name.to_vec())
+    }
+}
+

@@ -1,0 +1,73 @@
+//! What a ref would point at: tags peeled, verified, and their defects named.
+
+use crate::{
+    Undecided,
+    git::{ObjectKind, Peeled, Repository},
+    object::{Slot, Tag},
+    policy::facts::{Defect, TagFacts, TargetKind},
+    push::{ObjectFormat, ObjectId},
+    registry::Registry,
+    signature::{self, Signature},
+};
+
+/// The new value of a ref.
+pub(super) struct Tip {
+    layers: Vec<Layer>,
+    /// What it is in the end.
+    pub(super) target: Option<TargetKind>,
+    /// The commit, if that is what it is.
+    pub(super) commit: Option<ObjectId>,
+    /// What no rule's mode softens.
+    pub(super) defects: Vec<(Option<ObjectId>, Defect)>,
+}
+
+struct Layer {
+    id: ObjectId,
+    bytes: Vec<u8>,
+    signature: Signature,
+}
+
+impl Tip {
+    /// Reads and verifies the tags between `id` and what it points at in the end.
+    pub(super) fn read(repository: &Repository, id: ObjectId, registry: &Registry) -> Result<Self, Undecided> {
+        let peeled = repository.peel(id)?;
+        let commit = commit_of(&peeled);
+        let target = peeled.target.map(|(_, kind)| match kind {
+            ObjectKind::Commit => TargetKind::Commit,
+            ObjectKind::Tree => TargetKind::Tree,
+            ObjectKind::Blob | ObjectKind::Tag => TargetKind::Blob,
+        });
+        let mut tip = Self { layers: Vec::new(), target, commit, defects: peeled.defects };
+        for (id, bytes) in peeled.layers {
+            let signature = match Tag::parse(&bytes, repository.format()) {
+                Ok(Tag { signature: Slot::Several, .. }) => {
+                    tip.defects.push((Some(id), Defect::TwoSignatures));
+                    continue;
+                }
+                Ok(tag) => signature::verify(&tag.signature, registry.certificates()),
+                Err(malformed) => {
+                    tip.defects.push((Some(id), Defect::Malformed(malformed)));
+                    continue;
+                }
+            };
+            tip.layers.push(Layer { id, bytes, signature });
+        }
+        Ok(tip)
+    }
+
+    /// Hands the tags, read, to `judge`.
+    pub(super) fn with_facts<T>(&self, format: ObjectFormat, judge: impl FnOnce(&[TagFacts<'_>]) -> T) -> T {
+        let tags: Vec<_> = self.layers.iter().filter_map(|layer| Tag::parse(&layer.bytes, format).ok()).collect();
+        let facts = self.layers.iter().zip(&tags);
+        let facts: Vec<_> = facts.map(|(Layer { id, signature, .. }, tag)| TagFacts { id: *id, tag, signature }).collect();
+        judge(&facts)
+    }
+}
+
+/// The commit that a ref's value is in the end.
+pub(super) fn commit_of(peeled: &Peeled) -> Option<ObjectId> {
+    match peeled.target {
+        Some((id, ObjectKind::Commit)) => Some(id),
+        Some((_, ObjectKind::Tree | ObjectKind::Blob | ObjectKind::Tag)) | None => None,
+    }
+}
