@@ -6,4 +6,5 @@ pub mod push;
 pub mod registry;
 pub mod signature;
 pub mod git;
+pub mod trusted;
 pub use error::Undecided;
