@@ -1,4 +1,5 @@
 //! Countersign.
+pub mod document;
 pub mod error;
 pub mod object;
 pub mod policy;
