@@ -1,27 +1,60 @@
 //! The judgement on one signature. A leaf module: only [`super::Registry::attribute`] makes a [`VerifiedSigner`].
-use super::SignerId;
-use crate::{push::Timestamp, signature::{Fingerprint, Format, Verified}};
+use super::{Signer, SignerId};
+use crate::{
+    push::Timestamp,
+    signature::{Fingerprint, Format, Verified},
+};
+use std::sync::Arc;
 
 /// A registered signer made this signature with a key that was good at the judged time.
 #[derive(Clone, Debug)]
-pub struct VerifiedSigner { id: SignerId, proof: Verified }
+pub struct VerifiedSigner {
+    signer: Arc<Signer>,
+    proof: Verified,
+}
+
 impl VerifiedSigner {
-    pub(super) fn new(id: SignerId, proof: Verified) -> Self { Self { id, proof } }
-    pub fn id(&self) -> &SignerId { &self.id }
-    pub fn proof(&self) -> &Verified { &self.proof }
+    pub(super) fn new(signer: Arc<Signer>, proof: Verified) -> Self {
+        Self { signer, proof }
+    }
+
+    /// Who signed.
+    pub fn id(&self) -> &SignerId {
+        &self.signer.id
+    }
+
+    /// All that the registry says of who signed; also of one whom only an authority's certificate names.
+    pub fn signer(&self) -> &Signer {
+        &self.signer
+    }
+
+    /// Which key signed which bytes.
+    pub fn proof(&self) -> &Verified {
+        &self.proof
+    }
 }
 
 /// What is to be said of an object's signature. A judgment, never cached.
 #[derive(Clone, Debug)]
-pub enum Attribution { Unsigned, Good(VerifiedSigner), NotGood(Fault) }
+pub enum Attribution {
+    /// There is none.
+    Unsigned,
+    /// It counts.
+    Good(VerifiedSigner),
+    /// It does not count.
+    NotGood(Fault),
+}
 
 /// A signature that does not count, and why.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct Fault {
+    /// Why, in one word.
     pub status: Status,
-    /// More of it for a person, lower case: "two signature packets", "resolves to two signers: alice, bob".
+    /// More of it for a person, lower case: "two signature packets", "resolves to two signers: `alice`, `bob`".
     pub detail: Option<String>,
+    /// How it was made, as far as it could be read.
     pub format: Option<Format>,
+    /// The key that it is by, or says it is by.
     pub key: Option<Fingerprint>,
     /// Whose it would be.
     pub signer: Option<SignerId>,
@@ -32,6 +65,57 @@ pub struct Fault {
 /// Why a signature does not count (`verify`'s `status`, but for `good` and `unsigned`).
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub enum Status {
-    Bad, UnknownKey, KeyExpired, CertificateExpired, KeyRevoked, KeyRetired, KeyCompromised, KeyNotYetValid,
-    SignatureExpired, SignatureInFuture, Weak, Malformed, Ambiguous, Unsupported, TimeUnproven,
+    /// The key named did not make it over these bytes.
+    Bad,
+    /// No signer has the key, or two have.
+    UnknownKey,
+    /// The key's validity ended.
+    KeyExpired,
+    /// The certificate's validity ended (SSH).
+    CertificateExpired,
+    /// The key, or the authority that certified it, is revoked.
+    KeyRevoked,
+    /// Its person put it out of use.
+    KeyRetired,
+    /// Somebody else may have it.
+    KeyCompromised,
+    /// The validity of the key or its certificate has not begun.
+    KeyNotYetValid,
+    /// The signature itself says until when it is good.
+    SignatureExpired,
+    /// It is dated ahead of the clock.
+    SignatureInFuture,
+    /// Its algorithms are not strong enough.
+    Weak,
+    /// It does not follow its format.
+    Malformed,
+    /// More than one signature.
+    Ambiguous,
+    /// It asks for something that this version does not do.
+    Unsupported,
+    /// It is good, but nothing proves when it was made.
+    TimeUnproven,
+}
+
+impl Status {
+    /// As `verify --format porcelain` spells it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Bad => "bad",
+            Self::UnknownKey => "unknown-key",
+            Self::KeyExpired => "key-expired",
+            Self::CertificateExpired => "certificate-expired",
+            Self::KeyRevoked => "key-revoked",
+            Self::KeyRetired => "key-retired",
+            Self::KeyCompromised => "key-compromised",
+            Self::KeyNotYetValid => "key-not-yet-valid",
+            Self::SignatureExpired => "signature-expired",
+            Self::SignatureInFuture => "signature-in-future",
+            Self::Weak => "weak",
+            Self::Malformed => "malformed",
+            Self::Ambiguous => "ambiguous",
+            Self::Unsupported => "unsupported",
+            Self::TimeUnproven => "time-unproven",
+        }
+    }
 }

@@ -1,0 +1,217 @@
+//! OpenSSH's `allowed_signers` (ssh-keygen(1), ALLOWED SIGNERS), read as `ssh-keygen -Y verify` reads it (sshsig.c,
+//! `parse_principals_key_and_options` and `sshsigopt_parse`).
+use super::{
+    patterns::PatternList,
+    window::{Window, absolute_time},
+};
+use crate::{
+    push::Timestamp,
+    signature::{Fingerprint, ssh::PublicKey},
+};
+use jiff::tz::TimeZone;
+
+/// A line that grants something.
+#[derive(Clone, Debug)]
+pub(super) struct Line {
+    /// Counted from one.
+    pub(super) number: usize,
+    pub(super) principals: PatternList,
+    pub(super) key: Fingerprint,
+    /// What may sign: the key itself, or whom it certifies.
+    pub(super) role: Role,
+    /// `None`: all.
+    pub(super) namespaces: Option<PatternList>,
+    /// The second that `valid-before` names is the last that counts (sshsig.c, `check_allowed_keys_line`).
+    pub(super) window: Window,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Role {
+    Signer,
+    Authority,
+}
+
+/// A line that grants nothing.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(super) struct Unreadable {
+    pub(super) number: usize,
+    pub(super) what: String,
+}
+
+impl Line {
+    /// Whether the key may sign in git's namespace.
+    pub(super) fn admits_git(&self) -> bool {
+        self.namespaces.as_ref().is_none_or(|namespaces| namespaces.admits("git"))
+    }
+}
+
+/// Reads every line; comments and blank lines are neither granting nor unreadable.
+pub(super) fn read(bytes: &[u8], local: &TimeZone) -> (Vec<Line>, Vec<Unreadable>) {
+    let (mut lines, mut unreadable) = (Vec::new(), Vec::new());
+    for (number, line) in (1..).zip(bytes.split(|&byte| byte == b'\n')) {
+        let read = match std::str::from_utf8(line) {
+            Ok(text) if text.contains('\0') => Err("has a NUL byte".into()),
+            Ok(text) => read_line(number, text, local),
+            Err(_) => Err("is not UTF-8".into()),
+        };
+        match read {
+            Ok(line) => lines.extend(line),
+            Err(what) => unreadable.push(Unreadable { number, what }),
+        }
+    }
+    (lines, unreadable)
+}
+
+const SPACE: [char; 4] = [' ', '\t', '\r', '\n'];
+
+fn read_line(number: usize, text: &str, local: &TimeZone) -> Result<Option<Line>, String> {
+    let text = text.trim_start_matches(SPACE);
+    if text.is_empty() || text.starts_with('#') {
+        return Ok(None);
+    }
+    let (principals, rest) = principals(text)?;
+    let (options, key) = match read_key(rest) {
+        Ok(key) => (Options::default(), key),
+        // An algorithm's name is no option: say what is wrong with the key.
+        Err(why) if ["ssh-", "ecdsa-", "sk-"].iter().any(|start| rest.starts_with(start)) => return Err(why),
+        Err(_) => {
+            let (options, rest) = rest.split_at(end_of_options(rest)?);
+            let options = Options::read(options, local)?;
+            (options, read_key(rest.trim_start_matches([' ', '\t']))?)
+        }
+    };
+    let principals = PatternList(principals);
+    if principals.names().is_empty() && !principals.admits_unnamed() {
+        return Err("its principals admit nobody".into());
+    }
+    Ok(Some(Line {
+        number,
+        principals,
+        key: key.fingerprint(),
+        role: options.role,
+        namespaces: options.namespaces,
+        window: Window {
+            first: options.valid_after.unwrap_or(Window::OPEN.first),
+            last: options.valid_before.unwrap_or(Window::OPEN.last),
+        },
+    }))
+}
+
+/// The first word and what follows it (misc.c, `strdelimw`): it ends at a space, or at the quote that closes one within.
+fn principals(text: &str) -> Result<(String, &str), String> {
+    let (before, after) = text.split_once([' ', '\t', '\r', '\n', '"']).ok_or("has no key")?;
+    if text.as_bytes().get(before.len()) != Some(&b'"') {
+        return Ok((before.into(), after.trim_start_matches(SPACE)));
+    }
+    let (quoted, after) = after.split_once('"').ok_or("a quote is not closed")?;
+    Ok((format!("{before}{quoted}"), after.trim_start_matches(SPACE)))
+}
+
+/// Algorithm and base64; what follows is a comment (sshkey.c, `sshkey_read`).
+pub(super) fn read_key(text: &str) -> Result<PublicKey, String> {
+    let (algorithm, rest) = text.split_once([' ', '\t']).ok_or("has no key")?;
+    let rest = rest.trim_start_matches([' ', '\t']);
+    let base64 = rest.split([' ', '\t']).next().unwrap_or(rest).trim_end_matches(SPACE);
+    PublicKey::from_fields(algorithm, base64).map_err(|why| format!("has no readable key: {why}"))
+}
+
+/// Options end at the first space outside quotes (auth-options.c, `sshkey_advance_past_options`).
+fn end_of_options(text: &str) -> Result<usize, String> {
+    let mut quoted = false;
+    let mut bytes = text.bytes().enumerate().peekable();
+    while let Some((at, byte)) = bytes.next() {
+        match byte {
+            b'\\' if bytes.peek().is_some_and(|&(_, next)| next == b'"') => {
+                bytes.next();
+            }
+            b'"' => quoted = !quoted,
+            b' ' | b'\t' if !quoted => return Ok(at),
+            _ => {}
+        }
+    }
+    Err(if quoted { "a quote is not closed" } else { "has no key" }.into())
+}
+
+struct Options {
+    role: Role,
+    namespaces: Option<PatternList>,
+    valid_after: Option<Timestamp>,
+    valid_before: Option<Timestamp>,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { role: Role::Signer, namespaces: None, valid_after: None, valid_before: None }
+    }
+}
+
+impl Options {
+    /// As OpenSSH, takes a comma too many, but for one at the end.
+    fn read(text: &str, local: &TimeZone) -> Result<Self, String> {
+        let mut options = Self::default();
+        let mut rest = text;
+        while !rest.is_empty() {
+            if let Some(after) = strip(rest, "cert-authority") {
+                options.role = Role::Authority;
+                rest = after;
+            } else if let Some(after) = strip(rest, "namespaces=") {
+                let value = quoted("namespaces", after, &mut rest)?;
+                once("namespaces", &mut options.namespaces, PatternList(value))?;
+            } else if let Some(after) = strip(rest, "valid-after=") {
+                let time = time("valid-after", &quoted("valid-after", after, &mut rest)?, local)?;
+                once("valid-after", &mut options.valid_after, time)?;
+            } else if let Some(after) = strip(rest, "valid-before=") {
+                let time = time("valid-before", &quoted("valid-before", after, &mut rest)?, local)?;
+                once("valid-before", &mut options.valid_before, time)?;
+            }
+            rest = match rest.strip_prefix(',') {
+                Some("") => return Err("its options end with a comma".into()),
+                Some(after) => after,
+                None if rest.is_empty() => break,
+                None => return Err(format!("has an unknown option: `{}`", rest.split(',').next().unwrap_or(rest))),
+            };
+        }
+        match (options.valid_after, options.valid_before) {
+            (Some(after), Some(before)) if before <= after => Err("`valid-before` is not after `valid-after`".into()),
+            _ => Ok(options),
+        }
+    }
+}
+
+/// What follows `name`, of either case.
+fn strip<'t>(text: &'t str, name: &str) -> Option<&'t str> {
+    let (start, rest) = text.split_at_checked(name.len())?;
+    start.eq_ignore_ascii_case(name).then_some(rest)
+}
+
+/// A value in quotes, in which `\"` is a quote (misc.c, `opt_dequote`); `rest` becomes what follows it.
+fn quoted<'t>(name: &str, text: &'t str, rest: &mut &'t str) -> Result<String, String> {
+    let inner = text.strip_prefix('"').ok_or_else(|| format!("the value of `{name}` is not in quotes"))?;
+    let mut value = String::new();
+    let mut characters = inner.char_indices().peekable();
+    while let Some((at, character)) = characters.next() {
+        match character {
+            '"' => {
+                *rest = inner.get(at + 1..).unwrap_or_default();
+                return Ok(value);
+            }
+            '\\' if characters.peek().is_some_and(|&(_, next)| next == '"') => {
+                characters.next();
+                value.push('"');
+            }
+            other => value.push(other),
+        }
+    }
+    Err(format!("the value of `{name}` has no closing quote"))
+}
+
+fn once<T>(name: &str, slot: &mut Option<T>, value: T) -> Result<(), String> {
+    match slot.replace(value) {
+        None => Ok(()),
+        Some(_) => Err(format!("has `{name}` twice")),
+    }
+}
+
+fn time(name: &str, text: &str, local: &TimeZone) -> Result<Timestamp, String> {
+    absolute_time(text, local).ok_or_else(|| format!("`{name}` is no time of the form YYYYMMDD[HHMM[SS]][Z]: `{text}`"))
+}

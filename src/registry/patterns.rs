@@ -1,0 +1,125 @@
+//! OpenSSH's pattern lists (match.c, `match_pattern_list` and `match_pattern`; PATTERNS in ssh_config(5)).
+
+/// A comma-separated list of patterns, some negated by `!`. Compares bytes: case counts.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(super) struct PatternList(pub(super) String);
+
+/// OpenSSH matches nothing against a list with a pattern of this many bytes.
+const TOO_LONG: usize = 1023;
+
+impl PatternList {
+    /// Whether one of the patterns matches, and none of the negated.
+    pub(super) fn admits(&self, text: &str) -> bool {
+        let mut admitted = false;
+        for (negated, pattern) in self.patterns() {
+            if pattern.len() >= TOO_LONG {
+                return false;
+            }
+            if matches(pattern.as_bytes(), text.as_bytes()) {
+                if negated {
+                    return false;
+                }
+                admitted = true;
+            }
+        }
+        admitted
+    }
+
+    /// What the list names without a wildcard, and admits; in its order, nothing twice.
+    pub(super) fn names(&self) -> Vec<&str> {
+        let mut names = Vec::new();
+        for (_, name) in self.patterns().filter(|(negated, pattern)| !negated && !is_wildcard(pattern)) {
+            if !name.is_empty() && !names.contains(&name) && self.admits(name) {
+                names.push(name);
+            }
+        }
+        names
+    }
+
+    /// Whether the list admits more than its [`names`](Self::names): it has a wildcard that no negation takes back whole.
+    pub(super) fn admits_unnamed(&self) -> bool {
+        self.patterns().any(|(negated, pattern)| !negated && is_wildcard(pattern) && self.admits(pattern))
+    }
+
+    fn patterns(&self) -> impl Iterator<Item = (bool, &str)> {
+        self.0.split(',').map(|pattern| match pattern.strip_prefix('!') {
+            Some(pattern) => (true, pattern),
+            None => (false, pattern),
+        })
+    }
+}
+
+fn is_wildcard(pattern: &str) -> bool {
+    pattern.contains(['*', '?'])
+}
+
+/// Whether the whole text matches: `*` is any bytes, `?` one. Goes back to the last `*` only: linear in practice, and
+/// never worse than the product of the lengths.
+fn matches(pattern: &[u8], text: &[u8]) -> bool {
+    let (mut at, mut read) = (0, 0);
+    let mut star: Option<(usize, usize)> = None;
+    while let Some(&byte) = text.get(read) {
+        match pattern.get(at) {
+            Some(b'*') => {
+                star = Some((at, read));
+                at += 1;
+            }
+            Some(&wanted) if wanted == b'?' || wanted == byte => {
+                at += 1;
+                read += 1;
+            }
+            Some(_) | None => {
+                let Some((star_at, swallowed)) = star else { return false };
+                star = Some((star_at, swallowed + 1));
+                at = star_at + 1;
+                read = swallowed + 1;
+            }
+        }
+    }
+    pattern.iter().skip(at).all(|&rest| rest == b'*')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn admits(list: &str, text: &str) -> bool {
+        PatternList(list.into()).admits(text)
+    }
+
+    #[test]
+    fn wildcards() {
+        for (pattern, text, expected) in [
+            ("alice", "alice", true), ("alice", "Alice", false), ("al*", "alice", true), ("*ce", "alice", true),
+            ("a*i*e", "alice", true), ("a*i*x", "alice", false), ("a?ice", "alice", true), ("a?ice", "aice", false),
+            ("*", "", true), ("", "", true), ("", "a", false), ("?", "", false), ("**", "x", true), ("*a*b", "aab", true),
+            ("*@example.com", "alice@example.com.evil", false),
+        ] {
+            assert_eq!(admits(pattern, text), expected, "{pattern} {text}");
+        }
+    }
+
+    #[test]
+    fn a_negation_wins_wherever_it_stands() {
+        assert!(admits("*@example.com,!bob@example.com", "alice@example.com"));
+        assert!(!admits("*@example.com,!bob@example.com", "bob@example.com"));
+        assert!(!admits("!bob@example.com,*@example.com", "bob@example.com"));
+        assert!(!admits("!bob@example.com", "alice@example.com"));
+    }
+
+    #[test]
+    fn names_are_what_is_admitted_without_a_wildcard() {
+        let list = PatternList("alice,*@x,bob,!b*,alice,!carol,".into());
+        assert_eq!(list.names(), ["alice"]);
+        assert!(list.admits_unnamed());
+        assert!(!PatternList("alice".into()).admits_unnamed());
+        assert!(!PatternList("*@x,!*".into()).admits_unnamed());
+        assert!(!PatternList("!*@x".into()).admits_unnamed());
+    }
+
+    #[test]
+    fn a_pattern_too_long_for_openssh_matches_nothing() {
+        assert!(admits(&format!("alice,{}", "x".repeat(1022)), "alice"));
+        assert!(!admits(&format!("alice,{}", "x".repeat(1023)), "alice"));
+    }
+}

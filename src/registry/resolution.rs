@@ -1,0 +1,297 @@
+//! From a key to the one signer whose it is, or to the reason why it is nobody's.
+use super::{
+    Kind, Signer, SignerId,
+    allowed_signers::{Line, Role},
+    people::{People, folded},
+};
+use crate::signature::{Fingerprint, openpgp::CertificateSummary, ssh};
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+};
+
+/// Whose a key is; else why it is nobody's, lower case.
+pub(super) type Owner = Result<Arc<Signer>, String>;
+
+/// Everybody who has an SSH key, or an entry in `signers.toml`.
+#[derive(Debug, Default)]
+pub(super) struct Roster {
+    pub(super) people: People,
+    /// The entries of `signers.toml`, by their number; then those who are signers in their own right.
+    pub(super) signers: Vec<Arc<Signer>>,
+    by_name: HashMap<String, Vec<usize>>,
+    /// What each line gives to its key, by the line's place.
+    grants: Vec<Grant>,
+    /// Names of SSH keys, wildcards apart.
+    names: HashSet<String>,
+    /// Signers known by their key's fingerprint.
+    unnamed: HashMap<Fingerprint, usize>,
+}
+
+/// What a line of a plain key says of its owner.
+#[derive(Clone, Debug, Default)]
+struct Grant {
+    /// Entries that claim one of the line's principals.
+    owners: Vec<usize>,
+    /// The signer that the line makes by itself. One line is one person, who may have several addresses.
+    own: Option<usize>,
+    /// It has a wildcard, which is nobody's name.
+    unnamed: bool,
+    /// Principals that are people's who have other keys.
+    denied: Vec<String>,
+}
+
+impl Roster {
+    pub(super) fn new(people: People, lines: &[Line]) -> Self {
+        let mut signers: Vec<Signer> = people.entries.iter().map(|entry| Signer::clone(&entry.signer)).collect();
+        let mut own: HashMap<String, usize> = HashMap::new();
+        let mut roster = Self { people, ..Self::default() };
+        for line in lines {
+            let names = line.principals.names();
+            roster.names.extend(names.iter().map(|name| folded(name)));
+            let grant = match line.role {
+                // Whom it certifies, its certificates say.
+                Role::Authority => Grant::default(),
+                Role::Signer => roster.grant(line, &names, &mut signers, &mut own),
+            };
+            roster.grants.push(grant);
+        }
+        roster.signers = signers.into_iter().map(Arc::new).collect();
+        for (index, signer) in roster.signers.iter().enumerate() {
+            for name in names_of(signer) {
+                roster.by_name.entry(name).or_default().push(index);
+            }
+        }
+        roster
+    }
+
+    fn grant(&mut self, line: &Line, names: &[&str], signers: &mut Vec<Signer>, own: &mut HashMap<String, usize>) -> Grant {
+        let mut grant = Grant { unnamed: line.principals.admits_unnamed(), ..Grant::default() };
+        let mut unclaimed = Vec::new();
+        for &name in names {
+            let claim = self.people.claim(name, std::slice::from_ref(&line.key));
+            if claim.is_none() {
+                unclaimed.push(name);
+            }
+            grant.denied.extend(claim.others.iter().filter_map(|&other| Some(denial(name, &self.people.entry(other)?.signer))));
+            grant.owners.extend(claim.owners);
+        }
+        if let (true, Some(&id)) = (grant.owners.is_empty(), unclaimed.first()) {
+            let index = *own.entry(folded(id)).or_insert_with(|| {
+                signers.push(in_its_own_right(id));
+                signers.len() - 1
+            });
+            if let Some(signer) = signers.get_mut(index) {
+                for name in unclaimed {
+                    if !signer.emails.iter().any(|email| folded(email) == folded(name)) {
+                        signer.emails.push(name.into());
+                    }
+                }
+            }
+            grant.own = Some(index);
+        }
+        if grant.unnamed && !self.unnamed.contains_key(&line.key) {
+            signers.push(by_fingerprint(&line.key));
+            self.unnamed.insert(line.key.clone(), signers.len() - 1);
+        }
+        grant
+    }
+
+    /// The owner of a plain key that these lines admit.
+    pub(super) fn of_key(&self, key: &Fingerprint, lines: impl Iterator<Item = usize>) -> Owner {
+        let listing = self.people.listing(key);
+        let mut found = listing.to_vec();
+        let (mut unnamed, mut denied) = (false, Vec::new());
+        for grant in lines.filter_map(|line| self.grants.get(line)) {
+            found.extend(&grant.owners);
+            if listing.is_empty() {
+                found.extend(grant.own);
+            }
+            unnamed |= grant.unnamed;
+            denied.extend(&grant.denied);
+        }
+        if let (true, true, Some(&signer)) = (found.is_empty(), unnamed, self.unnamed.get(key)) {
+            found.push(signer);
+        }
+        self.one(found, denied)
+    }
+
+    /// The owner of a certified key: the one of the certificate's principals that these lines of its authority admit.
+    pub(super) fn of_certificate<'l>(&self, certificate: &ssh::Certificate, lines: impl Iterator<Item = &'l Line>) -> Owner {
+        if certificate.principals.is_empty() {
+            return Err("the certificate names no principal".into());
+        }
+        let key = certificate.subject.fingerprint();
+        let listing = self.people.listing(&key);
+        let (mut admitted, mut denied) = (false, Vec::new());
+        let mut found = Vec::new();
+        let mut own: Vec<Arc<Signer>> = Vec::new();
+        for line in lines {
+            for name in certificate.principals.iter().filter(|name| line.principals.admits(name)) {
+                admitted = true;
+                let claim = self.people.claim(name, std::slice::from_ref(&key));
+                denied.extend(claim.others.iter().filter_map(|&other| Some(denial(name, &self.people.entry(other)?.signer))));
+                if claim.is_none() && listing.is_empty() && !own.iter().any(|known| folded(&known.id.0) == folded(name)) {
+                    own.push(self.known_as(name).unwrap_or_else(|| Arc::new(certified(name))));
+                }
+                found.extend(claim.owners);
+            }
+        }
+        if !admitted {
+            return Err("no `cert-authority` line admits a principal of the certificate".into());
+        }
+        found.extend(listing);
+        let signers = found.iter().filter_map(|&index| self.signers.get(index).cloned()).chain(own);
+        one(signers, denied.iter())
+    }
+
+    /// The signer whose id this is.
+    pub(super) fn known_as(&self, id: &str) -> Option<Arc<Signer>> {
+        let mut known = self.named(id).filter_map(|index| self.signers.get(index));
+        known.find(|signer| folded(&signer.id.0) == folded(id)).cloned()
+    }
+
+    /// The signers who have this id or email.
+    pub(super) fn named(&self, name: &str) -> impl Iterator<Item = usize> {
+        self.by_name.get(&folded(name)).into_iter().flatten().copied()
+    }
+
+    fn one<'d>(&self, found: Vec<usize>, denied: impl IntoIterator<Item = &'d String>) -> Owner {
+        one(found.into_iter().filter_map(|index| self.signers.get(index).cloned()), denied.into_iter())
+    }
+}
+
+/// Everybody who has an OpenPGP certificate.
+#[derive(Debug, Default)]
+pub(super) struct Keyring {
+    owners: HashMap<Fingerprint, Owner>,
+    /// Those who are signers in their own right.
+    pub(super) signers: Vec<Signer>,
+    /// Emails that certificates claim, another key has too, and nothing settles: certificate and email.
+    pub(super) contested: Vec<(Fingerprint, String)>,
+}
+
+impl Keyring {
+    /// `certifies`: whether an authority's certificates may bear this name.
+    pub(super) fn new(roster: &Roster, summaries: &[CertificateSummary], certifies: impl Fn(&str) -> bool) -> Self {
+        let mut bearers: HashMap<String, usize> = HashMap::new();
+        for summary in summaries {
+            let names: HashSet<_> = summary.emails.iter().map(|email| folded(email)).collect();
+            for name in names {
+                *bearers.entry(name).or_default() += 1;
+            }
+        }
+        let contested = |email: &str| {
+            let name = folded(email);
+            bearers.get(&name).is_some_and(|&bearers| bearers > 1) || roster.names.contains(&name) || certifies(email)
+        };
+        let mut keyring = Self::default();
+        for summary in summaries {
+            let owner = keyring.owner(roster, summary, &contested);
+            keyring.owners.insert(summary.fingerprint.clone(), owner);
+        }
+        keyring
+    }
+
+    /// The owner of the certificate with this fingerprint.
+    pub(super) fn of_certificate(&self, fingerprint: &Fingerprint) -> Owner {
+        self.owners.get(fingerprint).cloned().unwrap_or_else(|| Err("the registry no longer has its certificate".into()))
+    }
+
+    /// User IDs are their holder's word. So an entry without `keys` has the certificate only if it claims all of the
+    /// emails, or the primary one and no other key has that: else a certificate of one's own, with a colleague's
+    /// address added, would be the colleague's.
+    fn owner(&mut self, roster: &Roster, summary: &CertificateSummary, contested: &impl Fn(&str) -> bool) -> Owner {
+        let mut keys = summary.keys.clone();
+        keys.push(summary.fingerprint.clone());
+        let mut listing: Vec<usize> = keys.iter().flat_map(|key| roster.people.listing(key)).copied().collect();
+        let settled = !listing.is_empty();
+        let (mut unclaimed, mut denied, mut uncertain) = (Vec::new(), Vec::new(), Vec::new());
+        let mut primary_is_claimed = false;
+        for (place, email) in summary.emails.iter().enumerate() {
+            let claim = roster.people.claim(email, &keys);
+            if claim.is_none() {
+                unclaimed.push(email);
+            }
+            primary_is_claimed |= place == 0 && !claim.owners.is_empty() && !contested(email);
+            denied.extend(claim.others.iter().filter_map(|&other| Some(denial(email, &roster.people.entry(other)?.signer))));
+            listing.extend(claim.owners);
+        }
+        if settled {
+            unclaimed.clear();
+        }
+        let claimed = !listing.is_empty();
+        let others = listing.into_iter().filter_map(|index| roster.signers.get(index).cloned());
+        if claimed && (unclaimed.is_empty() || primary_is_claimed) {
+            return one(others, denied.iter());
+        }
+        unclaimed.retain(|email| {
+            let free = !contested(email);
+            if !free {
+                uncertain.push((summary.fingerprint.clone(), String::from(*email)));
+            }
+            free
+        });
+        self.contested.append(&mut uncertain);
+        let own = match unclaimed.first() {
+            Some(&id) => Signer {
+                name: summary.name.clone(),
+                emails: unclaimed.into_iter().cloned().collect(),
+                ..in_its_own_right(id)
+            },
+            None if claimed || denied.is_empty() => Signer { name: summary.name.clone(), ..by_fingerprint(&summary.fingerprint) },
+            None => return one(others, denied.iter()),
+        };
+        if !claimed {
+            self.signers.push(own.clone());
+        }
+        one(others.chain([Arc::new(own)]), denied.iter())
+    }
+}
+
+/// One signer, or why not.
+fn one<'d>(found: impl Iterator<Item = Arc<Signer>>, mut denied: impl Iterator<Item = &'d String>) -> Owner {
+    let mut signers: Vec<Arc<Signer>> = found.collect();
+    signers.sort_by(|one, other| one.id.cmp(&other.id));
+    signers.dedup_by(|one, other| one.id == other.id);
+    match (signers.len(), signers.pop()) {
+        (1, Some(signer)) => Ok(signer),
+        (count, Some(last)) => {
+            signers.push(last);
+            let count = if count == 2 { "two".into() } else { count.to_string() };
+            let ids: Vec<_> = signers.iter().map(|signer| format!("`{}`", signer.id.0)).collect();
+            Err(format!("resolves to {count} signers: {}", ids.join(", ")))
+        }
+        (_, None) => Err(denied.next().cloned().unwrap_or_else(|| "no signer has it".into())),
+    }
+}
+
+fn denial(name: &str, owner: &Signer) -> String {
+    format!("`{name}` is `{}`, whose `keys` do not list this key", owner.id.0)
+}
+
+fn in_its_own_right(id: &str) -> Signer {
+    Signer {
+        id: SignerId(id.into()),
+        name: None,
+        emails: Vec::new(),
+        accounts: Vec::new(),
+        groups: Vec::new(),
+        kind: Kind::Person,
+    }
+}
+
+fn by_fingerprint(key: &Fingerprint) -> Signer {
+    in_its_own_right(&key.to_string())
+}
+
+/// Whom only a certificate names. Compared as emails are, so that one person has one id however the domain is spelled.
+pub(super) fn certified(name: &str) -> Signer {
+    let id = folded(name);
+    Signer { emails: vec![id.clone()], ..in_its_own_right(&id) }
+}
+
+/// Id and emails as they are compared, nothing twice.
+pub(super) fn names_of(signer: &Signer) -> HashSet<String> {
+    signer.emails.iter().chain([&signer.id.0]).map(|name| folded(name)).collect()
+}

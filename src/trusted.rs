@@ -1,0 +1,423 @@
+//! The files that decide what is let in: read only where nobody else can have written them.
+//!
+//! A policy that a stranger can change is no policy. The way to a file is walked folder by folder on open handles, so
+//! what was checked is what is read: between the check and the reading there is no name to swap.
+
+use crate::Undecided;
+use rustix::{
+    fs::{CWD, Dir, FileType, Mode, OFlags, Stat, fstat, openat, readlinkat},
+    io::Errno,
+};
+use std::{
+    ffi::{OsStr, OsString},
+    fs::File,
+    io::Read,
+    os::{fd::OwnedFd, unix::ffi::OsStrExt, unix::ffi::OsStringExt},
+    path::{Component, Path, PathBuf},
+};
+
+/// Who may own what decides, and who else may write it.
+///
+/// A file, and every folder above it, belongs to root or to the user the hook runs as, and is writable by nobody else,
+/// but for the groups that the administrator allowed. A sticky folder of root's (`/tmp`) is fine above a file: in it one
+/// removes only what is one's own. Links are followed; the way to a link and the way to its target are checked alike.
+/// Access control lists show in the group's permission bits (acl(5), the mask) and are judged by them.
+#[derive(Clone, Debug)]
+pub struct TrustedFiles {
+    user: u32,
+    groups: Vec<u32>,
+}
+
+/// As many links as Linux follows (path_resolution(7)).
+const MOST_LINKS: usize = 40;
+
+/// A registry of more files than this is a mistake.
+const MOST_ENTRIES: usize = 100_000;
+
+impl TrustedFiles {
+    /// For the effective user of this process and groups by name (`/etc/group`) or number.
+    ///
+    /// # Errors
+    /// A group that does not exist.
+    pub fn new(allowed_group_names: &[String]) -> Result<Self, Undecided> {
+        let groups = match allowed_group_names {
+            [] => Vec::new(),
+            names => {
+                let known =
+                    std::fs::read("/etc/group").map_err(|error| Undecided::server("reading `/etc/group`", error))?;
+                names.iter().map(|name| group_id(&known, name)).collect::<Result<_, _>>()?
+            }
+        };
+        Ok(Self::owned_by(rustix::process::geteuid().as_raw(), &groups))
+    }
+
+    /// For a given user and given groups, by number.
+    pub fn owned_by(user: u32, groups: &[u32]) -> Self {
+        Self { user, groups: groups.to_vec() }
+    }
+
+    /// The whole of a regular file of at most `at_most` bytes.
+    ///
+    /// # Errors
+    /// It is not there, not a regular file, too large, or somebody else could have written it.
+    pub fn read(&self, path: &Path, at_most: u64) -> Result<Vec<u8>, Undecided> {
+        self.read_file(path, at_most).map_err(|why| Undecided::server(reading(path), why))
+    }
+
+    /// The paths of all that is in a folder, hidden entries too, sorted by their bytes.
+    ///
+    /// # Errors
+    /// It is not there, not a folder, or somebody else could put a file into it.
+    pub fn list(&self, folder: &Path) -> Result<Vec<PathBuf>, Undecided> {
+        self.list_folder(folder).map_err(|why| Undecided::server(reading(folder), why))
+    }
+
+    /// Whether there is anything at `path`.
+    ///
+    /// # Errors
+    /// Somebody else could have put it there or have removed it, or it is a link to nothing: what an administrator
+    /// linked is meant to be read.
+    pub fn exists(&self, path: &Path) -> Result<bool, Undecided> {
+        self.walk(path).map(|place| place.is_some()).map_err(|why| Undecided::server(reading(path), why))
+    }
+
+    fn read_file(&self, path: &Path, at_most: u64) -> Result<Vec<u8>, String> {
+        let Some(place) = self.walk(path)? else { return Err(NOT_THERE.into()) };
+        let (Some(name), Some(folder)) = (place.file, place.folders.last()) else { return Err(NO_FILE.into()) };
+        let file = folder.path.join(&name);
+        // Not blocking: should a pipe have taken the file's place meanwhile, opening it would hang.
+        let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
+        let handle = openat(&folder.handle, &name, flags, Mode::empty()).map_err(|error| failed(&file, error))?;
+        let found = fstat(&handle).map_err(|error| failed(&file, error))?;
+        if FileType::from_raw_mode(found.st_mode) != FileType::RegularFile {
+            return Err(NO_FILE.into());
+        }
+        self.check(&file, &found)?;
+        let too_large = || format!("it is larger than {at_most} bytes");
+        let size = u64::try_from(found.st_size).map_err(|_| too_large())?;
+        if size > at_most {
+            return Err(too_large());
+        }
+        let mut bytes = Vec::with_capacity(usize::try_from(size).map_err(|_| too_large())?);
+        // It may have grown since.
+        let read = File::from(handle).take(at_most.saturating_add(1)).read_to_end(&mut bytes);
+        let length = read.map_err(|error| format!("`{}`: {error}", file.display()))?;
+        if u64::try_from(length).is_ok_and(|length| length <= at_most) { Ok(bytes) } else { Err(too_large()) }
+    }
+
+    fn list_folder(&self, path: &Path) -> Result<Vec<PathBuf>, String> {
+        let Some(place) = self.walk(path)? else { return Err(NOT_THERE.into()) };
+        let (None, Some(folder)) = (place.file, place.folders.last()) else { return Err("it is not a folder".into()) };
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let handle = openat(&folder.handle, ".", flags, Mode::empty()).map_err(|error| failed(&folder.path, error))?;
+        let found = fstat(&handle).map_err(|error| failed(&folder.path, error))?;
+        // Sticky does not help here: others could not remove a file, but they could add one.
+        self.check(&folder.path, &found)?;
+        let mut entries = Vec::new();
+        for entry in Dir::read_from(&handle).map_err(|error| failed(&folder.path, error))? {
+            let entry = entry.map_err(|error| failed(&folder.path, error))?;
+            let name = entry.file_name().to_bytes();
+            if name != b"." && name != b".." {
+                entries.push(path.join(OsStr::from_bytes(name)));
+            }
+            if entries.len() > MOST_ENTRIES {
+                return Err(format!("it has more than {MOST_ENTRIES} entries"));
+            }
+        }
+        entries.sort();
+        Ok(entries)
+    }
+
+    /// Goes to `path` over checked folders and links. `None`: nothing is there.
+    fn walk(&self, path: &Path) -> Result<Option<Place>, String> {
+        let path = std::path::absolute(path).map_err(|error| error.to_string())?;
+        let mut place = Place { folders: vec![self.enter(&CWD, OsStr::new("/"), PathBuf::from("/"))?], file: None };
+        // What is still to be walked, last first, and whether a link says so.
+        let mut steps: Vec<(OsString, bool)> = steps(&path, false);
+        let mut links = 0;
+        while let Some((name, linked)) = steps.pop() {
+            if name == ".." {
+                if place.folders.len() > 1 {
+                    place.folders.pop();
+                }
+                continue;
+            }
+            let Some(folder) = place.folders.last() else { return Err(NOT_THERE.into()) };
+            let here = folder.path.join(&name);
+            let handle =
+                match openat(&folder.handle, &name, OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC, Mode::empty()) {
+                    Ok(handle) => handle,
+                    Err(Errno::NOENT) if linked => {
+                        return Err(format!("a link leads to `{}`, which is not there", here.display()));
+                    }
+                    Err(Errno::NOENT) => return Ok(None),
+                    Err(error) => return Err(failed(&here, error)),
+                };
+            let found = fstat(&handle).map_err(|error| failed(&here, error))?;
+            let kind = FileType::from_raw_mode(found.st_mode);
+            if kind == FileType::Symlink {
+                self.check_owner(&here, &found)?;
+                links += 1;
+                if links > MOST_LINKS {
+                    return Err(format!("`{}`: too many links", here.display()));
+                }
+                let target = readlinkat(&handle, "", Vec::new()).map_err(|error| failed(&here, error))?;
+                let target = PathBuf::from(OsString::from_vec(target.into_bytes()));
+                if target.is_absolute() {
+                    place.folders.truncate(1);
+                }
+                steps.extend(self::steps(&target, true));
+            } else if kind == FileType::Directory {
+                let folder = self.enter(&handle, OsStr::new("."), here)?;
+                place.folders.push(folder);
+            } else if steps.is_empty() {
+                place.file = Some(name);
+            } else {
+                return Err(format!("`{}` is not a folder", here.display()));
+            }
+        }
+        Ok(Some(place))
+    }
+
+    /// Opens a folder on the way, not to read it: one may pass through folders that one may not list.
+    fn enter(&self, at: impl std::os::fd::AsFd, name: &OsStr, path: PathBuf) -> Result<Folder, String> {
+        let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let handle = openat(at, name, flags, Mode::empty()).map_err(|error| failed(&path, error))?;
+        let found = fstat(&handle).map_err(|error| failed(&path, error))?;
+        let sticky = found.st_uid == 0 && Mode::from_raw_mode(found.st_mode).contains(Mode::SVTX);
+        if !sticky {
+            self.check(&path, &found)?;
+        }
+        Ok(Folder { handle, path })
+    }
+
+    fn check(&self, path: &Path, found: &Stat) -> Result<(), String> {
+        self.check_owner(path, found)?;
+        let mode = Mode::from_raw_mode(found.st_mode);
+        let shown = path.display();
+        if mode.contains(Mode::WOTH) {
+            return Err(format!("everybody can write `{shown}`; mend it: chmod o-w {shown}"));
+        }
+        if mode.contains(Mode::WGRP) && !self.groups.contains(&found.st_gid) {
+            let group = found.st_gid;
+            return Err(format!(
+                "group {group} can write `{shown}`; mend it: chmod g-w {shown} (or name the group with `--allow-group`)"
+            ));
+        }
+        Ok(())
+    }
+
+    fn check_owner(&self, path: &Path, found: &Stat) -> Result<(), String> {
+        let (owner, user, shown) = (found.st_uid, self.user, path.display());
+        if owner == 0 || owner == user {
+            return Ok(());
+        }
+        Err(format!(
+            "`{shown}` belongs to user {owner}, neither to root nor to the user this runs as ({user}); mend it: chown -h root {shown}"
+        ))
+    }
+}
+
+const NOT_THERE: &str = "it is not there";
+const NO_FILE: &str = "it is not a regular file";
+
+/// Where a path led.
+struct Place {
+    /// The folders on the way, the root first.
+    folders: Vec<Folder>,
+    /// The name in the last of them, if the path leads to anything but a folder.
+    file: Option<OsString>,
+}
+
+struct Folder {
+    handle: OwnedFd,
+    path: PathBuf,
+}
+
+/// The names on the way, last first.
+fn steps(path: &Path, linked: bool) -> Vec<(OsString, bool)> {
+    let names = path.components().filter_map(|component| match component {
+        Component::Normal(name) => Some(name.to_owned()),
+        Component::ParentDir => Some("..".into()),
+        Component::RootDir | Component::CurDir | Component::Prefix(_) => None,
+    });
+    let mut steps: Vec<_> = names.map(|name| (name, linked)).collect();
+    steps.reverse();
+    steps
+}
+
+fn group_id(known: &[u8], name: &str) -> Result<u32, Undecided> {
+    if let Ok(number) = name.parse() {
+        return Ok(number);
+    }
+    // group(5): name:password:number:members
+    let number = known.split(|&byte| byte == b'\n').find_map(|line| {
+        let mut fields = line.split(|&byte| byte == b':');
+        let matches = fields.next() == Some(name.as_bytes());
+        matches.then(|| fields.nth(1)).flatten().and_then(|number| std::str::from_utf8(number).ok()?.parse().ok())
+    });
+    number.ok_or_else(|| {
+        Undecided::server(format!("looking up group `{name}`"), "`/etc/group` has no such group; give its number")
+    })
+}
+
+fn reading(path: &Path) -> String {
+    format!("reading `{}`", path.display())
+}
+
+fn failed(path: &Path, error: Errno) -> String {
+    format!("`{}`: {}", path.display(), std::io::Error::from(error))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::{
+        fs::{create_dir, set_permissions, write},
+        os::unix::fs::{MetadataExt, PermissionsExt, symlink},
+    };
+
+    struct Ground {
+        temporary: tempfile::TempDir,
+        files: TrustedFiles,
+    }
+
+    /// `folder/file`, both as they should be.
+    fn ground() -> Ground {
+        let temporary = tempfile::tempdir().unwrap();
+        create_dir(temporary.path().join("folder")).unwrap();
+        write(temporary.path().join("folder/file"), "text").unwrap();
+        let ground = Ground { temporary, files: TrustedFiles::new(&[]).unwrap() };
+        ground.mode("folder", 0o755);
+        ground.mode("folder/file", 0o644);
+        ground
+    }
+
+    impl Ground {
+        fn path(&self, name: &str) -> PathBuf {
+            self.temporary.path().join(name)
+        }
+
+        fn mode(&self, name: &str, mode: u32) {
+            set_permissions(self.path(name), PermissionsExt::from_mode(mode)).unwrap();
+        }
+
+        fn read(&self, name: &str) -> Result<Vec<u8>, String> {
+            self.files.read(&self.path(name), 100).map_err(|error| error.cause.to_string())
+        }
+    }
+
+    #[test]
+    fn what_only_its_owner_can_write_is_read() {
+        let ground = ground();
+        assert_eq!(ground.read("folder/file").unwrap(), b"text");
+        assert_eq!(ground.files.list(&ground.path("folder")).unwrap(), [ground.path("folder/file")]);
+        assert!(ground.files.exists(&ground.path("folder/file")).unwrap());
+        assert!(!ground.files.exists(&ground.path("folder/other")).unwrap());
+        assert!(!ground.files.exists(&ground.path("other/file")).unwrap());
+    }
+
+    #[test]
+    fn what_others_can_write_is_refused_with_the_path_and_the_mend() {
+        for (name, mode, mend) in
+            [("folder/file", 0o646, "chmod o-w"), ("folder", 0o757, "chmod o-w"), ("folder", 0o775, "chmod g-w")]
+        {
+            let ground = ground();
+            ground.mode(name, mode);
+            let why = ground.read("folder/file").unwrap_err();
+            assert!(why.contains(&format!("{mend} {}", ground.path(name).display())), "{why}");
+        }
+    }
+
+    #[test]
+    fn a_group_may_write_if_it_is_allowed() {
+        let ground = ground();
+        ground.mode("folder/file", 0o664);
+        assert!(ground.read("folder/file").unwrap_err().contains("--allow-group"));
+        let found = std::fs::metadata(ground.path("folder/file")).unwrap();
+        let allowing = TrustedFiles::owned_by(found.uid(), &[found.gid()]);
+        assert_eq!(allowing.read(&ground.path("folder/file"), 100).unwrap(), b"text");
+    }
+
+    #[test]
+    fn another_owner_is_refused_and_the_right_one_is_not() {
+        let ground = ground();
+        let owner = std::fs::metadata(ground.path("folder/file")).unwrap().uid();
+        assert!(TrustedFiles::owned_by(owner, &[]).read(&ground.path("folder/file"), 100).is_ok());
+        if owner == 0 {
+            std::os::unix::fs::chown(ground.path("folder/file"), Some(12345), None).unwrap();
+            let why = ground.read("folder/file").unwrap_err();
+            assert!(why.contains("belongs to user 12345"), "{why}");
+            assert!(TrustedFiles::owned_by(12345, &[]).read(&ground.path("folder/file"), 100).is_ok());
+        } else {
+            let other = TrustedFiles::owned_by(owner + 1, &[]);
+            let why = other.read(&ground.path("folder/file"), 100).unwrap_err().cause.to_string();
+            assert!(why.contains(&format!("belongs to user {owner}")), "{why}");
+        }
+    }
+
+    #[test]
+    fn links_are_followed_and_their_targets_checked() {
+        let ground = ground();
+        symlink("folder", ground.path("by-folder")).unwrap();
+        symlink(ground.path("by-folder/../folder/file"), ground.path("by-file")).unwrap();
+        assert_eq!(ground.read("by-file").unwrap(), b"text");
+        ground.mode("folder", 0o777);
+        assert!(ground.read("by-file").unwrap_err().contains("everybody can write"));
+    }
+
+    #[test]
+    fn a_link_in_a_folder_of_everybodys_is_refused_although_its_target_is_good() {
+        let ground = ground();
+        create_dir(ground.path("open")).unwrap();
+        symlink(ground.path("folder/file"), ground.path("open/link")).unwrap();
+        ground.mode("open", 0o755);
+        assert_eq!(ground.read("open/link").unwrap(), b"text");
+        ground.mode("open", 0o777);
+        assert!(ground.read("open/link").unwrap_err().contains("chmod o-w"));
+    }
+
+    #[test]
+    fn a_link_to_nothing_is_not_taken_for_nothing() {
+        let ground = ground();
+        symlink("nowhere", ground.path("folder/link")).unwrap();
+        let why = ground.files.exists(&ground.path("folder/link")).unwrap_err().cause.to_string();
+        assert!(why.contains("a link leads to"), "{why}");
+        symlink("turning", ground.path("turning")).unwrap();
+        assert!(ground.read("turning").unwrap_err().contains("too many links"));
+    }
+
+    #[test]
+    fn a_sticky_folder_of_roots_is_fine_above_but_not_to_list() {
+        let ground = ground();
+        let is_root = std::fs::metadata(ground.path("folder")).unwrap().uid() == 0;
+        ground.mode("folder", 0o1777);
+        assert_eq!(ground.read("folder/file").is_ok(), is_root);
+        let why = ground.files.list(&ground.path("folder")).unwrap_err().cause.to_string();
+        assert!(why.contains("everybody can write"), "{why}");
+        ground.mode("folder", 0o1755);
+        assert!(ground.files.list(&ground.path("folder")).is_ok());
+    }
+
+    #[test]
+    fn only_regular_files_of_bounded_size() {
+        let ground = ground();
+        assert_eq!(ground.read("folder").unwrap_err(), NO_FILE);
+        assert_eq!(ground.read("folder/other").unwrap_err(), NOT_THERE);
+        assert!(ground.read("folder/file/below").unwrap_err().contains("is not a folder"));
+        rustix::fs::mknodat(CWD, ground.path("pipe"), FileType::Fifo, Mode::from_raw_mode(0o600), 0).unwrap();
+        assert_eq!(ground.read("pipe").unwrap_err(), NO_FILE);
+        write(ground.path("folder/file"), [b'x'; 100]).unwrap();
+        assert!(ground.read("folder/file").is_ok());
+        write(ground.path("folder/file"), [b'x'; 101]).unwrap();
+        assert_eq!(ground.read("folder/file").unwrap_err(), "it is larger than 100 bytes");
+    }
+
+    #[test]
+    fn groups_by_name_or_number() {
+        let known = b"root:x:0:\nstaff:x:50:alice,bob\n";
+        assert_eq!(group_id(known, "staff").unwrap(), 50);
+        assert_eq!(group_id(known, "70").unwrap(), 70);
+        assert!(group_id(known, "staf").is_err());
+    }
+}
