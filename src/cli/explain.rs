@@ -48,7 +48,8 @@ pub(super) fn run(common: &Common, arguments: &Arguments, output: &mut Output) -
     let now = now()?;
     let mut shown = Vec::new();
     for loaded in &policies {
-        let matching = run::rules_in_force(loaded, &name, &references, repository.as_ref().map(Repository::git_dir));
+        let repository_name = repository.as_ref().and_then(|repository| loaded.repository_name(repository.git_dir()));
+        let matching = run::rules_in_force(loaded, &name, &references, repository_name.as_deref());
         let rules: Vec<_> = matching.iter().filter_map(|&rule| loaded.policy.rules.get(rule)).collect();
         match common.format {
             Form::Json => shown.push(json!({

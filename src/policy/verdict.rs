@@ -116,7 +116,7 @@ pub struct Finding {
     pub subjects: Vec<Subject>,
     /// Whether all of them bear the committer's email of the first.
     pub one_committer: bool,
-    /// What the update brought under this policy.
+    /// What the update brought for the rule to judge.
     pub brought: Brought,
 }
 
@@ -173,7 +173,7 @@ pub struct Judgement<'p> {
     number: usize,
     context: Context<'p>,
     findings: BTreeMap<(usize, Option<usize>, Reason), Finding>,
-    brought: BTreeMap<usize, Brought>,
+    brought: BTreeMap<(usize, Option<usize>), Brought>,
     judged: u64,
     walked: u64,
     updates: usize,
@@ -225,8 +225,8 @@ impl<'p> Judgement<'p> {
     /// Judges one commit under each of these rules. `sequence` is its place in the walk.
     pub fn commit(&mut self, update: usize, rules: &[usize], sequence: u64, facts: &CommitFacts<'_>) {
         self.judged += 1;
-        self.brought.entry(update).or_default().add(facts);
         for &number in rules {
+            self.brought.entry((update, Some(number))).or_default().add(facts);
             let Some(rule) = self.policy.rules.get(number) else { continue };
             let mut reasons = Vec::new();
             for requirement in &rule.requirements {
@@ -242,8 +242,8 @@ impl<'p> Judgement<'p> {
     /// Notes a commit that cannot be judged for what it is; counts as judged.
     pub fn defective_commit(&mut self, update: usize, rules: &[usize], sequence: u64, id: ObjectId, defect: &Defect) {
         self.judged += 1;
-        self.brought.entry(update).or_default().commits += 1;
         for &number in rules {
+            self.brought.entry((update, Some(number))).or_default().commits += 1;
             let subject = Subject { sequence, id, label: Label::Bare };
             self.found(update, Some(number), Reason::Defect(defect.clone()), Some(subject));
         }
@@ -323,7 +323,7 @@ impl<'p> Judgement<'p> {
         }
         let Self { findings, brought, .. } = self;
         let with_brought = |mut finding: Finding| {
-            finding.brought = brought.get(&finding.update).cloned().unwrap_or_default();
+            finding.brought = brought.get(&(finding.update, finding.rule)).cloned().unwrap_or_default();
             finding
         };
         Ok(findings.into_values().map(with_brought).collect())

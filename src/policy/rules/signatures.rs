@@ -130,10 +130,9 @@ impl Kind for Signatures {
             Attribution::NotGood(fault) => refuse(Reason::Fault(fault)),
             Attribution::Good(signer) => {
                 let format = signer.proof().format();
-                let known = context.registry.signer(signer.id());
                 if !self.formats.contains(&format) {
                     refuse(Reason::OtherFormat(format, self.formats_taken()));
-                } else if !known.is_some_and(|known| self.by.includes(known)) {
+                } else if !self.by.includes(signer.signer()) {
                     let key = signer.proof().key().clone();
                     refuse(Reason::NotAllowed(signer.id().clone(), key, self.by.described()));
                 }

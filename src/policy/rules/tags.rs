@@ -94,7 +94,8 @@ impl Kind for Tags {
     ) {
         let (Some(name), Some(_)) = (facts.update.name.tag_name(), facts.update.change.new()) else { return };
         match facts.layers.first() {
-            None if self.annotated => refuse((Reason::NotAnnotated, None)),
+            // What could not be peeled is a defect that was told already.
+            None if self.annotated && facts.target.is_some() => refuse((Reason::NotAnnotated, None)),
             Some(outermost) if self.name_matches_ref && outermost.tag.name != name => {
                 refuse((Reason::OtherName(outermost.tag.name.to_vec(), name.to_vec()), Some(outermost.id)));
             }
@@ -107,8 +108,7 @@ impl Kind for Tags {
                 Attribution::Unsigned => Reason::Unsigned,
                 Attribution::NotGood(fault) => Reason::Fault(fault),
                 Attribution::Good(signer) => {
-                    let known = context.registry.signer(signer.id());
-                    if known.is_some_and(|known| self.by.includes(known)) {
+                    if self.by.includes(signer.signer()) {
                         continue;
                     }
                     Reason::NotAllowed(signer.id().clone(), signer.proof().key().clone(), self.by.described())
@@ -185,7 +185,7 @@ impl Kind for Tags {
             Reason::NotOn(refs) => Explanation {
                 code: "tag-not-on",
                 lines: vec![format!("what it tags is not on {refs}")],
-                hints: vec![format!("push the commit there first, then the tag")],
+                hints: vec!["push the commit there first, then the tag".into()],
             },
         }
     }
