@@ -75,7 +75,7 @@ struct Decided {
 }
 
 fn decide(common: &Common, arguments: &Arguments) -> Result<Decided, Undecided> {
-    let deadline = Deadline::start(arguments.deadline);
+    let deadline = Deadline::start(arguments.deadline)?;
     log::start(common, log::Default::Nowhere)?;
     let git_dir = git_dir(common)?;
     if env::var_os("GIT_NAMESPACE").is_some_and(|namespace| !namespace.is_empty()) {
@@ -89,7 +89,9 @@ fn decide(common: &Common, arguments: &Arguments) -> Result<Decided, Undecided> 
     let policies = Files::new(common)?.policies(common, &git_dir)?;
     let verdict = run::judge(&push, &repository, &policies, now)?;
     let in_force = policies.iter().map(|loaded| InForce { path: &loaded.path, policy: &loaded.policy }).collect();
-    let text = report::refusals(&verdict, &Judged { push: &push, policies: in_force });
+    let judged = Judged { push: &push, policies: in_force };
+    log::verdict(&verdict, &judged);
+    let text = report::refusals(&verdict, &judged);
     let told = (text.is_empty() || tell(&text)) && somebody_listens();
     deadline.check()?;
     Ok(Decided { verdict, told })
@@ -139,20 +141,25 @@ fn exit_undecided_on_panic() {
     }));
 }
 
+/// Bytes of stack for the thread that watches the clock.
+const WATCH_STACK: usize = 128 * 1024;
+
 /// The moment at which a push that is not decided is refused. A thread waits for it, since what takes too long may be a
 /// disk that does not answer.
 #[derive(Clone, Copy)]
 struct Deadline(Option<Instant>);
 
 impl Deadline {
-    fn start(after: Duration) -> Self {
-        thread::spawn(move || {
+    fn start(after: Duration) -> Result<Self, Undecided> {
+        let watch = move || {
             thread::sleep(after);
             tell(&report::undecided(&over()));
             #[expect(clippy::exit, reason = "the thread that judges may be stuck")]
             std::process::exit(3);
-        });
-        Self(Instant::now().checked_add(after))
+        };
+        let watching = thread::Builder::new().stack_size(WATCH_STACK).spawn(watch);
+        watching.map_err(|error| Undecided::server("starting to watch the clock", error))?;
+        Ok(Self(Instant::now().checked_add(after)))
     }
 
     fn check(self) -> Result<(), Undecided> {

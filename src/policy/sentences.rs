@@ -5,7 +5,7 @@ use super::{
     facts::{Defect, TargetKind},
 };
 use crate::{
-    push::{Change, ObjectId, RefUpdate},
+    push::{ObjectId, RefUpdate},
     registry::{Fault, Status},
     signature::Format,
 };
