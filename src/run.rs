@@ -26,12 +26,7 @@ use tip::Tip;
 ///
 /// # Errors
 /// What could not be found out. It refuses the push.
-pub fn judge(
-    push: &Push,
-    repository: &Repository,
-    policies: &[Loaded],
-    now: Timestamp,
-) -> Result<Verdict, Undecided> {
+pub fn judge(push: &Push, repository: &Repository, policies: &[Loaded], now: Timestamp) -> Result<Verdict, Undecided> {
     let references = repository.references()?;
     let mut judgements = Vec::new();
     for (number, loaded) in policies.iter().enumerate() {
@@ -62,9 +57,12 @@ pub fn rules_in_force(
     let names = references.names_of(name);
     let names: Vec<&[u8]> = names.iter().map(RefName::as_bytes).collect();
     let default_branch = references.head.as_ref().map(RefName::as_bytes);
-    let matching = loaded.policy.rules.iter().enumerate().filter(|(_, rule): &(usize, &Rule)| {
-        rule.matches(&names, default_branch, repository_name)
-    });
+    let matching = loaded
+        .policy
+        .rules
+        .iter()
+        .enumerate()
+        .filter(|(_, rule): &(usize, &Rule)| rule.matches(&names, default_branch, repository_name));
     matching.map(|(number, _)| number).collect()
 }
 
@@ -123,12 +121,19 @@ fn judge_update(
     };
     match &new {
         None => {
-            let facts = UpdateFacts { update, layers: &[], target: None, fast_forward, contained_in: &[] };
+            let facts =
+                UpdateFacts { update, layers: &[], target: None, peeled: None, fast_forward, contained_in: &[] };
             judgement.update(at, rules, &facts);
         }
         Some(new) => new.with_facts(repository.format(), |layers| {
-            let facts =
-                UpdateFacts { update, layers, target: new.target, fast_forward, contained_in: &contained_in };
+            let facts = UpdateFacts {
+                update,
+                layers,
+                target: new.target,
+                peeled: new.peeled,
+                fast_forward,
+                contained_in: &contained_in,
+            };
             judgement.update(at, rules, &facts);
         }),
     }

@@ -37,10 +37,7 @@ pub(super) fn run(common: &Common, arguments: &Arguments, output: &mut Output) -
     let git_dir = git_dir(common);
     let files = Files::new(common)?;
     let (policies, repository) = match git_dir {
-        Ok(git_dir) => (
-            files.policies(common, &git_dir)?,
-            Some(Repository::open(&git_dir, &Quarantine::default())?),
-        ),
+        Ok(git_dir) => (files.policies(common, &git_dir)?, Some(Repository::open(&git_dir, &Quarantine::default())?)),
         Err(missing) if common.policy.is_none() => return Err(missing),
         Err(_) => (files.policies(common, std::path::Path::new("."))?, None),
     };

@@ -79,7 +79,10 @@ fn decide(common: &Common, arguments: &Arguments) -> Result<Decided, Undecided> 
     log::start(common, log::Default::Nowhere)?;
     let git_dir = git_dir(common)?;
     if env::var_os("GIT_NAMESPACE").is_some_and(|namespace| !namespace.is_empty()) {
-        return Err(Undecided::server("reading the push", "GIT_NAMESPACE is set: the refs are not what they are called"));
+        return Err(Undecided::server(
+            "reading the push",
+            "GIT_NAMESPACE is set: the refs are not what they are called",
+        ));
     }
     let (repository, push) = read_push(&arguments.hook, &git_dir)?;
     let now = now()?;
@@ -101,7 +104,10 @@ fn read_push(hook: &Hook, git_dir: &Path) -> Result<(Repository, Push), Undecide
             let read = stdin().lock().take(LARGEST_INPUT + 1).read_to_end(&mut input);
             let length = read.map_err(|error| Undecided::server("reading standard input", error))?;
             if u64::try_from(length).map_or(true, |length| length > LARGEST_INPUT) {
-                return Err(Undecided::pusher("reading the ref updates", "there are too many; push fewer refs at once"));
+                return Err(Undecided::pusher(
+                    "reading the ref updates",
+                    "there are too many; push fewer refs at once",
+                ));
             }
             let push = parse_lines(&input, repository.format()).map_err(malformed)?;
             Ok((repository, push))

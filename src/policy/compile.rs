@@ -119,7 +119,8 @@ pub fn compile(source: &str, members: &Groups) -> Result<Policy, Vec<Problem>> {
         fields.not_supported(&["ledger"]);
         fields.optional("groups", read_groups);
         let rules = if fields.has("rule") {
-            fields.required("rule", |value, reader| reader.list(value, |value, reader| read_rule(value, source, reader)))
+            fields
+                .required("rule", |value, reader| reader.list(value, |value, reader| read_rule(value, source, reader)))
         } else {
             Some(Vec::new())
         };
@@ -220,8 +221,7 @@ type Read = (Rule, Range<usize>);
 fn read_rule(value: &Value<'_>, source: &str, reader: &mut Reader<'_>) -> Option<Read> {
     reader.table(value, |fields| {
         let line = line(source, fields.place().start);
-        let name =
-            fields.required("name", |value, reader| Some((reader.text(value)?.to_owned(), value.span())));
+        let name = fields.required("name", |value, reader| Some((reader.text(value)?.to_owned(), value.span())));
         let refs = fields.required("refs", Globs::read_refs_or_head);
         let except_refs = fields.optional("except-refs", Globs::read_refs_or_head);
         let repositories = fields.optional("repositories", Globs::read_names);
@@ -232,9 +232,8 @@ fn read_rule(value: &Value<'_>, source: &str, reader: &mut Reader<'_>) -> Option
             reader.choice(value, &modes)
         });
         let warn_until = fields.optional("warn-until", |value, reader| reader.moment(value));
-        let baselines = fields.optional("baseline", |value, reader| {
-            reader.list(value, |value, reader| reader.object_id(value))
-        });
+        let baselines =
+            fields.optional("baseline", |value, reader| reader.list(value, |value, reader| reader.object_id(value)));
         fields.not_supported(&[
             "baseline-received",
             "identity",
@@ -266,7 +265,6 @@ fn read_rule(value: &Value<'_>, source: &str, reader: &mut Reader<'_>) -> Option
         Some((rule, place))
     })
 }
-
 
 /// The rules; a name that is used twice is a problem.
 fn unique(read: Vec<Read>, reader: &mut Reader<'_>) -> Vec<Rule> {
@@ -394,7 +392,8 @@ mod tests {
             assert!(found.iter().any(|found| found == expected), "{expected}\n{found:#?}");
         }
         assert!(found.iter().any(|found| found.starts_with("17: `HEAD` is not a full object id")), "{found:#?}");
-        let twice = format!("{HEAD}[[rule]]\nname = \"y\"\nrefs = [\"HEAD\"]\n[[rule]]\nname = \"y\"\nrefs = [\"HEAD\"]\n");
+        let twice =
+            format!("{HEAD}[[rule]]\nname = \"y\"\nrefs = [\"HEAD\"]\n[[rule]]\nname = \"y\"\nrefs = [\"HEAD\"]\n");
         assert_eq!(mistakes(&twice), ["7: the rule name `y` is used twice"]);
     }
 

@@ -48,11 +48,7 @@ impl Globs {
         })
     }
 
-    fn read(
-        value: &Value<'_>,
-        reader: &mut Reader<'_>,
-        check: impl Fn(&str) -> Result<(), String>,
-    ) -> Option<Self> {
+    fn read(value: &Value<'_>, reader: &mut Reader<'_>, check: impl Fn(&str) -> Result<(), String>) -> Option<Self> {
         let written = reader.list(value, |value, reader| {
             let text = reader.text(value)?;
             match check(text).and_then(|()| compile(text)) {
@@ -148,7 +144,8 @@ mod tests {
 
     fn globs(list: &str) -> Result<Globs, Vec<String>> {
         let source = format!("x = {list}");
-        let read = Document::parse(&source).read(&Groups::new(), |fields| fields.required("x", Globs::read_refs_or_head));
+        let read =
+            Document::parse(&source).read(&Groups::new(), |fields| fields.required("x", Globs::read_refs_or_head));
         read.map_err(|problems| problems.iter().map(|problem| problem.what.to_string()).collect())
     }
 

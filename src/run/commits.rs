@@ -111,7 +111,12 @@ impl<'a> Pipeline<'a> {
     }
 
     /// The tip is judged unless a baseline covers it.
-    fn judge_tip(&self, purpose: Purpose<'_>, selection: &Selection, judgement: &mut Judgement<'_>) -> Result<(), Undecided> {
+    fn judge_tip(
+        &self,
+        purpose: Purpose<'_>,
+        selection: &Selection,
+        judgement: &mut Judgement<'_>,
+    ) -> Result<(), Undecided> {
         for &baseline in &selection.baselines {
             if self.repository.header(baseline)?.is_some() && self.repository.is_ancestor(purpose.tip, baseline)? {
                 return Ok(());
@@ -152,8 +157,7 @@ impl Verifier<'_> {
                 }
             };
             let signature = self.verify(entry.id, &commit.signature);
-            let facts =
-                CommitFacts { id: entry.id, commit: &commit, signature: &signature, standing: entry.standing };
+            let facts = CommitFacts { id: entry.id, commit: &commit, signature: &signature, standing: entry.standing };
             judgement.commit(purpose.update, purpose.rules, entry.sequence, &facts);
         }
     }
@@ -220,7 +224,8 @@ impl<'scope, 'env: 'scope, 'j, 'p: 'scope> Hands<'scope, 'env, 'j, 'p> {
 
     fn hand_over(&mut self) {
         let chunk = std::mem::take(&mut self.chunk);
-        let crew = self.crew.get_or_insert_with(|| Crew::start(self.scope, self.verifier, self.purpose, self.judgement));
+        let crew =
+            self.crew.get_or_insert_with(|| Crew::start(self.scope, self.verifier, self.purpose, self.judgement));
         if let Err(TrySendError::Full(chunk) | TrySendError::Disconnected(chunk)) = crew.work.try_send(chunk) {
             self.verifier.judge(&chunk, self.purpose, self.judgement);
         }
@@ -234,7 +239,8 @@ impl<'scope, 'env: 'scope, 'j, 'p: 'scope> Hands<'scope, 'env, 'j, 'p> {
         if let Some(Crew { work, members }) = crew {
             drop(work);
             for member in members {
-                let shard = member.join().map_err(|_| Undecided::server("verifying signatures", "a thread panicked"))?;
+                let shard =
+                    member.join().map_err(|_| Undecided::server("verifying signatures", "a thread panicked"))?;
                 judgement.merge(shard);
             }
         }

@@ -151,4 +151,3 @@ impl Loaded {
         (!name.is_empty()).then(|| name.to_vec())
     }
 }
-

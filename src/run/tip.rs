@@ -15,6 +15,8 @@ pub(super) struct Tip {
     layers: Vec<Layer>,
     /// What it is in the end.
     pub(super) target: Option<TargetKind>,
+    /// Which object that is.
+    pub(super) peeled: Option<ObjectId>,
     /// The commit, if that is what it is.
     pub(super) commit: Option<ObjectId>,
     /// What no rule's mode softens.
@@ -32,13 +34,15 @@ impl Tip {
     pub(super) fn read(repository: &Repository, id: ObjectId, registry: &Registry) -> Result<Self, Undecided> {
         let peeled = repository.peel(id)?;
         let commit = commit_of(&peeled);
+        let object = peeled.target.map(|(id, _)| id);
         let target = peeled.target.map(|(_, kind)| match kind {
             ObjectKind::Commit => TargetKind::Commit,
             ObjectKind::Tree => TargetKind::Tree,
             ObjectKind::Blob | ObjectKind::Tag => TargetKind::Blob,
         });
         let defects = peeled.fault.map(|(id, fault)| (id, defect(fault)));
-        let mut tip = Self { layers: Vec::new(), target, commit, defects: defects.into_iter().collect() };
+        let mut tip =
+            Self { layers: Vec::new(), target, peeled: object, commit, defects: defects.into_iter().collect() };
         for (id, bytes) in peeled.layers {
             let signature = match Tag::parse(&bytes, repository.format()) {
                 Ok(tag) => {
@@ -61,7 +65,8 @@ impl Tip {
     pub(super) fn with_facts<T>(&self, format: ObjectFormat, judge: impl FnOnce(&[TagFacts<'_>]) -> T) -> T {
         let tags: Vec<_> = self.layers.iter().filter_map(|layer| Tag::parse(&layer.bytes, format).ok()).collect();
         let facts = self.layers.iter().zip(&tags);
-        let facts: Vec<_> = facts.map(|(Layer { id, signature, .. }, tag)| TagFacts { id: *id, tag, signature }).collect();
+        let facts: Vec<_> =
+            facts.map(|(Layer { id, signature, .. }, tag)| TagFacts { id: *id, tag, signature }).collect();
         judge(&facts)
     }
 }

@@ -4,10 +4,13 @@
 
 mod architecture;
 mod cli;
+mod faults;
 mod hints;
 mod install;
+mod legitimate;
 mod oracle_objects;
 mod oracle_ssh;
 mod repository;
 mod signatures;
+mod support;
 mod threats;

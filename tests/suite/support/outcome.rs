@@ -1,0 +1,76 @@
+//! What came of a push, and what each reason is called in words.
+
+use std::collections::BTreeMap;
+
+/// What came of a push.
+#[derive(Debug)]
+pub struct Pushed {
+    pub succeeded: bool,
+    /// All that the client's terminal showed.
+    pub output: String,
+    /// The hook's exit status; `None` if it did not run.
+    pub hook: Option<i32>,
+    /// What the server's refs were, full name to id.
+    pub before: BTreeMap<String, String>,
+    pub after: BTreeMap<String, String>,
+}
+
+impl Pushed {
+    /// What the hook told, without git's `remote: ` and its padding.
+    pub fn told(&self) -> String {
+        let lines = self.output.lines().filter_map(|line| line.strip_prefix("remote: ").or(line.strip_prefix("remote:")));
+        lines.map(|line| line.trim_end().to_owned() + "\n").collect()
+    }
+
+    /// The hints, without the word.
+    pub fn hints(&self) -> Vec<String> {
+        self.told().lines().filter_map(|line| line.strip_prefix("hint: ")).map(str::to_owned).collect()
+    }
+
+    #[track_caller]
+    pub fn expect_accepted(&self) {
+        assert!(self.succeeded, "{}", self.output);
+        assert_eq!(self.hook.unwrap_or(0), 0, "{}", self.output);
+        let told = self.told();
+        assert!(!told.contains("error:") && !told.contains("warning:"), "{}", self.output);
+    }
+}
+
+/// Words that a refusal for this reason always holds.
+pub fn phrase_of(reason: &str) -> &'static str {
+    match reason {
+        "unsigned" => "not signed",
+        "bad" => "the signature does not match the content",
+        "unknown-key" => "signed by a key nobody has registered",
+        "key-expired" => "signed by a key that has expired",
+        "key-revoked" => "signed by a key that is revoked",
+        "key-retired" => "signed by a key that is retired",
+        "key-compromised" => "signed by a key that is compromised",
+        "key-not-yet-valid" => "signed by a key that is not valid yet",
+        "signature-in-future" => "signed with a date ahead of this server's clock",
+        "weak" => "signed with an algorithm that is too weak",
+        "malformed" => "signed with a malformed signature",
+        "unsupported" => "signed in a way that this version cannot check",
+        "ambiguous" => "ambiguous",
+        "malformed-object" => "is malformed: it ",
+        "too-large" => "too large to be judged",
+        "declared-type" => "says that it points at a ",
+        "too-deep" => "deeper than is followed",
+        "shallow" => "comes from a shallow repository",
+        "replace-ref" => "replacement refs change what everyone reads",
+        "unmatched-ref" => "no rule of the policy covers this ref",
+        "not-a-commit" => "a branch must point at a commit",
+        "no-commits" => "it must point at signed commits",
+        "force-push" => "this is a force-push, and nobody may",
+        "create" => "nobody may create it",
+        "update" => "it is frozen",
+        "delete" => "nobody may delete it",
+        "tag-moved" => "the tag exists already",
+        "not-annotated" => "this is a lightweight tag",
+        "tag-name" => "calls itself",
+        "tag-not-on" => "what it tags is not on",
+        "not-allowed" => "who is not allowed to",
+        "format" => "and the rule takes",
+        other => panic!("no words are stated for `{other}`"),
+    }
+}

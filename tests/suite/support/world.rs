@@ -1,0 +1,307 @@
+//! A server with the hook, and a clone.
+
+use super::{keys, outcome::Pushed, phrase_of, run, run_well, set_mode};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+/// A folder with a bare repository, its policy and registry, and a clone; gone when dropped.
+pub struct World {
+    folder: tempfile::TempDir,
+    sha256: bool,
+}
+
+impl World {
+    /// No policy yet. In the registry: Alice and Bob (ssh), Dave and Erin (openpgp).
+    pub fn new() -> Self {
+        Self::of_format("sha1")
+    }
+
+    pub fn of_format(format: &str) -> Self {
+        let world = Self { folder: tempfile::Builder::new().prefix("w-").tempdir().unwrap(), sha256: format == "sha256" };
+        for name in ["home", "policy"] {
+            fs::create_dir(world.path(name)).unwrap();
+            set_mode(&world.path(name), 0o755);
+        }
+        let object_format = format!("--object-format={format}");
+        let init = ["init", "--quiet", "--template=", "--initial-branch=main", &object_format];
+        for (name, bare) in [("server.git", &["--bare"][..]), ("clone", &[])] {
+            let mut command = world.command("git", world.folder.path());
+            command.args(init).args(bare).arg(world.path(name));
+            run_well(command, b"");
+        }
+        let config = format!(
+            "[user]\n\tname = Alice Example\n\temail = alice@example.com\n\tsigningkey = {}\n[gpg]\n\tformat = ssh\n\
+             [remote \"origin\"]\n\turl = {}\n\tfetch = +refs/heads/*:refs/remotes/origin/*\n",
+            keys::signing_key(keys::ALICE_SSH),
+            world.server().display()
+        );
+        append(&world.clone_path().join(".git/config"), &config);
+        world.install_hook();
+        world.default_registry();
+        world
+    }
+
+    fn install_hook(&self) {
+        fs::create_dir_all(self.server().join("hooks")).unwrap();
+        let hook = self.server().join("hooks/pre-receive");
+        let script = format!(
+            "#!/bin/sh\ncat >'{lines}'\n'{program}' hook pre-receive --policy '{policy}' <'{lines}'\nstatus=$?\n\
+             echo $status >'{status}'\nexit $status\n",
+            lines = self.path("lines").display(),
+            program = env!("CARGO_BIN_EXE_countersign"),
+            policy = self.policy_path().display(),
+            status = self.path("status").display(),
+        );
+        fs::write(&hook, script).unwrap();
+        set_mode(&hook, 0o755);
+    }
+
+    fn default_registry(&self) {
+        let line = |name| format!("{} {}", keys::user_id(name), keys::public_ssh(name));
+        self.registry(&[
+            ("allowed_signers", &(line(keys::ALICE_SSH) + &line(keys::BOB_SSH))),
+            ("openpgp/dave.asc", &keys::public_openpgp(keys::DAVE_OPENPGP)),
+            ("openpgp/erin.asc", &keys::public_openpgp(keys::ERIN_OPENPGP)),
+        ]);
+    }
+
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    pub fn server(&self) -> PathBuf {
+        self.path("server.git")
+    }
+
+    pub fn clone_path(&self) -> PathBuf {
+        self.path("clone")
+    }
+
+    pub fn policy_path(&self) -> PathBuf {
+        self.path("policy/policy.toml")
+    }
+
+    pub fn registry_path(&self) -> PathBuf {
+        self.path("policy/registry")
+    }
+
+    pub fn is_sha256(&self) -> bool {
+        self.sha256
+    }
+
+    /// The id of an object that is not there.
+    pub fn null(&self) -> String {
+        "0".repeat(if self.sha256 { 64 } else { 40 })
+    }
+
+    /// Git knows this tree without having it stored.
+    pub fn empty_tree(&self) -> &'static str {
+        match self.sha256 {
+            false => "4b825dc642cb6eb9a060e54bf8d69288fbee4904",
+            true => "6ef19b41225c5369f1c104d45d8d85efa9b057b53b14b4b9b939dd74decc5321",
+        }
+    }
+
+    /// A program in a folder, with nothing of this process's environment but the way to programs.
+    pub fn command(&self, program: impl AsRef<std::ffi::OsStr>, folder: &Path) -> Command {
+        let mut command = Command::new(program);
+        command.current_dir(folder).env_clear().env("PATH", std::env::var_os("PATH").unwrap());
+        command.env("HOME", self.path("home")).env("GNUPGHOME", keys::gnupg_home()).env("LC_ALL", "C");
+        command.env("GIT_CONFIG_NOSYSTEM", "1").env("GIT_CONFIG_GLOBAL", "/dev/null").env("GIT_TERMINAL_PROMPT", "0");
+        command.env("GIT_EDITOR", "true");
+        command
+    }
+
+    /// Git in the clone; what it prints.
+    #[track_caller]
+    pub fn git(&self, arguments: &[&str]) -> String {
+        self.git_in(&self.clone_path(), arguments)
+    }
+
+    #[track_caller]
+    pub fn git_in(&self, folder: &Path, arguments: &[&str]) -> String {
+        let mut command = self.command("git", folder);
+        command.args(arguments);
+        run_well(command, b"")
+    }
+
+    /// Whom the clone's git signs as.
+    pub fn work_as(&self, key: &str) {
+        let owner = keys::user_id(key);
+        let name = owner.split('@').next().unwrap();
+        let name = name[..1].to_uppercase() + &name[1..] + " Example";
+        let format = if keys::is_openpgp(key) { "openpgp" } else { "ssh" };
+        for (setting, value) in [
+            ("user.name", &*name),
+            ("user.email", &owner),
+            ("gpg.format", format),
+            ("user.signingkey", &keys::signing_key(key)),
+        ] {
+            self.git(&["config", setting, value]);
+        }
+    }
+
+    pub fn policy(&self, text: &str) {
+        fs::write(self.policy_path(), text).unwrap();
+        set_mode(&self.policy_path(), 0o644);
+    }
+
+    /// A rule `main` for the branch `main`, with these lines, and nothing else.
+    pub fn policy_for_main(&self, lines: &str) {
+        self.policy(&format!(
+            "version = 1\nunmatched-refs = \"accept\"\n\n[[rule]]\nname = \"main\"\nrefs = [\"refs/heads/main\"]\n{lines}\n"
+        ));
+    }
+
+    /// All commits of `main` must be signed.
+    pub fn signed_main(&self) {
+        self.policy_for_main("signatures = { commits = \"all\" }");
+    }
+
+    /// A rule `tags` for tags, with these lines, and nothing else.
+    pub fn policy_for_tags(&self, lines: &str) {
+        self.policy(&format!(
+            "version = 1\nunmatched-refs = \"accept\"\n\n[[rule]]\nname = \"tags\"\nrefs = [\"refs/tags/**\"]\n{lines}\n"
+        ));
+    }
+
+    /// These files are the registry, and nothing else.
+    pub fn registry(&self, files: &[(&str, &str)]) {
+        let folder = self.registry_path();
+        if folder.exists() {
+            fs::remove_dir_all(&folder).unwrap();
+        }
+        fs::create_dir(&folder).unwrap();
+        set_mode(&folder, 0o755);
+        for (name, text) in files {
+            let path = folder.join(name);
+            let parent = path.parent().unwrap();
+            fs::create_dir_all(parent).unwrap();
+            set_mode(parent, 0o755);
+            fs::write(&path, text).unwrap();
+            set_mode(&path, 0o644);
+        }
+    }
+
+    /// The server's refs, full name to id. Broken ones are left out.
+    pub fn refs(&self) -> BTreeMap<String, String> {
+        let listed = self.git_in(&self.server(), &["for-each-ref", "--format=%(refname) %(objectname)"]);
+        listed.lines().filter_map(|line| line.split_once(' ')).map(|(name, id)| (name.into(), id.into())).collect()
+    }
+
+    /// Pushes from the clone through the hook.
+    pub fn push(&self, refspecs: &[&str]) -> Pushed {
+        self.push_with(&[], refspecs)
+    }
+
+    pub fn push_with(&self, options: &[&str], refspecs: &[&str]) -> Pushed {
+        self.push_from(&self.clone_path(), options, refspecs)
+    }
+
+    pub fn push_from(&self, folder: &Path, options: &[&str], refspecs: &[&str]) -> Pushed {
+        for left in ["status", "lines"] {
+            drop(fs::remove_file(self.path(left)));
+        }
+        let before = self.refs();
+        let mut command = self.command("git", folder);
+        command.arg("push").args(options).arg(self.server()).args(refspecs);
+        let output = run(command, b"");
+        let text = [output.stdout, output.stderr].concat();
+        Pushed {
+            succeeded: output.status.success(),
+            output: String::from_utf8_lossy(&text).into_owned(),
+            hook: fs::read_to_string(self.path("status")).ok().map(|status| status.trim().parse().unwrap()),
+            before,
+            after: self.refs(),
+        }
+    }
+
+    /// As a forge does that changes refs beside the hooks.
+    #[track_caller]
+    pub fn push_without_hook(&self, refspecs: &[&str]) {
+        let pushed = self.push_with(&["--receive-pack=git -c core.hooksPath=/dev/null receive-pack"], refspecs);
+        assert!(pushed.succeeded, "{}", pushed.output);
+    }
+
+    /// Pushes what must be let in without a word.
+    #[track_caller]
+    pub fn accepts(&self, refspecs: &[&str]) -> Pushed {
+        let pushed = self.push(refspecs);
+        pushed.expect_accepted();
+        pushed
+    }
+
+    /// Pushes what must be refused for these reasons and no other: the message says so in words, `judge` by their names,
+    /// and the server is as before.
+    #[track_caller]
+    pub fn refuses(&self, refspecs: &[&str], reasons: &[&str]) -> Pushed {
+        let pushed = self.refuses_in_words(refspecs, reasons);
+        let (verdict, found) = self.judge_again();
+        assert_eq!(verdict, "refused", "{}", pushed.output);
+        assert_eq!(found, reasons.iter().map(|&reason| reason.to_owned()).collect(), "{}", pushed.output);
+        pushed
+    }
+
+    /// As [`Self::refuses`], where `judge` cannot be asked again.
+    #[track_caller]
+    pub fn refuses_in_words(&self, refspecs: &[&str], reasons: &[&str]) -> Pushed {
+        let pushed = self.push(refspecs);
+        self.was_refused(&pushed, reasons);
+        pushed
+    }
+
+    #[track_caller]
+    pub fn was_refused(&self, pushed: &Pushed, reasons: &[&str]) {
+        assert!(!pushed.succeeded && pushed.hook == Some(1), "{:?} {}", pushed.hook, pushed.output);
+        assert_eq!(pushed.before, pushed.after, "{}", pushed.output);
+        let told = pushed.told();
+        assert!(told.contains("error: refs/") && told.contains("policy: "), "{told}");
+        for reason in reasons {
+            assert!(told.contains(phrase_of(reason)), "`{}` is missing:\n{told}", phrase_of(reason));
+        }
+    }
+
+    /// What `judge` says of the last push: its verdict, and the reasons of all that refuses.
+    pub fn judge_again(&self) -> (String, BTreeSet<String>) {
+        let lines = fs::read(self.path("lines")).unwrap();
+        let mirror = self.mirror();
+        let mut command = self.command(env!("CARGO_BIN_EXE_countersign"), &mirror);
+        command.args(["judge", "--format", "json", "--policy"]).arg(self.policy_path()).arg("--repo").arg(&mirror);
+        let output = run(command, &lines);
+        let verdict: serde_json::Value = serde_json::from_slice(&output.stdout)
+            .unwrap_or_else(|error| panic!("{error}: {}", String::from_utf8_lossy(&output.stderr)));
+        let findings = verdict["findings"].as_array().unwrap().iter();
+        let refusing = findings.filter(|finding| finding["effect"] == "refuses");
+        let reasons = refusing.map(|finding| finding["reason"].as_str().unwrap().to_owned()).collect();
+        (verdict["verdict"].as_str().unwrap().to_owned(), reasons)
+    }
+
+    /// The server's refs with the objects of both sides: `judge` sees no quarantine.
+    fn mirror(&self) -> PathBuf {
+        let mirror = self.path("mirror.git");
+        drop(fs::remove_dir_all(&mirror));
+        fs::create_dir_all(mirror.join("objects/info")).unwrap();
+        let server = self.server();
+        for name in ["HEAD", "config", "packed-refs", "shallow"] {
+            if server.join(name).exists() {
+                fs::copy(server.join(name), mirror.join(name)).unwrap();
+            }
+        }
+        let mut copy = self.command("cp", &server);
+        copy.args(["-a", "refs"]).arg(&mirror);
+        run_well(copy, b"");
+        let alternates = format!("{}\n{}\n", server.join("objects").display(), self.clone_path().join(".git/objects").display());
+        fs::write(mirror.join("objects/info/alternates"), alternates).unwrap();
+        mirror
+    }
+}
+
+pub fn append(path: &Path, text: &str) {
+    let mut content = fs::read_to_string(path).unwrap_or_default();
+    content.push_str(text);
+    fs::write(path, content).unwrap();
+}
