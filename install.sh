@@ -15,6 +15,7 @@ usage: ./install.sh --server plain --repos DIR [options]
   --config DIR        policy.toml and registry/ are in DIR            [default: /etc/countersign]
   --binary FILE       the program to install         [default: target/release/countersign beside this script]
   --allow-group NAME  a group that may write policy and registry; may be given several times
+  --log FILE          where the hook logs: a file, or `journald`  [default: nowhere]
   --dry-run           say what would be done and change nothing
   --uninstall         remove the hooks and put former ones back; policy, registry and program stay
 
@@ -33,7 +34,7 @@ default_config=/etc/countersign
 
 main() {
     here=$(CDPATH='' cd -- "$(dirname -- "$0")" && pwd -P)
-    server='' repos='' prefix=/usr/local config=$default_config binary='' groups='' dry_run=no action=install
+    server='' repos='' prefix=/usr/local config=$default_config binary='' groups='' log='' dry_run=no action=install
     read_arguments "$@"
     check_arguments
     # What the caller's shell says of some repository is not about these.
@@ -59,7 +60,7 @@ main() {
 read_arguments() {
     while [ $# -gt 0 ]; do
         case $1 in
-        --server | --repos | --prefix | --config | --binary | --allow-group)
+        --server | --repos | --prefix | --config | --binary | --allow-group | --log)
             if [ $# -lt 2 ] || [ -z "$2" ]; then misused "$1 needs a value"; fi
             case $1 in
             --server) server=$2 ;;
@@ -68,6 +69,7 @@ read_arguments() {
             --config) config=$2 ;;
             --binary) binary=$2 ;;
             --allow-group) groups="$groups --allow-group $(quoted "$2")" ;;
+            --log) log=" --log $(quoted "$2")" ;;
             esac
             shift 2
             ;;
@@ -183,7 +185,7 @@ clean_up() {
 # The hook as it is installed, in a file of its own: its second line says what the rest was when it was installed, so
 # that a later run can tell whether somebody has changed it since.
 compose_hook() {
-    options=$groups
+    options=$groups$log
     [ "$config" = "$default_config" ] || options=" --policy $(quoted "$policy")$options"
     hook=$(mktemp "${TMPDIR:-/tmp}/countersign.XXXXXXXX") || stop "no temporary file"
     body=$(
