@@ -45,7 +45,10 @@ impl Site {
     fn bare_with_hook(&self, name: &str) -> PathBuf {
         let path = self.bare(name);
         fs::create_dir_all(path.join("hooks")).unwrap();
-        let script = format!("#!/bin/sh\ncat >'{0}/seen'\necho theirs >&2\nexit $(cat '{0}/theirs')\n", self.world.path("").display());
+        let script = format!(
+            "#!/bin/sh\ncat >'{0}/seen'\necho theirs >&2\nexit $(cat '{0}/theirs')\n",
+            self.world.path("").display()
+        );
         fs::write(self.world.path("theirs"), "0").unwrap();
         write_program(&path.join("hooks/pre-receive"), &script);
         path
@@ -152,7 +155,9 @@ fn what_it_installs_warns_first_and_refuses_once_the_policy_does() {
     let repository = site.bare("project.git");
     let (status, out) = site.install_in(&repository, &["--binary", env!("CARGO_BIN_EXE_countersign")]);
     assert_eq!(status, 0, "{out}");
-    for path in ["usr/bin/countersign", "etc/policy.toml", "etc/registry/allowed_signers", "srv/project.git/hooks/pre-receive"] {
+    for path in
+        ["usr/bin/countersign", "etc/policy.toml", "etc/registry/allowed_signers", "srv/project.git/hooks/pre-receive"]
+    {
         assert!(site.world.path(path).is_file(), "{path}: {out}");
     }
     assert_eq!(repository.join("hooks/pre-receive").metadata().unwrap().permissions().mode() & 0o7777, 0o755);
@@ -167,7 +172,8 @@ fn what_it_installs_warns_first_and_refuses_once_the_policy_does() {
 fn every_bare_repository_below_the_folder_gets_it_whatever_its_name() {
     let site = Site::new();
     site.protect_main();
-    let names = ["one.git", "deep/er/two words.git", "new\nline/x.git", "it's.git", "-n.git", "$(touch x).git", ".hidden/y"];
+    let names =
+        ["one.git", "deep/er/two words.git", "new\nline/x.git", "it's.git", "-n.git", "$(touch x).git", ".hidden/y"];
     let repositories: Vec<_> = names.iter().map(|name| site.bare(name)).collect();
     let elsewhere = site.world.path("elsewhere.git");
     fs::rename(site.bare("moved"), &elsewhere).unwrap();
@@ -253,7 +259,10 @@ fn a_former_hook_that_is_not_executable_is_kept_and_does_not_run() {
     assert!(!site.world.path("seen").exists());
     let (status, out) = site.install(&["--uninstall"]);
     assert_eq!(status, 0, "{out}");
-    assert_eq!(content(&repository.join("hooks")), before.into_iter().filter(|(path, _)| path.starts_with(repository.join("hooks"))).collect());
+    assert_eq!(
+        content(&repository.join("hooks")),
+        before.into_iter().filter(|(path, _)| path.starts_with(repository.join("hooks"))).collect()
+    );
 }
 
 #[test]
@@ -389,6 +398,10 @@ fn without_the_program_or_the_policy_every_push_is_refused() {
 #[test]
 fn wrong_usage_and_other_servers_are_told_apart() {
     let site = Site::new();
+    let (status, out) = site.install(&[]);
+    assert_eq!(status, 1, "{out}");
+    assert!(out.contains("no bare repository is there") && !site.world.path("usr").exists(), "{out}");
+    site.bare("project.git");
     let repositories = site.repositories();
     let repositories = repositories.to_str().unwrap();
     for (arguments, status, words) in [
@@ -409,7 +422,4 @@ fn wrong_usage_and_other_servers_are_told_apart() {
         assert_eq!(found, status, "{arguments:?}: {out}");
         assert!(out.contains(words), "{arguments:?}: {out}");
     }
-    let (status, out) = site.install(&[]);
-    assert_eq!(status, 1, "{out}");
-    assert!(out.contains("no bare repository is there"), "{out}");
 }

@@ -13,6 +13,7 @@ fn world_under(policy: &str) -> World {
 #[test]
 fn starter_lets_everything_in_and_says_what_it_would_refuse() {
     let world = world_under("starter.toml");
+    world.git_in(&world.server(), &["config", "receive.denyDeleteCurrent", "ignore"]);
     let told = |refspecs: &[&str], words: &[&str]| {
         let pushed = world.push(refspecs);
         assert!(pushed.succeeded && pushed.hook == Some(0), "{}", pushed.output);

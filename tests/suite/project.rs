@@ -39,14 +39,26 @@ fn named(folder: &str, ending: &str) -> Vec<PathBuf> {
     files().into_iter().filter(|path| path.starts_with(&below) && path.to_str().unwrap().ends_with(ending)).collect()
 }
 
-const DOCUMENTS: &[&str] =
-    &["README.md", "CONTRIBUTING.md", "SECURITY.md", "ARCHITECTURE.md", "CHANGELOG.md", "docs/policy.md", "docs/registry.md", "docs/json.md"];
+const DOCUMENTS: &[&str] = &[
+    "README.md",
+    "CONTRIBUTING.md",
+    "SECURITY.md",
+    "ARCHITECTURE.md",
+    "CHANGELOG.md",
+    "docs/policy.md",
+    "docs/registry.md",
+    "docs/json.md",
+];
 
 /// The code blocks of a document that begin with this line.
 fn blocks(document: &str, opening: &str) -> Vec<String> {
     let text = read(document);
     let parts = text.split("\n```").skip(1).step_by(2);
-    parts.filter_map(|part| part.split_once('\n')).filter(|(kind, _)| *kind == opening).map(|(_, body)| body.to_owned()).collect()
+    parts
+        .filter_map(|part| part.split_once('\n'))
+        .filter(|(kind, _)| *kind == opening)
+        .map(|(_, body)| body.to_owned())
+        .collect()
 }
 
 #[test]
@@ -80,11 +92,16 @@ fn what_is_written_as_an_example_in_a_policy_can_be_used_as_it_is() {
     for path in named("policies", ".toml") {
         let source = fs::read_to_string(&path).unwrap();
         // Keys that are there to be taken in: a comment that would be a line of TOML.
-        let is_key = |line: &str| line.split_once(" = ").is_some_and(|(key, _)| key.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'-'));
+        let is_key = |line: &str| {
+            line.split_once(" = ")
+                .is_some_and(|(key, _)| key.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'-'))
+        };
         let taken: Vec<String> = source
             .lines()
             .map(|line| match line.strip_prefix('#').map(str::trim) {
-                Some(key) if is_key(key) && !source.contains(&format!("\n{} =", key.split(" = ").next().unwrap())) => key.to_owned(),
+                Some(key) if is_key(key) && !source.contains(&format!("\n{} =", key.split(" = ").next().unwrap())) => {
+                    key.to_owned()
+                }
                 _ => line.to_owned(),
             })
             .collect();
@@ -123,7 +140,8 @@ fn every_key_of_the_policy_is_documented() {
     for kind in policy::rules::KEYS {
         assert!(reference.contains(&format!("\n### {kind}\n")), "docs/policy.md has no section on `{kind}`");
         let file = root().join(format!("src/policy/rules/{kind}.rs"));
-        let (source, section) = (fs::read_to_string(&file).unwrap(), reference.split(&format!("\n### {kind}\n")).nth(1).unwrap());
+        let (source, section) =
+            (fs::read_to_string(&file).unwrap(), reference.split(&format!("\n### {kind}\n")).nth(1).unwrap());
         let section = section.split("\n### ").next().unwrap();
         assert!(source.contains(&format!("//! `{kind} = ")), "{} has no example in its documentation", file.display());
         let manual: String = source.lines().take_while(|line| line.starts_with("//!")).collect();
@@ -152,12 +170,15 @@ fn every_key_of_signers_toml_is_documented() {
 #[test]
 fn every_command_that_the_documents_name_exists() {
     let makefile = read("Makefile");
-    let targets: BTreeSet<_> = makefile.lines().filter_map(|line| line.split_once(':')).map(|(target, _)| target).collect();
+    let targets: BTreeSet<_> =
+        makefile.lines().filter_map(|line| line.split_once(':')).map(|(target, _)| target).collect();
     let mut named = 0;
     for document in DOCUMENTS.iter().chain(&[".ci/run", "Makefile"]) {
         for line in read(document).lines() {
             let line = line.trim_start_matches([' ', '\t', '`']).trim_start_matches("@echo '");
-            let Some(target) = line.strip_prefix("make ").and_then(|rest| rest.split([' ', '`']).next()) else { continue };
+            let Some(target) = line.strip_prefix("make ").and_then(|rest| rest.split([' ', '`']).next()) else {
+                continue;
+            };
             assert!(targets.contains(target), "{document}: `make {target}`");
             named += 1;
         }
@@ -168,9 +189,18 @@ fn every_command_that_the_documents_name_exists() {
     for document in DOCUMENTS {
         let text = read(document);
         for code in text.split('`').skip(1).step_by(2).filter_map(|code| code.strip_prefix("countersign ")) {
-            let words: Vec<_> = code.split(' ').take_while(|word| word.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'-')).collect();
+            let words: Vec<_> = code
+                .split(' ')
+                .take_while(|word| word.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'-'))
+                .collect();
             let mut command = world.command(env!("CARGO_BIN_EXE_countersign"), &world.clone_path());
-            let output = run({ command.args(&words).arg("--help"); command }, b"");
+            let output = run(
+                {
+                    command.args(&words).arg("--help");
+                    command
+                },
+                b"",
+            );
             assert!(output.status.success(), "{document}: `countersign {code}`");
             commands += 1;
         }
@@ -192,7 +222,10 @@ fn every_link_between_documents_leads_somewhere() {
             assert!(target.exists(), "{document}: {link}");
             if !anchor.is_empty() {
                 let headings = fs::read_to_string(&target).unwrap().to_lowercase().replace(' ', "-");
-                assert!(headings.lines().any(|line| line.trim_start_matches('#').trim_start_matches('-') == anchor), "{document}: {link}");
+                assert!(
+                    headings.lines().any(|line| line.trim_start_matches('#').trim_start_matches('-') == anchor),
+                    "{document}: {link}"
+                );
             }
             followed += 1;
         }
@@ -203,7 +236,15 @@ fn every_link_between_documents_leads_somewhere() {
 #[test]
 fn nothing_speaks_of_places_outside_the_project() {
     // Put together here, so that this file does not speak of them.
-    let outside = [["/wo", "rk/"], ["/tmp", "/w/"], ["sha", "red/design"], ["../sha", "red"], ["DEVELO", "PERS.md"], ["BRI", "EF.md"]].map(|parts| parts.concat());
+    let outside = [
+        ["/wo", "rk/"],
+        ["/tmp", "/w/"],
+        ["sha", "red/design"],
+        ["../sha", "red"],
+        ["DEVELO", "PERS.md"],
+        ["BRI", "EF.md"],
+    ]
+    .map(|parts| parts.concat());
     let mut looked_at = 0;
     for path in files() {
         let bytes = fs::read(&path).unwrap();
