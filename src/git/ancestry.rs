@@ -46,7 +46,7 @@ pub(super) struct Difference {
     pub(super) met: HashSet<ObjectId>,
 }
 
-/// The commits reachable from `tips` and from none of `hidden`; the tips are not hidden themselves.
+/// The commits reachable from `tips` and from none of `hidden`, which is sorted; no tip is among them.
 ///
 /// A commit is only left out if it truly is an ancestor of a hidden one. That it is none could in general be known only
 /// by reading all their history. Where dates ascend it is known once all hidden commits that wait are older; beyond
@@ -71,7 +71,7 @@ pub(super) fn difference(
         let Some(taken) = painting.take()? else { break };
         if taken.colour == Colour::Wanted {
             found.commits.push(taken.id);
-            found.met.extend(taken.parents.iter().filter(|parent| hidden.contains(parent)));
+            found.met.extend(taken.parents.iter().filter(|parent| hidden.binary_search(parent).is_ok()));
             oldest = oldest.min(taken.date);
             parents.push(taken.parents);
         }
