@@ -40,6 +40,8 @@ impl World {
             world.server().display()
         );
         append(&world.clone_path().join(".git/config"), &config);
+        // Or git keeps `main` from being deleted before a rule can.
+        append(&world.server().join("config"), "[receive]\n\tdenyDeleteCurrent = ignore\n");
         world.install_hook();
         world.default_registry();
         world
@@ -240,13 +242,25 @@ impl World {
     #[track_caller]
     pub fn refuses(&self, refspecs: &[&str], reasons: &[&str]) -> Pushed {
         let pushed = self.refuses_in_words(refspecs, reasons);
-        let (verdict, found) = self.judge_again();
-        assert_eq!(verdict, "refused", "{}", pushed.output);
-        assert_eq!(found, reasons.iter().map(|&reason| reason.to_owned()).collect(), "{}", pushed.output);
+        self.judge_refuses(reasons);
         pushed
     }
 
-    /// As [`Self::refuses`], where `judge` cannot be asked again.
+    #[track_caller]
+    fn judge_refuses(&self, reasons: &[&str]) {
+        let (verdict, found) = self.judge_again();
+        let expected: BTreeSet<String> = reasons.iter().map(|&reason| reason.to_owned()).collect();
+        assert_eq!((&*verdict, found), ("refused", expected));
+    }
+
+    /// As [`Self::refuses`] a new ref, for objects in the clone that git's own checks would keep from the hook.
+    #[track_caller]
+    pub fn refuses_unsent(&self, id: &str, name: &str, reasons: &[&str]) {
+        fs::write(self.path("lines"), format!("{} {id} {name}\n", self.null())).unwrap();
+        self.judge_refuses(reasons);
+    }
+
+    /// As [`Self::refuses`], where `judge` cannot see what the hook saw.
     #[track_caller]
     pub fn refuses_in_words(&self, refspecs: &[&str], reasons: &[&str]) -> Pushed {
         let pushed = self.push(refspecs);
