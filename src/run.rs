@@ -19,47 +19,23 @@ use crate::{
     push::{ObjectId, Push, RefName, RefUpdate, Timestamp},
 };
 use commits::Pipeline;
-use std::{collections::BTreeMap, path::Path, time::Instant};
+use std::collections::BTreeMap;
 use tip::Tip;
-
-/// Until when a push must be decided.
-#[derive(Clone, Copy, Debug)]
-pub struct Deadline(pub Option<Instant>);
-
-impl Deadline {
-    /// # Errors
-    /// Once the time is over.
-    pub fn check(self) -> Result<(), Undecided> {
-        match self.0 {
-            Some(end) if Instant::now() >= end => Err(Undecided::server(
-                "judging the push",
-                "the time for it is over (`--deadline`); nothing was accepted",
-            )),
-            Some(_) | None => Ok(()),
-        }
-    }
-}
 
 /// Judges a push under every policy that is in force; each must accept.
 ///
 /// # Errors
 /// What could not be found out. It refuses the push.
-pub fn judge(
-    push: &Push,
-    repository: &Repository,
-    policies: &[Loaded],
-    now: Timestamp,
-    deadline: Deadline,
-) -> Result<Verdict, Undecided> {
+pub fn judge(push: &Push, repository: &Repository, policies: &[Loaded], now: Timestamp) -> Result<Verdict, Undecided> {
     let references = repository.references()?;
     let mut judgements = Vec::new();
     for (number, loaded) in policies.iter().enumerate() {
         let context = Context { registry: &loaded.registry, now };
         let mut judgement = Judgement::under(&loaded.policy, number, context);
-        let pipeline = Pipeline::new(repository, &loaded.registry, push.updates.len() > 1, deadline);
+        let pipeline = Pipeline::new(repository, &loaded.registry, push.updates.len() > 1);
+        let repository_name = loaded.repository_name(repository.git_dir());
         for (at, update) in push.updates.iter().enumerate() {
-            deadline.check()?;
-            let rules = rules_in_force(loaded, &update.name, &references, Some(repository.git_dir()));
+            let rules = rules_in_force(loaded, &update.name, &references, repository_name.as_deref());
             match rules.as_slice() {
                 [] => judge_unmatched(loaded, at, update, &mut judgement),
                 rules => judge_update(push, at, rules, loaded, &pipeline, &mut judgement)?,
@@ -68,7 +44,6 @@ pub fn judge(
         }
         judgements.push(judgement);
     }
-    deadline.check()?;
     Verdict::of(judgements, push.updates.len())
 }
 
@@ -77,15 +52,17 @@ pub fn rules_in_force(
     loaded: &Loaded,
     name: &RefName,
     references: &References,
-    git_dir: Option<&Path>,
+    repository_name: Option<&[u8]>,
 ) -> Vec<usize> {
     let names = references.names_of(name);
     let names: Vec<&[u8]> = names.iter().map(RefName::as_bytes).collect();
     let default_branch = references.head.as_ref().map(RefName::as_bytes);
-    let repository_name = git_dir.and_then(|git_dir| loaded.repository_name(git_dir));
-    let matching = loaded.policy.rules.iter().enumerate().filter(|(_, rule): &(usize, &Rule)| {
-        rule.matches(&names, default_branch, repository_name.as_deref())
-    });
+    let matching = loaded
+        .policy
+        .rules
+        .iter()
+        .enumerate()
+        .filter(|(_, rule): &(usize, &Rule)| rule.matches(&names, default_branch, repository_name));
     matching.map(|(number, _)| number).collect()
 }
 
@@ -118,9 +95,9 @@ fn judge_update(
     let mut fast_forward = None;
     if let Some(new) = &new {
         for (id, defect) in &new.defects {
-            judgement.defective_update(at, rules, *id, defect);
+            judgement.defective_update(at, rules, Some(*id), defect);
         }
-        if needs.commits != Reach::Nothing && repository.is_shallow()? {
+        if repository.is_shallow()? {
             judgement.defective_update(at, rules, None, &Defect::Shallow);
         } else if let Some(tip) = new.commit {
             for ((baselines, reach), rules) in walks(rules, loaded) {
@@ -144,12 +121,19 @@ fn judge_update(
     };
     match &new {
         None => {
-            let facts = UpdateFacts { update, layers: &[], target: None, fast_forward, contained_in: &[] };
+            let facts =
+                UpdateFacts { update, layers: &[], target: None, peeled: None, fast_forward, contained_in: &[] };
             judgement.update(at, rules, &facts);
         }
         Some(new) => new.with_facts(repository.format(), |layers| {
-            let facts =
-                UpdateFacts { update, layers, target: new.target, fast_forward, contained_in: &contained_in };
+            let facts = UpdateFacts {
+                update,
+                layers,
+                target: new.target,
+                peeled: new.peeled,
+                fast_forward,
+                contained_in: &contained_in,
+            };
             judgement.update(at, rules, &facts);
         }),
     }

@@ -22,6 +22,9 @@ pub(super) struct Arguments {
     /// The ref; `main` stands for `refs/heads/main`
     #[arg(value_name = "REF")]
     name: String,
+    /// The repository's name, such as `infra/dns` [default: its path below the policy's `repositories-root`]
+    #[arg(long, value_name = "NAME")]
+    repository: Option<String>,
 }
 
 pub(super) fn run(common: &Common, arguments: &Arguments, output: &mut Output) -> Result<Outcome, Undecided> {
@@ -37,10 +40,7 @@ pub(super) fn run(common: &Common, arguments: &Arguments, output: &mut Output) -
     let git_dir = git_dir(common);
     let files = Files::new(common)?;
     let (policies, repository) = match git_dir {
-        Ok(git_dir) => (
-            files.policies(common, &git_dir)?,
-            Some(Repository::open(&git_dir, &Quarantine::default())?),
-        ),
+        Ok(git_dir) => (files.policies(common, &git_dir)?, Some(Repository::open(&git_dir, &Quarantine::default())?)),
         Err(missing) if common.policy.is_none() => return Err(missing),
         Err(_) => (files.policies(common, std::path::Path::new("."))?, None),
     };
@@ -48,7 +48,12 @@ pub(super) fn run(common: &Common, arguments: &Arguments, output: &mut Output) -
     let now = now()?;
     let mut shown = Vec::new();
     for loaded in &policies {
-        let matching = run::rules_in_force(loaded, &name, &references, repository.as_ref().map(Repository::git_dir));
+        let repository_name = match (&arguments.repository, &repository) {
+            (Some(name), _) => Some(name.clone().into_bytes()),
+            (None, Some(repository)) => loaded.repository_name(repository.git_dir()),
+            (None, None) => None,
+        };
+        let matching = run::rules_in_force(loaded, &name, &references, repository_name.as_deref());
         let rules: Vec<_> = matching.iter().filter_map(|&rule| loaded.policy.rules.get(rule)).collect();
         match common.format {
             Form::Json => shown.push(json!({

@@ -11,7 +11,7 @@ use crate::{
     policy::Verdict,
     push::{Push, parse_arguments, parse_lines},
     report::{self, InForce, Judged},
-    run::{self, Deadline},
+    run,
 };
 use clap::{Args, Subcommand};
 use std::{
@@ -21,6 +21,7 @@ use std::{
     os::unix::ffi::{OsStrExt, OsStringExt},
     path::{Path, PathBuf},
     process::ExitCode,
+    thread,
     time::{Duration, Instant},
 };
 
@@ -74,19 +75,25 @@ struct Decided {
 }
 
 fn decide(common: &Common, arguments: &Arguments) -> Result<Decided, Undecided> {
-    let deadline = Deadline(Instant::now().checked_add(arguments.deadline));
+    let deadline = Deadline::start(arguments.deadline)?;
     log::start(common, log::Default::Nowhere)?;
     let git_dir = git_dir(common)?;
     if env::var_os("GIT_NAMESPACE").is_some_and(|namespace| !namespace.is_empty()) {
-        return Err(Undecided::server("reading the push", "GIT_NAMESPACE is set: the refs are not what they are called"));
+        return Err(Undecided::server(
+            "reading the push",
+            "GIT_NAMESPACE is set: the refs are not what they are called",
+        ));
     }
     let (repository, push) = read_push(&arguments.hook, &git_dir)?;
     let now = now()?;
     let policies = Files::new(common)?.policies(common, &git_dir)?;
-    let verdict = run::judge(&push, &repository, &policies, now, deadline)?;
+    let verdict = run::judge(&push, &repository, &policies, now)?;
     let in_force = policies.iter().map(|loaded| InForce { path: &loaded.path, policy: &loaded.policy }).collect();
-    let text = report::refusals(&verdict, &Judged { push: &push, policies: in_force });
+    let judged = Judged { push: &push, policies: in_force };
+    log::verdict(&verdict, &judged);
+    let text = report::refusals(&verdict, &judged);
     let told = (text.is_empty() || tell(&text)) && somebody_listens();
+    deadline.check()?;
     Ok(Decided { verdict, told })
 }
 
@@ -99,7 +106,10 @@ fn read_push(hook: &Hook, git_dir: &Path) -> Result<(Repository, Push), Undecide
             let read = stdin().lock().take(LARGEST_INPUT + 1).read_to_end(&mut input);
             let length = read.map_err(|error| Undecided::server("reading standard input", error))?;
             if u64::try_from(length).map_or(true, |length| length > LARGEST_INPUT) {
-                return Err(Undecided::pusher("reading the ref updates", "there are too many; push fewer refs at once"));
+                return Err(Undecided::pusher(
+                    "reading the ref updates",
+                    "there are too many; push fewer refs at once",
+                ));
             }
             let push = parse_lines(&input, repository.format()).map_err(malformed)?;
             Ok((repository, push))
@@ -129,6 +139,36 @@ fn exit_undecided_on_panic() {
         #[expect(clippy::exit, reason = "no thread may go on and reach an accepting exit status")]
         std::process::exit(3);
     }));
+}
+
+/// Bytes of stack for the thread that watches the clock.
+const WATCH_STACK: usize = 128 * 1024;
+
+/// The moment at which a push that is not decided is refused. A thread waits for it, since what takes too long may be a
+/// disk that does not answer.
+#[derive(Clone, Copy)]
+struct Deadline(Option<Instant>);
+
+impl Deadline {
+    fn start(after: Duration) -> Result<Self, Undecided> {
+        let watch = move || {
+            thread::sleep(after);
+            tell(&report::undecided(&over()));
+            #[expect(clippy::exit, reason = "the thread that judges may be stuck")]
+            std::process::exit(3);
+        };
+        let watching = thread::Builder::new().stack_size(WATCH_STACK).spawn(watch);
+        watching.map_err(|error| Undecided::server("starting to watch the clock", error))?;
+        Ok(Self(Instant::now().checked_add(after)))
+    }
+
+    fn check(self) -> Result<(), Undecided> {
+        if self.0.is_some_and(|end| Instant::now() >= end) { Err(over()) } else { Ok(()) }
+    }
+}
+
+fn over() -> Undecided {
+    Undecided::server("judging the push", "the time for it is over (`--deadline`)")
 }
 
 /// Whether standard output and standard error still lead to somebody. A closed one is reopened by Rust's start-up as

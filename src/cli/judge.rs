@@ -10,7 +10,7 @@ use crate::{
     policy::Verdict,
     push::{Push, parse_arguments, parse_lines},
     report::{self, InForce, Judged},
-    run::{self, Deadline},
+    run,
 };
 use clap::Args;
 use std::{
@@ -50,7 +50,7 @@ pub(super) fn run(common: &Common, arguments: &Arguments, output: &mut Output) -
     }
     .map_err(|error| Undecided::pusher("reading the ref updates", error))?;
     let policies = Files::new(common)?.policies(common, repository.git_dir())?;
-    let verdict = run::judge(&push, &repository, &policies, now()?, Deadline(None))?;
+    let verdict = run::judge(&push, &repository, &policies, now()?)?;
     let in_force = policies.iter().map(|loaded| InForce { path: &loaded.path, policy: &loaded.policy }).collect();
     let judged = Judged { push: &push, policies: in_force };
     match common.format {

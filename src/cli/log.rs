@@ -1,7 +1,11 @@
 //! Diagnostics for whoever runs the server.
 
 use super::Common;
-use crate::error::Undecided;
+use crate::{
+    error::Undecided,
+    policy::Verdict,
+    report::{self, Judged},
+};
 use std::{fs::OpenOptions, path::Path, sync::Mutex};
 use tracing_subscriber::{filter::EnvFilter, fmt, layer::SubscriberExt, util::SubscriberInitExt};
 
@@ -35,4 +39,13 @@ pub(super) fn start(common: &Common, default: Default) -> Result<(), Undecided> 
         }
     }
     .map_err(|error| failed(&error))
+}
+
+/// One line a push, as JSON; the only place where what a rule in `observe` found can be seen.
+pub(super) fn verdict(verdict: &Verdict, judged: &Judged<'_>) {
+    if verdict.findings().is_empty() {
+        tracing::info!(refs = judged.push.updates.len(), "accepted without findings");
+    } else if tracing::enabled!(tracing::Level::WARN) {
+        tracing::warn!("{}", report::verdict(verdict, judged));
+    }
 }

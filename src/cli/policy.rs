@@ -63,7 +63,8 @@ fn check(common: &Common, arguments: &Check, output: &mut Output) -> Result<Outc
     };
     let warnings = warnings(common, &loaded, now()?)?;
     if common.format == Form::Json {
-        let rules: Vec<_> = loaded.policy.rules.iter().map(|rule| json!({ "name": rule.name, "line": rule.line })).collect();
+        let rules: Vec<_> =
+            loaded.policy.rules.iter().map(|rule| json!({ "name": rule.name, "line": rule.line })).collect();
         let value = json!({ "schema": SCHEMA, "errors": [], "warnings": warnings, "rules": rules });
         output.line(&value.to_string())?;
         return Ok(Outcome::Good);

@@ -93,7 +93,10 @@ impl Verifier<'_> {
                     Read::Object(ObjectKind::Tag) => self.tag(id, &bytes),
                     Read::TooLarge { kind: ObjectKind::Commit | ObjectKind::Tag, .. } => self.commit(id, None),
                     Read::Object(ObjectKind::Tree | ObjectKind::Blob) | Read::TooLarge { .. } => {
-                        Err(Undecided::pusher(format!("verifying {spec}"), "only commits and annotated tags bear signatures"))
+                        Err(Undecided::pusher(
+                            format!("verifying {spec}"),
+                            "only commits and annotated tags bear signatures",
+                        ))
                     }
                     Read::Missing => Err(Undecided::pusher(format!("verifying {spec}"), "there is no such object")),
                 }
@@ -161,9 +164,7 @@ impl Verifier<'_> {
         let (format, fingerprint, signer) =
             (or_dash(row.format), or_dash(row.fingerprint.as_deref()), or_dash(row.signer.as_deref()));
         match self.form {
-            Form::Porcelain => {
-                self.output.line(&format!("{} {} {format} {fingerprint} {signer}", row.id, row.status))
-            }
+            Form::Porcelain => self.output.line(&format!("{} {} {format} {fingerprint} {signer}", row.id, row.status)),
             Form::Json => {
                 let value = json!({
                     "schema": SCHEMA, "id": row.id.to_string(), "status": row.status, "format": row.format,
@@ -209,7 +210,7 @@ fn time(text: &str) -> Result<Timestamp, String> {
         return Ok(Timestamp(moment.as_second()));
     }
     let day: Result<jiff::civil::Date, _> = text.parse();
-    let moment = day.and_then(|day| day.to_zoned(jiff::tz::TimeZone::UTC));
+    let moment = day.and_then(|day| day.to_zoned_datetime(jiff::tz::TimeZone::UTC));
     moment
         .map(|moment| Timestamp(moment.timestamp().as_second()))
         .map_err(|_| "an RFC 3339 time such as 2026-05-01T00:00:00Z, a day, or seconds since 1970".to_owned())

@@ -4,6 +4,7 @@
 //! its signature still verifies.
 
 mod commit;
+mod headers;
 mod person;
 mod signed;
 mod tag;

@@ -80,8 +80,10 @@ pub struct UpdateFacts<'a> {
     pub update: &'a RefUpdate,
     /// The tags from the ref's new value inwards, outermost first; empty for a lightweight tag or a branch.
     pub layers: &'a [TagFacts<'a>],
-    /// What the new value is in the end; `None` for a deletion.
+    /// What the new value is in the end; `None` for a deletion, and for what could not be peeled.
     pub target: Option<TargetKind>,
+    /// The object that the new value is in the end.
+    pub peeled: Option<ObjectId>,
     /// Whether the old value is a commit that the new one descends from (true where there is no old value).
     pub fast_forward: bool,
     /// The refs, before and after this push, that the target is reachable from, as far as a rule asked (`tags.on`).

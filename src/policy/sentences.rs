@@ -5,7 +5,7 @@ use super::{
     facts::{Defect, TargetKind},
 };
 use crate::{
-    push::{Change, ObjectId, RefUpdate},
+    push::{ObjectId, RefUpdate},
     registry::{Fault, Status},
     signature::Format,
 };
@@ -57,32 +57,30 @@ impl<'a> Said<'a> {
         self.finding.subjects.first()
     }
 
-    /// How to sign what was found, as far as a command can do it; else whom to ask.
-    pub fn how_to_sign(&self) -> Vec<String> {
-        let brought = &self.finding.brought;
-        let tip = self.update.change.new();
-        let Some(newest) = self.newest() else { return Vec::new() };
+    /// The command that signs what was found anew, where there is one that signs nothing but what is the pusher's own.
+    pub fn signing_command(&self) -> Option<String> {
+        let Finding { count, one_committer, last, brought, .. } = self.finding;
+        let newest = self.newest()?;
+        if *count == 1 && Some(newest.id) == self.update.change.new() {
+            return Some("git commit --amend --no-edit -S".into());
+        }
+        let rebase = |base: String| format!("git rebase -f -S --rebase-merges {base}");
         let yours = brought.tip_committer.as_ref().map(|(_, email)| email.as_slice());
-        let all_yours = self.finding.one_committer && yours == Some(newest.label.committer_email());
-        if self.finding.count == 1 && Some(newest.id) == tip {
-            return vec!["sign it (its id changes): git commit --amend --no-edit -S".into()];
+        let all_yours = *one_committer && yours == Some(newest.label.committer_email());
+        match (all_yours, last, self.update.change.old()) {
+            // One row of commits up to the tip: from before the first of them.
+            (true, Some((place, parent)), _) if !brought.merges && place + 1 == *count => {
+                Some(rebase(parent.map_or_else(|| "--root".to_owned(), abbreviated)))
+            }
+            (true, _, Some(old)) if brought.one_committer => Some(rebase(abbreviated(old))),
+            _ => None,
         }
-        if all_yours && brought.one_committer {
-            return match self.update.change {
-                Change::Move { old, .. } => {
-                    vec![format!("sign yours (ids change): git rebase -f -S --rebase-merges {}", old.short())]
-                }
-                Change::Create { .. } if self.finding.count == brought.commits => {
-                    vec!["sign yours (ids change): git rebase -f -S --rebase-merges --root".into()]
-                }
-                Change::Create { .. } | Change::Delete { .. } => {
-                    vec!["sign yours (ids change): git rebase -i -S, from before the oldest of them".into()]
-                }
-            };
-        }
-        let others = self.finding.subjects.iter().filter(|subject| Some(subject.label.committer_email()) != yours);
+    }
+
+    /// Whose commits they are, where no command can help: whom to ask.
+    pub fn whom_to_ask(&self) -> Vec<String> {
         let mut hints: Vec<String> = Vec::new();
-        for subject in others.take(3) {
+        for subject in self.finding.subjects.iter().take(3) {
             let Label::Commit { committer, .. } = &subject.label else { continue };
             let who = String::from_utf8_lossy(committer);
             hints.push(format!("{} is {who}'s: ask for a signed version of it", subject.id.short()));
@@ -120,7 +118,7 @@ pub fn explain(said: &Said<'_>) -> Explanation {
         Reason::ReplaceRef => Explanation {
             code: "replace-ref",
             lines: vec!["replacement refs change what everyone reads; no rule allows them by name".into()],
-            hints: vec![format!("push without it: git push origin ':!{}'", said.update.name)],
+            hints: vec!["leave it out of the push; replacement refs are for one's own repository".into()],
         },
         Reason::More(_) => Explanation {
             code: "more",
@@ -161,8 +159,9 @@ fn explain_defect(defect: &Defect, said: &Said<'_>) -> Explanation {
     Explanation { code, lines, hints }
 }
 
-/// The sentences on a signature that does not count; `subject` is `3f2a91c is` or `2 of 5 commits are`.
-pub fn explain_fault(fault: &Fault, subject: &str, objects: Vec<String>) -> Explanation {
+/// The sentences on a signature that does not count; `subject` is `3f2a91c is` or `2 of 5 commits are`, `sign` the command
+/// that signs anew.
+pub fn explain_fault(fault: &Fault, subject: &str, objects: Vec<String>, sign: Option<&str>) -> Explanation {
     let (code, what) = match fault.status {
         Status::Bad => ("bad", "signed, and the signature does not match the content"),
         Status::UnknownKey => ("unknown-key", "signed by a key nobody has registered"),
@@ -188,17 +187,21 @@ pub fn explain_fault(fault: &Fault, subject: &str, objects: Vec<String>) -> Expl
         lines.push(format!("  {format} {key}{owner}"));
     }
     lines.extend(fault.detail.as_ref().map(|detail| format!("  {detail}")));
-    let hints = match (fault.status, &fault.key) {
-        (Status::UnknownKey, Some(key)) => {
-            vec![
-                "sign with a key that is registered: git config user.signingkey KEY, then git commit --amend --no-edit -S"
-                    .into(),
-                format!("or ask the administrator to register this one: {key}"),
-            ]
+    let hints = match (fault.status, &fault.key, sign) {
+        (Status::UnknownKey, Some(key), sign) => {
+            let sign = sign
+                .map(|sign| format!("sign with a key that is registered: git config user.signingkey KEY, then {sign}"));
+            let ask = format!("or ask the administrator to register this one: {key}");
+            sign.into_iter().chain([ask]).collect()
         }
-        (Status::SignatureInFuture, _) => vec!["set this computer's clock, then sign again: git commit --amend --no-edit -S".into()],
-        (Status::KeyExpired | Status::CertificateExpired, Some(key)) => {
+        (Status::SignatureInFuture, _, Some(sign)) => {
+            vec![format!("set this computer's clock, then sign again: {sign}")]
+        }
+        (Status::KeyExpired | Status::CertificateExpired, Some(key), _) => {
             vec![format!("renew the key, and ask the administrator to register the renewed one: {key}")]
+        }
+        (Status::Bad | Status::Weak | Status::SignatureExpired, _, Some(sign)) => {
+            vec![format!("sign it again: {sign}")]
         }
         _ => Vec::new(),
     };
@@ -214,11 +217,19 @@ pub fn described_target(layers: usize, target: Option<TargetKind>) -> String {
     }
 }
 
-/// The id of a tag found wanting, short, or the ref's name.
-pub fn tag_named(said: &Said<'_>) -> String {
-    said.newest().map_or_else(|| said.update.name.to_string(), |subject: &Subject| short(subject.id))
+/// An id as commands take it: enough digits that another object will not share them.
+pub fn abbreviated(id: ObjectId) -> String {
+    id.to_string().chars().take(12).collect()
 }
 
-fn short(id: ObjectId) -> String {
-    id.short()
+/// A name as a shell takes it; `None` for one that is not text, or that a command would take for an option.
+pub fn shell_word(name: &[u8]) -> Option<String> {
+    let name = std::str::from_utf8(name).ok().filter(|name| !name.starts_with('-'))?;
+    let plain = name.chars().all(|character| character.is_alphanumeric() || "._/+-@:".contains(character));
+    Some(if plain { name.to_owned() } else { format!("'{}'", name.replace('\'', "'\\''")) })
+}
+
+/// The id of a tag found wanting, short, or the ref's name.
+pub fn tag_named(said: &Said<'_>) -> String {
+    said.newest().map_or_else(|| said.update.name.to_string(), |subject| subject.id.short())
 }

@@ -116,7 +116,9 @@ pub struct Finding {
     pub subjects: Vec<Subject>,
     /// Whether all of them bear the committer's email of the first.
     pub one_committer: bool,
-    /// What the update brought under this policy.
+    /// The one that came last in the walk: its place there, counted from 0, and its first parent.
+    pub last: Option<(u64, Option<ObjectId>)>,
+    /// What the update brought for the rule to judge.
     pub brought: Brought,
 }
 
@@ -156,6 +158,8 @@ pub struct Brought {
     pub commits: u64,
     /// Whether one of them has several parents.
     pub merges: bool,
+    /// The object that the ref would be in the end.
+    pub peeled: Option<ObjectId>,
     /// The tip's committer: name and email, raw bytes.
     pub tip_committer: Option<(Vec<u8>, Vec<u8>)>,
     /// Whether all bear the tip's committer's email. Meaningful once the judgement is finished.
@@ -173,7 +177,7 @@ pub struct Judgement<'p> {
     number: usize,
     context: Context<'p>,
     findings: BTreeMap<(usize, Option<usize>, Reason), Finding>,
-    brought: BTreeMap<usize, Brought>,
+    brought: BTreeMap<(usize, Option<usize>), Brought>,
     judged: u64,
     walked: u64,
     updates: usize,
@@ -225,8 +229,8 @@ impl<'p> Judgement<'p> {
     /// Judges one commit under each of these rules. `sequence` is its place in the walk.
     pub fn commit(&mut self, update: usize, rules: &[usize], sequence: u64, facts: &CommitFacts<'_>) {
         self.judged += 1;
-        self.brought.entry(update).or_default().add(facts);
         for &number in rules {
+            self.brought.entry((update, Some(number))).or_default().add(facts);
             let Some(rule) = self.policy.rules.get(number) else { continue };
             let mut reasons = Vec::new();
             for requirement in &rule.requirements {
@@ -234,7 +238,8 @@ impl<'p> Judgement<'p> {
             }
             for reason in reasons {
                 let subject = Subject { sequence, id: facts.id, label: Label::of(facts.commit) };
-                self.found(update, Some(number), Reason::Rule(reason), Some(subject));
+                let last = Some((sequence, facts.commit.parents.first().copied()));
+                self.found(update, Some(number), Reason::Rule(reason), Some(subject), last);
             }
         }
     }
@@ -242,10 +247,10 @@ impl<'p> Judgement<'p> {
     /// Notes a commit that cannot be judged for what it is; counts as judged.
     pub fn defective_commit(&mut self, update: usize, rules: &[usize], sequence: u64, id: ObjectId, defect: &Defect) {
         self.judged += 1;
-        self.brought.entry(update).or_default().commits += 1;
         for &number in rules {
+            self.brought.entry((update, Some(number))).or_default().commits += 1;
             let subject = Subject { sequence, id, label: Label::Bare };
-            self.found(update, Some(number), Reason::Defect(defect.clone()), Some(subject));
+            self.found(update, Some(number), Reason::Defect(defect.clone()), Some(subject), None);
         }
     }
 
@@ -253,7 +258,7 @@ impl<'p> Judgement<'p> {
     pub fn defective_update(&mut self, update: usize, rules: &[usize], id: Option<ObjectId>, defect: &Defect) {
         for &number in rules {
             let subject = id.map(|id| Subject { sequence: 0, id, label: Label::Bare });
-            self.found(update, Some(number), Reason::Defect(defect.clone()), subject);
+            self.found(update, Some(number), Reason::Defect(defect.clone()), subject, None);
         }
     }
 
@@ -261,20 +266,21 @@ impl<'p> Judgement<'p> {
     pub fn update(&mut self, update: usize, rules: &[usize], facts: &UpdateFacts<'_>) {
         for &number in rules {
             let Some(rule) = self.policy.rules.get(number) else { continue };
+            self.brought.entry((update, Some(number))).or_default().peeled = facts.peeled;
             let mut reasons = Vec::new();
             for requirement in &rule.requirements {
                 requirement.judge_update(facts, &self.context, &mut |reason| reasons.push(reason));
             }
             for (reason, id) in reasons {
                 let subject = id.map(|id| Subject { sequence: 0, id, label: Label::Bare });
-                self.found(update, Some(number), Reason::Rule(reason), subject);
+                self.found(update, Some(number), Reason::Rule(reason), subject, None);
             }
         }
     }
 
     /// Refuses an update for the policy as a whole.
     pub fn refuse(&mut self, update: usize, reason: Reason) {
-        self.found(update, None, reason, None);
+        self.found(update, None, reason, None, None);
     }
 
     /// Notes that all there is to judge of one update was judged.
@@ -282,7 +288,14 @@ impl<'p> Judgement<'p> {
         self.updates += 1;
     }
 
-    fn found(&mut self, update: usize, rule: Option<usize>, reason: Reason, subject: Option<Subject>) {
+    fn found(
+        &mut self,
+        update: usize,
+        rule: Option<usize>,
+        reason: Reason,
+        subject: Option<Subject>,
+        last: Option<(u64, Option<ObjectId>)>,
+    ) {
         let effect = match rule.and_then(|number| self.policy.rules.get(number)) {
             Some(rule) if !reason.is_never_softened() => rule.effect_at(self.context.now),
             Some(_) | None => Effect::Refuses,
@@ -296,6 +309,7 @@ impl<'p> Judgement<'p> {
             count: u64::from(subject.is_some()),
             subjects: subject.into_iter().collect(),
             one_committer: true,
+            last,
             brought: Brought::default(),
         };
         self.keep(finding);
@@ -323,7 +337,7 @@ impl<'p> Judgement<'p> {
         }
         let Self { findings, brought, .. } = self;
         let with_brought = |mut finding: Finding| {
-            finding.brought = brought.get(&finding.update).cloned().unwrap_or_default();
+            finding.brought = brought.get(&(finding.update, finding.rule)).cloned().unwrap_or_default();
             finding
         };
         Ok(findings.into_values().map(with_brought).collect())
@@ -360,6 +374,7 @@ impl Finding {
         let mut emails = self.subjects.iter().map(|subject| subject.label.committer_email());
         let first = emails.next();
         self.one_committer &= other.one_committer && emails.all(|email| Some(email) == first);
+        self.last = self.last.max(other.last);
         self.subjects.truncate(NAMED);
     }
 }
@@ -403,6 +418,7 @@ impl Brought {
             || matches!((&self.first_committer, &other.first_committer), (Some(ours), Some(theirs)) if ours != theirs);
         self.first_committer = self.first_committer.take().or(other.first_committer);
         self.tip_committer = self.tip_committer.take().or(other.tip_committer);
+        self.peeled = self.peeled.or(other.peeled);
         self.commits += other.commits;
         self.merges |= other.merges;
         self.one_committer = !self.several;

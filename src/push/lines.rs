@@ -114,15 +114,12 @@ mod tests {
             (line.clone(), "the last line is not whole"),
             (format!("{line}\n\n"), "not `<old> <new> <ref>`"),
             (format!("{line}\n{line}\n"), "this ref stands in the push twice"),
-            (format!("{OLD}  {NEW} refs/heads/main\n"), "an object id has the wrong length for this repository"),
+            (format!("{OLD}  {NEW} refs/heads/main\n"), "not a full ref name"),
             (format!("{line} \n"), "not a full ref name"),
             (format!("{OLD} {NEW} main\n"), "not a full ref name"),
             (format!("{NULL} {NULL} refs/heads/main\n"), "neither an old nor a new value"),
             (format!("{OLD}{OLD} {NEW} refs/heads/main\n"), "an object id has the wrong length for this repository"),
-            (
-                line.replace('1', "A") + "\n",
-                "an object id has a character that is no lower-case hexadecimal digit",
-            ),
+            (line.replace('1', "A") + "\n", "an object id has a character that is no lower-case hexadecimal digit"),
         ] {
             assert_eq!(parse(&text).unwrap_err(), why, "{text:?}");
         }

@@ -17,9 +17,9 @@ impl RefName {
             && !full.ends_with(b".")
             && !full.windows(2).any(|pair| pair == b".." || pair == b"@{")
             && full.iter().all(|&byte| byte > 0x20 && byte != 0x7f && !b"~^:?*[\\".contains(&byte))
-            && full.split(|&byte| byte == b'/').all(|part| {
-                !part.is_empty() && !part.starts_with(b".") && !part.ends_with(b".lock")
-            });
+            && full
+                .split(|&byte| byte == b'/')
+                .all(|part| !part.is_empty() && !part.starts_with(b".") && !part.ends_with(b".lock"));
         well_formed.then(|| Self(full.into()))
     }
 
@@ -61,9 +61,24 @@ mod tests {
             assert!(RefName::new(good.as_bytes()).is_some(), "{good}");
         }
         for bad in [
-            "main", "HEAD", "refs/", "refs/heads/", "refs/heads//x", "refs/heads/x ", "refs/heads/.x", "refs/heads/x.lock",
-            "refs/heads/x.lock/y", "refs/heads/a..b", "refs/heads/a@{b", "refs/heads/x.", "refs/heads/x\n", "refs/heads/x\0",
-            "refs/heads/a*", "refs/heads/a\\b", "refs/heads/\x7f", "/refs/heads/x",
+            "main",
+            "HEAD",
+            "refs/",
+            "refs/heads/",
+            "refs/heads//x",
+            "refs/heads/x ",
+            "refs/heads/.x",
+            "refs/heads/x.lock",
+            "refs/heads/x.lock/y",
+            "refs/heads/a..b",
+            "refs/heads/a@{b",
+            "refs/heads/x.",
+            "refs/heads/x\n",
+            "refs/heads/x\0",
+            "refs/heads/a*",
+            "refs/heads/a\\b",
+            "refs/heads/\x7f",
+            "/refs/heads/x",
         ] {
             assert!(RefName::new(bad.as_bytes()).is_none(), "{bad:?}");
         }

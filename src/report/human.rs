@@ -37,7 +37,8 @@ pub fn refusals(verdict: &Verdict, judged: &Judged<'_>) -> String {
 /// One ref under one rule.
 fn lay_out(findings: &[&Finding], judged: &Judged<'_>, lines: &mut Vec<String>) {
     let Some(first) = findings.first() else { return };
-    let (Some(update), Some(loaded)) = (judged.push.updates.get(first.update), judged.policies.get(first.policy)) else {
+    let (Some(update), Some(loaded)) = (judged.push.updates.get(first.update), judged.policies.get(first.policy))
+    else {
         return;
     };
     let rule = first.rule.and_then(|rule| loaded.policy.rules.get(rule));

@@ -1,6 +1,5 @@
 //! The commits of one walk: read once, handed over in chunks, verified and judged on all cores while the walk goes on.
 
-use super::Deadline;
 use crate::{
     Undecided,
     git::{Repository, Selected, Selection, Walked},
@@ -38,7 +37,6 @@ const REMEMBERED: usize = 65_536;
 pub(super) struct Pipeline<'a> {
     pub(super) repository: &'a Repository,
     verifier: Verifier<'a>,
-    deadline: Deadline,
 }
 
 /// What the threads share.
@@ -72,9 +70,9 @@ struct Entry {
 }
 
 impl<'a> Pipeline<'a> {
-    pub(super) fn new(repository: &'a Repository, registry: &'a Registry, several: bool, deadline: Deadline) -> Self {
+    pub(super) fn new(repository: &'a Repository, registry: &'a Registry, several: bool) -> Self {
         let known = several.then(Mutex::default);
-        Self { repository, verifier: Verifier { registry, format: repository.format(), known }, deadline }
+        Self { repository, verifier: Verifier { registry, format: repository.format(), known } }
     }
 
     /// Walks what the selection names and judges it; `None` if the tip alone was asked for.
@@ -91,22 +89,34 @@ impl<'a> Pipeline<'a> {
             self.judge_tip(purpose, selection, judgement)?;
             return Ok(None);
         }
-        thread::scope(|scope| {
+        let mut tip_seen = false;
+        let walked = thread::scope(|scope| {
             let mut hands = Hands::new(scope, &self.verifier, purpose, judgement);
             let walked = self.repository.walk(selection, &mut |commit| {
-                let asked = reach == Reach::All || commit.on_first_parent_chain || commit.id == selection.tip;
-                if asked && hands.take(&commit) {
-                    self.deadline.check()?;
+                let is_tip = commit.id == selection.tip;
+                tip_seen |= is_tip;
+                if reach == Reach::All || commit.on_first_parent_chain || is_tip {
+                    hands.take(&commit);
                 }
                 Ok(())
             });
             hands.finish()?;
-            walked.map(Some)
-        })
+            walked
+        })?;
+        if !tip_seen {
+            // A ref that goes back to what it already held gains nothing.
+            self.judge_tip(purpose, selection, judgement)?;
+        }
+        Ok(Some(walked))
     }
 
     /// The tip is judged unless a baseline covers it.
-    fn judge_tip(&self, purpose: Purpose<'_>, selection: &Selection, judgement: &mut Judgement<'_>) -> Result<(), Undecided> {
+    fn judge_tip(
+        &self,
+        purpose: Purpose<'_>,
+        selection: &Selection,
+        judgement: &mut Judgement<'_>,
+    ) -> Result<(), Undecided> {
         for &baseline in &selection.baselines {
             if self.repository.header(baseline)?.is_some() && self.repository.is_ancestor(purpose.tip, baseline)? {
                 return Ok(());
@@ -147,8 +157,7 @@ impl Verifier<'_> {
                 }
             };
             let signature = self.verify(entry.id, &commit.signature);
-            let facts =
-                CommitFacts { id: entry.id, commit: &commit, signature: &signature, standing: entry.standing };
+            let facts = CommitFacts { id: entry.id, commit: &commit, signature: &signature, standing: entry.standing };
             judgement.commit(purpose.update, purpose.rules, entry.sequence, &facts);
         }
     }
@@ -194,8 +203,8 @@ impl<'scope, 'env: 'scope, 'j, 'p: 'scope> Hands<'scope, 'env, 'j, 'p> {
         Self { scope, verifier, purpose, judgement, chunk: Chunk::default(), handed: 0, crew: None }
     }
 
-    /// Takes one commit of the walk; true where a chunk was full and went on its way.
-    fn take(&mut self, commit: &Selected<'_>) -> bool {
+    /// Takes one commit of the walk.
+    fn take(&mut self, commit: &Selected<'_>) {
         let bytes = commit.bytes.map(|bytes| {
             let start = self.chunk.bytes.len();
             self.chunk.bytes.extend_from_slice(bytes);
@@ -208,16 +217,15 @@ impl<'scope, 'env: 'scope, 'j, 'p: 'scope> Hands<'scope, 'env, 'j, 'p> {
         };
         self.chunk.commits.push(Entry { sequence: self.handed, id: commit.id, standing, bytes });
         self.handed += 1;
-        let full = self.chunk.commits.len() >= CHUNK_COMMITS || self.chunk.bytes.len() >= CHUNK_BYTES;
-        if full {
+        if self.chunk.commits.len() >= CHUNK_COMMITS || self.chunk.bytes.len() >= CHUNK_BYTES {
             self.hand_over();
         }
-        full
     }
 
     fn hand_over(&mut self) {
         let chunk = std::mem::take(&mut self.chunk);
-        let crew = self.crew.get_or_insert_with(|| Crew::start(self.scope, self.verifier, self.purpose, self.judgement));
+        let crew =
+            self.crew.get_or_insert_with(|| Crew::start(self.scope, self.verifier, self.purpose, self.judgement));
         if let Err(TrySendError::Full(chunk) | TrySendError::Disconnected(chunk)) = crew.work.try_send(chunk) {
             self.verifier.judge(&chunk, self.purpose, self.judgement);
         }
@@ -231,7 +239,8 @@ impl<'scope, 'env: 'scope, 'j, 'p: 'scope> Hands<'scope, 'env, 'j, 'p> {
         if let Some(Crew { work, members }) = crew {
             drop(work);
             for member in members {
-                let shard = member.join().map_err(|_| Undecided::server("verifying signatures", "a thread panicked"))?;
+                let shard =
+                    member.join().map_err(|_| Undecided::server("verifying signatures", "a thread panicked"))?;
                 judgement.merge(shard);
             }
         }

@@ -2,16 +2,14 @@
 
 use crate::{
     Undecided,
-    document::Problem,
+    document::{Problem, What},
     policy::{self, Policy, rules::Needs},
     registry::Registry,
     report::diagnostics,
     trusted::TrustedFiles,
 };
 use jiff::tz::TimeZone;
-use std::{
-    path::{Path, PathBuf},
-};
+use std::path::{Path, PathBuf};
 
 /// The policy that holds for every repository of a server.
 pub const SITE_POLICY: &str = "/etc/countersign/policy.toml";
@@ -83,9 +81,17 @@ impl Setup<'_> {
         let registry = self.registry(&base.join(&folder.path), &folder.required);
         let groups = registry.as_ref().map(Registry::groups).unwrap_or_default();
         match policy::compile(&source, &groups) {
-            Err(problems) => Err(Unusable::Broken(source, problems)),
-            Ok(policy) => {
+            Err(mut problems) => match registry {
+                Ok(_) => Err(Unusable::Broken(source, problems)),
+                Err(unread) => {
+                    // A group that only the registry knows is not to be blamed on the policy.
+                    problems.retain(|problem| !matches!(problem.what, What::UnknownGroup { .. }));
+                    Err(if problems.is_empty() { Unusable::Unread(unread) } else { Unusable::Broken(source, problems) })
+                }
+            },
+            Ok(mut policy) => {
                 let registry = registry.map_err(Unusable::Unread)?;
+                policy.repositories_root = policy.repositories_root.map(|root| base.join(root));
                 Ok(Loaded { path: path.to_owned(), policy, registry })
             }
         }
@@ -145,4 +151,3 @@ impl Loaded {
         (!name.is_empty()).then(|| name.to_vec())
     }
 }
-

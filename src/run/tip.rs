@@ -2,7 +2,7 @@
 
 use crate::{
     Undecided,
-    git::{ObjectKind, Peeled, Repository},
+    git::{Fault, ObjectKind, Peeled, Repository},
     object::{Slot, Tag},
     policy::facts::{Defect, TagFacts, TargetKind},
     push::{ObjectFormat, ObjectId},
@@ -15,10 +15,12 @@ pub(super) struct Tip {
     layers: Vec<Layer>,
     /// What it is in the end.
     pub(super) target: Option<TargetKind>,
+    /// Which object that is.
+    pub(super) peeled: Option<ObjectId>,
     /// The commit, if that is what it is.
     pub(super) commit: Option<ObjectId>,
     /// What no rule's mode softens.
-    pub(super) defects: Vec<(Option<ObjectId>, Defect)>,
+    pub(super) defects: Vec<(ObjectId, Defect)>,
 }
 
 struct Layer {
@@ -32,21 +34,25 @@ impl Tip {
     pub(super) fn read(repository: &Repository, id: ObjectId, registry: &Registry) -> Result<Self, Undecided> {
         let peeled = repository.peel(id)?;
         let commit = commit_of(&peeled);
+        let object = peeled.target.map(|(id, _)| id);
         let target = peeled.target.map(|(_, kind)| match kind {
             ObjectKind::Commit => TargetKind::Commit,
             ObjectKind::Tree => TargetKind::Tree,
             ObjectKind::Blob | ObjectKind::Tag => TargetKind::Blob,
         });
-        let mut tip = Self { layers: Vec::new(), target, commit, defects: peeled.defects };
+        let defects = peeled.fault.map(|(id, fault)| (id, defect(fault)));
+        let mut tip =
+            Self { layers: Vec::new(), target, peeled: object, commit, defects: defects.into_iter().collect() };
         for (id, bytes) in peeled.layers {
             let signature = match Tag::parse(&bytes, repository.format()) {
-                Ok(Tag { signature: Slot::Several, .. }) => {
-                    tip.defects.push((Some(id), Defect::TwoSignatures));
-                    continue;
+                Ok(tag) => {
+                    if tag.signature == Slot::Several {
+                        tip.defects.push((id, Defect::TwoSignatures));
+                    }
+                    signature::verify(&tag.signature, registry.certificates())
                 }
-                Ok(tag) => signature::verify(&tag.signature, registry.certificates()),
                 Err(malformed) => {
-                    tip.defects.push((Some(id), Defect::Malformed(malformed)));
+                    tip.defects.push((id, Defect::Malformed(malformed)));
                     continue;
                 }
             };
@@ -59,8 +65,18 @@ impl Tip {
     pub(super) fn with_facts<T>(&self, format: ObjectFormat, judge: impl FnOnce(&[TagFacts<'_>]) -> T) -> T {
         let tags: Vec<_> = self.layers.iter().filter_map(|layer| Tag::parse(&layer.bytes, format).ok()).collect();
         let facts = self.layers.iter().zip(&tags);
-        let facts: Vec<_> = facts.map(|(Layer { id, signature, .. }, tag)| TagFacts { id: *id, tag, signature }).collect();
+        let facts: Vec<_> =
+            facts.map(|(Layer { id, signature, .. }, tag)| TagFacts { id: *id, tag, signature }).collect();
         judge(&facts)
+    }
+}
+
+fn defect(fault: Fault) -> Defect {
+    match fault {
+        Fault::Malformed(malformed) => Defect::Malformed(malformed),
+        Fault::TooLarge(bytes) => Defect::TooLarge(bytes),
+        Fault::DeclaredType { says, is } => Defect::DeclaredType(says.name(), is.name()),
+        Fault::TooDeep => Defect::TooDeep,
     }
 }
 

@@ -1,5 +1,6 @@
 //! Detached OpenPGP signatures (RFC 9580, RFC 4880) and the certificates that judge them.
 use super::Fingerprint;
+use super::{Bad, Verified};
 use crate::push::Timestamp;
 
 /// The OpenPGP certificates of a registry. Parsed on first use, each once.
@@ -23,9 +24,15 @@ pub struct CertificateSummary {
 
 impl Certificates {
     /// Takes a file's bytes: armored or binary, any number of certificates; adds them. A text names what is wrong.
-    pub fn add_file(&mut self, bytes: &[u8]) -> Result<(), String> { let _ = bytes; todo!() }
+    pub fn add_file(&mut self, bytes: &[u8]) -> Result<(), String> {
+        let _ = bytes;
+        todo!()
+    }
     /// As of `at`.
-    pub fn summaries(&self, at: Timestamp) -> Vec<CertificateSummary> { let _ = at; todo!() }
+    pub fn summaries(&self, at: Timestamp) -> Vec<CertificateSummary> {
+        let _ = at;
+        todo!()
+    }
 }
 
 /// Which certificate and key made a signature, and the signature's own times.
@@ -40,12 +47,25 @@ pub enum Validity {
     SignatureInFuture,
     SignatureExpired,
     /// Key or certificate; when its validity ended.
-    KeyExpired { end: Timestamp },
+    KeyExpired {
+        end: Timestamp,
+    },
     KeyNotYetValid,
     KeyRevoked,
 }
 
 impl SignedBy {
+    /// When the signature says it was made.
+    pub fn stated_time(&self) -> Timestamp {
+        todo!()
+    }
     /// `now`: the clock (for a date ahead of it). `at`: when key and certificate must be valid.
-    pub fn validity(&self, at: Timestamp, now: Timestamp) -> Validity { let _ = (at, now); todo!() }
+    pub fn validity(&self, at: Timestamp, now: Timestamp) -> Validity {
+        let _ = (at, now);
+        todo!()
+    }
+}
+
+pub(super) fn verify(_: &[u8], _: &[u8], _: &Certificates) -> Result<Verified, Bad> {
+    todo!()
 }

@@ -1,30 +1,39 @@
-//! SSHSIG signatures (OpenSSH's PROTOCOL.sshsig), plain keys, security keys and certificates (PROTOCOL.certkeys).
-use super::Fingerprint;
-use crate::push::Timestamp;
+//! SSHSIG signatures (OpenSSH's PROTOCOL.sshsig), plain keys, security keys (PROTOCOL.u2f) and certificates
+//! (PROTOCOL.certkeys).
 
-/// A plain public key.
-#[derive(Clone, PartialEq, Eq, Hash, Debug)]
-pub struct PublicKey {}
+mod certificate;
+mod envelope;
+mod key;
+mod operation;
+mod wire;
 
-impl PublicKey {
-    /// Reads the key blob's two fields of a line: `ssh-ed25519`, `AAAA…`.
-    pub fn from_fields(algorithm: &str, base64: &str) -> Result<Self, String> { let _ = (algorithm, base64); todo!() }
-    pub fn fingerprint(&self) -> Fingerprint { todo!() }
-    /// `ssh-ed25519`, `ecdsa-sha2-nistp256`, …
-    pub fn algorithm(&self) -> &str { todo!() }
-}
+pub use certificate::Certificate;
+pub use key::PublicKey;
 
-/// A certificate whose CA signature is good. Type, window, principals, options, revocation are judged by the registry.
-#[derive(Clone, Debug)]
-pub struct Certificate {
-    pub subject: PublicKey,
-    pub authority: PublicKey,
-    pub is_user: bool,
-    pub serial: u64,
-    pub key_id: String,
-    pub principals: Vec<String>,
-    pub valid_after: Timestamp,
-    /// Exclusive; `i64::MAX` for ever.
-    pub valid_before: Timestamp,
-    pub critical_options: Vec<String>,
+use super::{Bad, Defect, Evidence, Format, Verified};
+use envelope::Envelope;
+
+/// What git calls its signatures (gpg-interface.c, `verify_ssh_signed_buffer`): one made for another use is none.
+const NAMESPACE: &[u8] = b"git";
+
+/// Verifies an armored SSHSIG over the payload.
+pub(super) fn verify(payload: &[u8], armor: &[u8]) -> Result<Verified, Bad> {
+    let bad = |format, key| move |defect| Bad { defect, format: Some(format), key };
+    let blob = envelope::dearmor(armor).map_err(bad(Format::Ssh, None))?;
+    let envelope = Envelope::read(&blob).map_err(bad(Format::Ssh, None))?;
+    let (format, certified) = match Certificate::read(envelope.key) {
+        Some(certificate) => (Format::SshCert, Some(certificate.map_err(bad(Format::SshCert, None))?)),
+        None => (Format::Ssh, None),
+    };
+    let key = match &certified {
+        Some(certificate) => certificate.subject.clone(),
+        None => PublicKey::read(envelope.key).map_err(Defect::from).map_err(bad(format, None))?,
+    };
+    let fingerprint = key.fingerprint();
+    let user = envelope
+        .signed_data(NAMESPACE, payload)
+        .and_then(|data| operation::verify(&key, &data, envelope.signature))
+        .map_err(bad(format, Some(fingerprint.clone())))?;
+    let evidence = certified.map_or_else(|| Evidence::Ssh(key), Evidence::SshCert);
+    Ok(Verified::new(fingerprint, evidence, user))
 }

@@ -166,7 +166,10 @@ fn nothing_starts_another_program_or_opens_a_connection() {
             let path = pair.concat();
             assert!(!path.starts_with("process::Command"), "{file} starts a program");
             assert!(!path.starts_with("Command::new") || file.starts_with("cli"), "{file} starts a program");
-            assert!(!pair.iter().any(|token| token == "TcpStream" || token == "UdpSocket"), "{file} opens a connection");
+            assert!(
+                !pair.iter().any(|token| token == "TcpStream" || token == "UdpSocket"),
+                "{file} opens a connection"
+            );
         }
     }
 }

@@ -130,10 +130,9 @@ impl Kind for Signatures {
             Attribution::NotGood(fault) => refuse(Reason::Fault(fault)),
             Attribution::Good(signer) => {
                 let format = signer.proof().format();
-                let known = context.registry.signer(signer.id());
                 if !self.formats.contains(&format) {
                     refuse(Reason::OtherFormat(format, self.formats_taken()));
-                } else if !known.is_some_and(|known| self.by.includes(known)) {
+                } else if !self.by.includes(signer.signer()) {
                     let key = signer.proof().key().clone();
                     refuse(Reason::NotAllowed(signer.id().clone(), key, self.by.described()));
                 }
@@ -184,12 +183,15 @@ impl Kind for Signatures {
             Reason::Unsigned => {
                 let mut lines = vec![format!("{subject} not signed")];
                 lines.extend(said.objects());
-                let mut hints = said.how_to_sign();
+                let mut hints = match said.signing_command() {
+                    Some(command) => vec![format!("sign {} (ids change): {command}", if said.finding.count == 1 { "it" } else { "yours" })],
+                    None => said.whom_to_ask(),
+                };
                 hints.push("from now on: git config commit.gpgsign true".into());
                 hints.extend(said.where_to_learn("no signing key yet"));
                 Explanation { code: "unsigned", lines, hints }
             }
-            Reason::Fault(fault) => explain_fault(fault, &subject, said.objects()),
+            Reason::Fault(fault) => explain_fault(fault, &subject, said.objects(), said.signing_command().as_deref()),
             Reason::NotAllowed(signer, key, who) => {
                 let mut lines = vec![format!("{subject} signed by {}, who is not allowed to", signer.0)];
                 lines.extend(said.objects());

@@ -14,12 +14,12 @@ use crate::{
     policy::{
         facts::{CommitFacts, Context, UpdateFacts},
         glob::Globs,
-        sentences::{Explanation, Said, explain_fault, tag_named},
+        sentences::{Explanation, Said, abbreviated, explain_fault, shell_word, tag_named},
         who::Who,
     },
     push::ObjectId,
     registry::{Attribution, Fault, SignerId, Status, VerifyTime, When},
-    signature::Fingerprint,
+    signature::{Bad, Defect, Fingerprint, Signature},
 };
 
 /// The requirement.
@@ -94,21 +94,23 @@ impl Kind for Tags {
     ) {
         let (Some(name), Some(_)) = (facts.update.name.tag_name(), facts.update.change.new()) else { return };
         match facts.layers.first() {
-            None if self.annotated => refuse((Reason::NotAnnotated, None)),
+            // What could not be peeled is a defect that was told already.
+            None if self.annotated && facts.target.is_some() => refuse((Reason::NotAnnotated, None)),
             Some(outermost) if self.name_matches_ref && outermost.tag.name != name => {
                 refuse((Reason::OtherName(outermost.tag.name.to_vec(), name.to_vec()), Some(outermost.id)));
             }
             None | Some(_) => {}
         }
-        for layer in facts.layers.iter().filter(|_| self.signed) {
+        // More than one signature is a defect that was told already.
+        let ambiguous = |signature: &Signature| matches!(signature, Signature::Bad(Bad { defect: Defect::Ambiguous, .. }));
+        for layer in facts.layers.iter().filter(|layer| self.signed && !ambiguous(layer.signature)) {
             let stated = layer.tag.tagger.as_ref().map(|tagger| tagger.time);
             let when = When { now: context.now, verify_time: VerifyTime::Receipt, grace: 0, stated };
             let reason = match context.registry.attribute(layer.signature, &when) {
                 Attribution::Unsigned => Reason::Unsigned,
                 Attribution::NotGood(fault) => Reason::Fault(fault),
                 Attribution::Good(signer) => {
-                    let known = context.registry.signer(signer.id());
-                    if known.is_some_and(|known| self.by.includes(known)) {
+                    if self.by.includes(signer.signer()) {
                         continue;
                     }
                     Reason::NotAllowed(signer.id().clone(), signer.proof().key().clone(), self.by.described())
@@ -139,29 +141,28 @@ impl Kind for Tags {
 
     fn explain(reason: &Reason, said: &Said<'_>) -> Explanation {
         let tag = tag_named(said);
-        let name = said.update.name.to_string();
-        let name = name.strip_prefix("refs/tags/").unwrap_or(&name);
-        let again = format!("git tag -f -s {name} '{name}^{{}}' && git push origin {name}");
+        let name = said.update.name.tag_name().unwrap_or(said.update.name.as_bytes());
+        // By its id: the pusher's own refs may be called anything.
+        let again = shell_word(name).zip(said.finding.brought.peeled).map(|(name, tagged)| {
+            format!("git tag -f -s {name} {} && git push origin {name}", abbreviated(tagged))
+        });
+        let name = String::from_utf8_lossy(name);
         match reason {
             Reason::NotAnnotated => Explanation {
                 code: "not-annotated",
                 lines: vec!["this is a lightweight tag; it must be an annotated one".into()],
-                hints: vec![format!("make it one, signed: {again}")],
+                hints: again.map(|again| format!("make it one, signed: {again}")).into_iter().collect(),
             },
             Reason::Unsigned => Explanation {
                 code: "unsigned",
                 lines: vec![format!("the tag {tag} is not signed")],
-                hints: std::iter::once(format!("sign it: {again}"))
+                hints: again
+                    .map(|again| format!("sign it: {again}"))
+                    .into_iter()
                     .chain(said.where_to_learn("no signing key yet"))
                     .collect(),
             },
-            Reason::Fault(fault) => {
-                let mut explanation = explain_fault(fault, &format!("the tag {tag} is"), Vec::new());
-                for hint in &mut explanation.hints {
-                    *hint = hint.replace("git commit --amend --no-edit -S", &again);
-                }
-                explanation
-            }
+            Reason::Fault(fault) => explain_fault(fault, &format!("the tag {tag} is"), Vec::new(), again.as_deref()),
             Reason::NotAllowed(signer, key, who) => Explanation {
                 code: "not-allowed",
                 lines: vec![
@@ -179,13 +180,13 @@ impl Kind for Tags {
                         format!("the signed tag calls itself `{own}`, the ref is `{name}`"),
                         "under another name, an old release could pass as a new one".into(),
                     ],
-                    hints: vec![format!("git tag -f -s {name} '{name}^{{}}' && git push origin {name}")],
+                    hints: again.into_iter().collect(),
                 }
             }
             Reason::NotOn(refs) => Explanation {
                 code: "tag-not-on",
                 lines: vec![format!("what it tags is not on {refs}")],
-                hints: vec![format!("push the commit there first, then the tag")],
+                hints: vec!["push the commit there first, then the tag".into()],
             },
         }
     }

@@ -96,7 +96,7 @@ impl Kind for Updates {
             Change::Create { .. } | Change::Move { .. } | Change::Delete { .. } => {}
         }
         let points_at_commit = facts.layers.is_empty() && facts.target == Some(TargetKind::Commit);
-        if facts.update.name.is_branch() && facts.update.change.new().is_some() && !points_at_commit {
+        if facts.update.name.is_branch() && facts.target.is_some() && !points_at_commit {
             refuse(Reason::NotACommit(facts.layers.len(), facts.target));
         }
     }

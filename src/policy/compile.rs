@@ -1,0 +1,448 @@
+//! From the source of a policy to a [`Policy`], or to every mistake in it.
+
+use super::{
+    glob::Globs,
+    rules::{self, Requirement},
+    who::{EVERYONE, unknown_group},
+};
+use crate::{
+    document::{Document, Groups, Mention, Problem, Reader, Value, What},
+    push::{ObjectId, Timestamp},
+    registry::Registry,
+};
+use std::{collections::HashMap, ops::Range, path::PathBuf};
+
+/// A policy without mistakes.
+#[derive(Debug)]
+pub struct Policy {
+    /// What becomes of refs that no rule matches.
+    pub unmatched: Unmatched,
+    /// The folder below which a repository's path is its name; as written, relative to the policy's file.
+    pub repositories_root: Option<PathBuf>,
+    /// Where a pusher learns more, printed in refusals.
+    pub help: Option<String>,
+    /// In the order of the file.
+    pub rules: Vec<Rule>,
+    /// Every person named, with the line.
+    mentions: Vec<(String, usize)>,
+}
+
+/// What becomes of refs that no rule matches.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Unmatched {
+    /// They are accepted.
+    Accept,
+    /// They are refused.
+    Refuse,
+}
+
+/// One `[[rule]]`.
+#[derive(Debug)]
+pub struct Rule {
+    /// What a refusal names; unique.
+    pub name: String,
+    /// Where it stands, counted from one.
+    pub line: usize,
+    /// How it acts, but for `warn_until`.
+    pub mode: Mode,
+    /// Before this moment, `enforce` acts as `warn`.
+    pub warn_until: Option<Timestamp>,
+    /// These commits and their ancestors are trusted unread. Sorted, nothing twice.
+    pub baselines: Vec<ObjectId>,
+    /// What it asks.
+    pub requirements: Vec<Requirement>,
+    refs: Globs,
+    except_refs: Option<Globs>,
+    repositories: Option<Globs>,
+    except_repositories: Option<Globs>,
+}
+
+/// How a rule acts.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Mode {
+    /// It refuses.
+    Enforce,
+    /// It tells, and refuses nothing.
+    Warn,
+    /// It is recorded only.
+    Observe,
+    /// It matches nothing.
+    Off,
+}
+
+/// Where a policy's registry is.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct RegistryFolder {
+    /// As written, relative to the policy's file.
+    pub path: PathBuf,
+    /// Parts that have to be there.
+    pub required: Vec<String>,
+}
+
+/// The parts that `registry-require` may name, and those of later versions.
+const PARTS: &[&str] = &["allowed_signers", "revoked_keys", "openpgp", "signers.toml"];
+const LATER_PARTS: &[&str] = &["x509", "sigstore"];
+
+/// A look ahead at which registry the policy is to be compiled with; mistakes in it are told by [`compile`].
+pub fn registry_folder(source: &str) -> RegistryFolder {
+    let document = Document::parse(source);
+    let text = |key: &str| document.tree().get(key).and_then(|value| value.get_ref().as_str());
+    let required = document.tree().get("registry-require").and_then(|value| value.get_ref().as_array());
+    RegistryFolder {
+        path: PathBuf::from(text("registry").unwrap_or("registry")),
+        required: required
+            .into_iter()
+            .flat_map(|list| list.iter())
+            .filter_map(|part| part.get_ref().as_str().map(str::to_owned))
+            .collect(),
+    }
+}
+
+/// Reads a policy. `members`: whom the registry puts into which group.
+///
+/// # Errors
+/// All mistakes, in the order of the file.
+pub fn compile(source: &str, members: &Groups) -> Result<Policy, Vec<Problem>> {
+    let document = Document::parse(source);
+    let groups = all_groups(&document, members);
+    document.read(&groups, |fields| {
+        fields.required("version", |value, reader| reader.whole(value, 1..=1));
+        let unmatched = fields.required("unmatched-refs", |value, reader| {
+            reader.choice(value, &[("accept", Unmatched::Accept), ("refuse", Unmatched::Refuse)])
+        });
+        fields.optional("registry", |value, reader| reader.text(value).map(drop));
+        fields.optional("registry-require", |value, reader| reader.list(value, read_part));
+        fields.optional("server", read_server);
+        let repositories_root =
+            fields.optional("repositories-root", |value, reader| reader.text(value).map(PathBuf::from));
+        let help = fields.optional("help", |value, reader| reader.text(value).map(str::to_owned));
+        fields.not_supported(&["ledger"]);
+        fields.optional("groups", read_groups);
+        let rules = if fields.has("rule") {
+            fields
+                .required("rule", |value, reader| reader.list(value, |value, reader| read_rule(value, source, reader)))
+        } else {
+            Some(Vec::new())
+        };
+        let mentions = fields.reader.take_mentions();
+        let rules = rules.map(|rules| unique(rules, fields.reader));
+        Some(Policy {
+            unmatched: unmatched?,
+            repositories_root,
+            help,
+            rules: rules?,
+            mentions: mentions.into_iter().map(|Mention { name, place }| (name, line(source, place.start))).collect(),
+        })
+    })
+}
+
+/// What `@name` may stand for: the policy's own groups, and those that the registry's people are put into.
+fn all_groups(document: &Document<'_>, members: &Groups) -> Groups {
+    let mut groups = members.clone();
+    let own = document.tree().get("groups").and_then(|groups| groups.get_ref().as_table());
+    for (name, value) in own.into_iter().flat_map(|table| table.iter()) {
+        let name: &str = name.get_ref();
+        let listed = value.get_ref().as_array().into_iter().flat_map(|list| list.iter());
+        let listed = listed.filter_map(|member| member.get_ref().as_str().map(str::to_owned));
+        groups.entry(name.to_owned()).or_default().extend(listed);
+    }
+    groups
+}
+
+fn read_groups(value: &Value<'_>, reader: &mut Reader<'_>) -> Option<()> {
+    let Some(table) = value.get_ref().as_table() else { return reader.wrong_type(value, "a table") };
+    for (name, members) in table.iter() {
+        let name: &str = name.get_ref();
+        reader.list(members, |value, reader| {
+            let member = reader.text(value)?;
+            match member.strip_prefix('@') {
+                Some(group) if !reader.groups().contains_key(group) => unknown_group(group, value, reader),
+                Some(_) => {}
+                None if member == EVERYONE => {}
+                None => reader.mention(member, value.span()),
+            }
+            Some(())
+        });
+        if let Some(path) = way_back(name, reader.groups()) {
+            reader.problem(members.span(), What::GroupInItself { path });
+        }
+    }
+    Some(())
+}
+
+/// The way from a group over its members back to itself, if there is one.
+fn way_back(name: &str, groups: &Groups) -> Option<Vec<String>> {
+    let mut came_from: HashMap<&str, &str> = HashMap::new();
+    let mut waiting = vec![name];
+    while let Some(group) = waiting.pop() {
+        let inner = groups.get(group).into_iter().flatten().filter_map(|member| member.strip_prefix('@'));
+        for inner in inner {
+            if inner == name {
+                let mut path = vec![name.to_owned()];
+                let mut at = group;
+                while at != name {
+                    path.push(at.to_owned());
+                    at = came_from.get(at).copied().unwrap_or(name);
+                }
+                path.push(name.to_owned());
+                path.reverse();
+                return Some(path);
+            }
+            if !came_from.contains_key(inner) {
+                came_from.insert(inner, group);
+                waiting.push(inner);
+            }
+        }
+    }
+    None
+}
+
+fn read_part(value: &Value<'_>, reader: &mut Reader<'_>) -> Option<()> {
+    if let Some(later) = value.get_ref().as_str().filter(|part| LATER_PARTS.contains(part)) {
+        reader.not_supported(value, later);
+        return None;
+    }
+    let parts: Vec<_> = PARTS.iter().map(|&part| (part, ())).collect();
+    reader.choice(value, &parts)
+}
+
+fn read_server(value: &Value<'_>, reader: &mut Reader<'_>) -> Option<()> {
+    const LATER: [&str; 6] = ["http", "gitolite", "gitea", "forgejo", "gitlab", "pagure"];
+    if let Some(later) = value.get_ref().as_str().filter(|server| LATER.contains(server)) {
+        reader.not_supported(value, &format!("server = \"{later}\""));
+        return None;
+    }
+    reader.choice(value, &[("plain", ())])
+}
+
+/// A rule, and the place of its name.
+type Read = (Rule, Range<usize>);
+
+fn read_rule(value: &Value<'_>, source: &str, reader: &mut Reader<'_>) -> Option<Read> {
+    reader.table(value, |fields| {
+        let line = line(source, fields.place().start);
+        let name = fields.required("name", |value, reader| Some((reader.text(value)?.to_owned(), value.span())));
+        let refs = fields.required("refs", Globs::read_refs_or_head);
+        let except_refs = fields.optional("except-refs", Globs::read_refs_or_head);
+        let repositories = fields.optional("repositories", Globs::read_names);
+        let except_repositories = fields.optional("except-repositories", Globs::read_names);
+        let mode = fields.optional("mode", |value, reader| {
+            let modes =
+                [("enforce", Mode::Enforce), ("warn", Mode::Warn), ("observe", Mode::Observe), ("off", Mode::Off)];
+            reader.choice(value, &modes)
+        });
+        let warn_until = fields.optional("warn-until", |value, reader| reader.moment(value));
+        let baselines =
+            fields.optional("baseline", |value, reader| reader.list(value, |value, reader| reader.object_id(value)));
+        fields.not_supported(&[
+            "baseline-received",
+            "identity",
+            "history",
+            "messages",
+            "paths",
+            "pusher",
+            "review",
+            "emergency",
+        ]);
+        let requirements = rules::read_all(fields);
+        let mut baselines = baselines.unwrap_or_default();
+        baselines.sort();
+        baselines.dedup();
+        let (name, place) = name?;
+        let mode = mode.unwrap_or(Mode::Enforce);
+        let rule = Rule {
+            name,
+            line,
+            mode,
+            warn_until,
+            baselines,
+            requirements,
+            refs: refs?,
+            except_refs,
+            repositories,
+            except_repositories,
+        };
+        Some((rule, place))
+    })
+}
+
+/// The rules; a name that is used twice is a problem.
+fn unique(read: Vec<Read>, reader: &mut Reader<'_>) -> Vec<Rule> {
+    let mut names: HashMap<String, Range<usize>> = HashMap::new();
+    let mut rules = Vec::new();
+    for (rule, place) in read {
+        match names.get(&rule.name) {
+            Some(first) => {
+                let what = What::Duplicate { sort: "rule name", name: rule.name.clone(), first: first.clone() };
+                reader.problem(place, what);
+            }
+            None => drop(names.insert(rule.name.clone(), place)),
+        }
+        rules.push(rule);
+    }
+    rules
+}
+
+/// Counted from one.
+fn line(source: &str, offset: usize) -> usize {
+    source.bytes().take(offset).filter(|&byte| byte == b'\n').count() + 1
+}
+
+impl Policy {
+    /// Whether one of these rules has a pattern that names replacement refs literally.
+    pub fn names_replace_refs(&self, rules: &[usize]) -> bool {
+        let mut rules = rules.iter().filter_map(|&rule| self.rules.get(rule));
+        rules.any(|rule| rule.refs.begin_literally("refs/replace/"))
+    }
+
+    /// Names in lists of people that are nobody's id or email, each with its line.
+    pub fn unknown_people(&self, registry: &Registry) -> Vec<(&str, usize)> {
+        let unknown = self.mentions.iter().filter(|(name, _)| registry.named(name).is_empty());
+        unknown.map(|(name, line)| (name.as_str(), *line)).collect()
+    }
+}
+
+impl Rule {
+    /// Whether it matches a ref of any of these names. A repository whose name is unknown (`None`) matches every rule.
+    pub fn matches(&self, names: &[&[u8]], default_branch: Option<&[u8]>, repository: Option<&[u8]>) -> bool {
+        let of_repository = repository.is_none_or(|name| {
+            self.repositories.as_ref().is_none_or(|globs| globs.matches(name))
+                && !self.except_repositories.as_ref().is_some_and(|globs| globs.matches(name))
+        });
+        self.mode != Mode::Off
+            && of_repository
+            && names.iter().any(|name| {
+                self.refs.matches_ref(name, default_branch)
+                    && !self.except_refs.as_ref().is_some_and(|globs| globs.matches_ref(name, default_branch))
+            })
+    }
+
+    /// How it acts at a moment.
+    pub fn mode_at(&self, now: Timestamp) -> Mode {
+        match self.mode {
+            Mode::Enforce if self.warn_until.is_some_and(|until| now < until) => Mode::Warn,
+            mode => mode,
+        }
+    }
+
+    /// What it is about, for sentences: `` `refs/heads/main`, except `…`, in the repositories `…` ``.
+    pub fn scope(&self) -> String {
+        let mut scope = self.refs.described();
+        let parts = [
+            ("except", &self.except_refs),
+            ("in the repositories", &self.repositories),
+            ("not in the repositories", &self.except_repositories),
+        ];
+        for (word, globs) in parts {
+            if let Some(globs) = globs {
+                scope.push_str(&format!(", {word} {}", globs.described()));
+            }
+        }
+        scope
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HEAD: &str = "version = 1\nunmatched-refs = \"accept\"\n";
+
+    fn mistakes(source: &str) -> Vec<String> {
+        let problems = compile(source, &Groups::new()).err().unwrap_or_default();
+        problems.iter().map(|problem| format!("{}: {}", line(source, problem.place.start), problem.what)).collect()
+    }
+
+    fn rule(keys: &str) -> Rule {
+        let source = format!("{HEAD}[[rule]]\nname = \"main\"\n{keys}\n");
+        let mut policy = compile(&source, &Groups::new()).unwrap_or_else(|problems| panic!("{keys}: {problems:?}"));
+        policy.rules.remove(0)
+    }
+
+    #[test]
+    fn the_smallest_policy() {
+        assert_eq!(mistakes(HEAD), [""; 0]);
+        assert_eq!(mistakes(""), ["1: `version` is missing", "1: `unmatched-refs` is missing"]);
+    }
+
+    #[test]
+    fn every_mistake_is_told_with_its_line() {
+        let source = "version = 2\nunmatched-refs = \"acept\"\nregistry-require = [\"revoked_key\", \"x509\"]\n\
+                      server = \"gitlab\"\n[ledger]\n[groups]\na = [\"@b\"]\nb = [\"@a\", \"@c\"]\n\
+                      [[rule]]\nname = \"x\"\nref = [\"refs/heads/main\"]\n\
+                      [[rule]]\nname = \"x\"\nrefs = [\"main\"]\nmode = \"warm\"\nreview = []\nbaseline = [\"HEAD\"]\n\
+                      [[rule]]\nname = \"y\"\nrefs = [\"HEAD\"]\n[[rule]]\nname = \"y\"\nrefs = [\"HEAD\"]\n";
+        let found = mistakes(source);
+        for expected in [
+            "1: `2` is not a whole number from 1 to 1",
+            "2: `acept` is not one of `accept`, `refuse`",
+            "3: `revoked_key` is not one of `allowed_signers`, `revoked_keys`, `openpgp`, `signers.toml`",
+            "3: this version does not support `x509`",
+            "4: this version does not support `server = \"gitlab\"`",
+            "5: this version does not support `ledger`",
+            "7: the group `a` contains itself: a > b > a",
+            "8: the group `b` contains itself: b > a > b",
+            "8: there is no group `c`",
+            "9: `refs` is missing",
+            "11: unknown key `ref`",
+            "14: `main` is no full ref name, and would match nothing; write `refs/heads/main`",
+            "15: `warm` is not one of `enforce`, `warn`, `observe`, `off`",
+            "16: this version does not support `review`",
+        ] {
+            assert!(found.iter().any(|found| found == expected), "{expected}\n{found:#?}");
+        }
+        assert!(found.iter().any(|found| found.starts_with("17: `HEAD` is not a full object id")), "{found:#?}");
+        let twice =
+            format!("{HEAD}[[rule]]\nname = \"y\"\nrefs = [\"HEAD\"]\n[[rule]]\nname = \"y\"\nrefs = [\"HEAD\"]\n");
+        assert_eq!(mistakes(&twice), ["7: the rule name `y` is used twice"]);
+    }
+
+    #[test]
+    fn keys_of_later_versions_are_refused_by_name() {
+        for key in ["identity", "history", "messages", "paths", "pusher", "review", "emergency", "baseline-received"] {
+            let found = mistakes(&format!("{HEAD}[[rule]]\nname = \"x\"\nrefs = [\"HEAD\"]\n{key} = 1\n"));
+            assert_eq!(found, [format!("6: this version does not support `{key}`")]);
+        }
+    }
+
+    #[test]
+    fn a_rule_matches_by_any_of_the_names_and_not_by_an_exception() {
+        let rule = rule("refs = [\"refs/heads/**\", \"HEAD\"]\nexcept-refs = [\"refs/heads/old/**\"]");
+        let matches = |names: &[&str]| {
+            let names: Vec<_> = names.iter().map(|name| name.as_bytes()).collect();
+            rule.matches(&names, Some(b"refs/x/trunk"), None)
+        };
+        assert!(matches(&["refs/heads/main"]));
+        assert!(!matches(&["refs/heads/old/1"]));
+        assert!(matches(&["refs/heads/old/1", "refs/heads/main"]));
+        assert!(matches(&["refs/x/trunk"]));
+        assert!(!matches(&["refs/tags/v1"]));
+    }
+
+    #[test]
+    fn a_repository_of_unknown_name_matches_every_rule() {
+        let rule = rule("refs = [\"HEAD\"]\nrepositories = [\"infra/**\"]\nexcept-repositories = [\"**/*.wiki\"]");
+        let matches = |repository: Option<&str>| {
+            rule.matches(&[b"refs/heads/main"], Some(b"refs/heads/main"), repository.map(str::as_bytes))
+        };
+        assert!(matches(Some("infra/dns")) && matches(None));
+        assert!(!matches(Some("web")) && !matches(Some("infra/dns.wiki")));
+    }
+
+    #[test]
+    fn modes_and_the_day_from_which_a_rule_refuses() {
+        assert_eq!(rule("refs = [\"HEAD\"]").mode_at(Timestamp(0)), Mode::Enforce);
+        let later = rule("refs = [\"HEAD\"]\nwarn-until = 2027-01-31");
+        assert_eq!(later.mode_at(Timestamp(1_801_353_599)), Mode::Warn);
+        assert_eq!(later.mode_at(Timestamp(1_801_353_600)), Mode::Enforce);
+        assert_eq!(rule("refs = [\"HEAD\"]\nmode = \"observe\"").mode_at(Timestamp(0)), Mode::Observe);
+        assert!(!rule("refs = [\"HEAD\"]\nmode = \"off\"").matches(&[b"refs/heads/m"], Some(b"refs/heads/m"), None));
+    }
+
+    #[test]
+    fn the_registry_is_found_also_in_a_broken_policy() {
+        let folder = registry_folder("registry = \"../keys\"\nregistry-require = [\"revoked_keys\"]\nnonsense");
+        assert_eq!((folder.path, folder.required), (PathBuf::from("../keys"), vec!["revoked_keys".to_owned()]));
+        assert_eq!(registry_folder("").path, PathBuf::from("registry"));
+    }
+}

@@ -1,0 +1,217 @@
+//! Globs over full ref names and repository names, matched on bytes and anchored at both ends.
+//!
+//! `*`, `?` and `[..]` stay within one component, `**` crosses them, `{a,b}` is either; `\` takes the next character as
+//! it stands.
+
+use crate::document::{Reader, Value, What};
+use crate::push::RefName;
+use globset::{Candidate, GlobBuilder, GlobSet};
+
+/// The name that stands for the default branch.
+const DEFAULT_BRANCH: &str = "HEAD";
+
+/// Longer patterns are no names, in bytes.
+const LONGEST: usize = 4096;
+
+/// A list of globs; matches what one of them matches.
+#[derive(Debug)]
+pub struct Globs {
+    written: Vec<String>,
+    set: GlobSet,
+    /// `HEAD` is among them.
+    default_branch: bool,
+}
+
+/// What `HEAD` means in a list.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Head {
+    DefaultBranch,
+    Refused,
+}
+
+impl Globs {
+    /// Reads a list of globs over full ref names.
+    pub fn read_refs(value: &Value<'_>, reader: &mut Reader<'_>) -> Option<Self> {
+        Self::read(value, reader, |text| check_ref(text, Head::Refused))
+    }
+
+    /// Reads a list of globs over full ref names, in which `HEAD` is the default branch.
+    pub fn read_refs_or_head(value: &Value<'_>, reader: &mut Reader<'_>) -> Option<Self> {
+        Self::read(value, reader, |text| check_ref(text, Head::DefaultBranch))
+    }
+
+    /// Reads a list of globs over repository names.
+    pub fn read_names(value: &Value<'_>, reader: &mut Reader<'_>) -> Option<Self> {
+        Self::read(value, reader, |text| match text.ends_with(".git") || text.starts_with('/') {
+            true => Err("a repository's name has neither a `/` in front nor `.git` at the end".into()),
+            false => Ok(()),
+        })
+    }
+
+    fn read(value: &Value<'_>, reader: &mut Reader<'_>, check: impl Fn(&str) -> Result<(), String>) -> Option<Self> {
+        let written = reader.list(value, |value, reader| {
+            let text = reader.text(value)?;
+            match check(text).and_then(|()| compile(text)) {
+                Ok(glob) => Some((text.to_owned(), glob)),
+                Err(why) => {
+                    reader.problem(value.span(), What::Pattern(why));
+                    None
+                }
+            }
+        })?;
+        if written.is_empty() {
+            reader.problem(value.span(), What::Pattern("an empty list matches nothing".into()));
+            return None;
+        }
+        let mut builder = GlobSet::builder();
+        let (mut texts, mut default_branch) = (Vec::new(), false);
+        for (text, glob) in written {
+            match text == DEFAULT_BRANCH {
+                true => default_branch = true,
+                false => drop(builder.add(glob)),
+            }
+            texts.push(text);
+        }
+        match builder.build() {
+            Ok(set) => Some(Self { written: texts, set, default_branch }),
+            Err(error) => {
+                reader.problem(value.span(), What::Pattern(error.kind().to_string()));
+                None
+            }
+        }
+    }
+
+    /// Whether one of the globs matches the whole name.
+    pub fn matches(&self, name: &[u8]) -> bool {
+        self.set.is_match_candidate(&Candidate::from_bytes(name))
+    }
+
+    /// The same, where `HEAD` may stand for a branch.
+    pub fn matches_ref(&self, name: &[u8], default_branch: Option<&[u8]>) -> bool {
+        (self.default_branch && default_branch == Some(name)) || self.matches(name)
+    }
+
+    /// Whether one of them begins with this text, letter for letter.
+    pub fn begin_literally(&self, start: &str) -> bool {
+        self.written.iter().any(|glob| glob.starts_with(start))
+    }
+
+    /// As in the policy, for sentences: `` `a` or `b` ``.
+    pub fn described(&self) -> String {
+        let quoted: Vec<_> = self.written.iter().map(|glob| format!("`{glob}`")).collect();
+        quoted.join(" or ")
+    }
+}
+
+fn compile(text: &str) -> Result<globset::Glob, String> {
+    if text.len() > LONGEST {
+        return Err(format!("this is longer than {LONGEST} bytes"));
+    }
+    GlobBuilder::new(text).literal_separator(true).build().map_err(|error| format!("no glob: {}", error.kind()))
+}
+
+/// A pattern that can match no full name is a mistake, and it would protect nothing.
+fn check_ref(text: &str, head: Head) -> Result<(), String> {
+    if text == DEFAULT_BRANCH {
+        return match head {
+            Head::DefaultBranch => Ok(()),
+            Head::Refused => Err("`HEAD` stands for the default branch in `refs` and `except-refs` alone".into()),
+        };
+    }
+    let literal = text.find(['*', '?', '[', '{', '\\']);
+    let start = literal.map_or(text, |end| text.get(..end).unwrap_or(text));
+    let full = match literal {
+        None => RefName::new(text.as_bytes()).is_some(),
+        Some(_) => start.starts_with("refs/") || "refs/".starts_with(start),
+    };
+    if full {
+        return Ok(());
+    }
+    let meant = ["refs/heads/", "refs/tags/"].into_iter().find_map(|below| {
+        let meant = format!("{below}{text}");
+        (RefName::new(meant.as_bytes()).is_some() && !text.starts_with("refs/")).then_some(meant)
+    });
+    Err(match meant {
+        Some(meant) => format!("`{text}` is no full ref name, and would match nothing; write `{meant}`"),
+        None => format!("`{text}` can match no full ref name"),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::document::{Document, Groups};
+
+    fn globs(list: &str) -> Result<Globs, Vec<String>> {
+        let source = format!("x = {list}");
+        let read =
+            Document::parse(&source).read(&Groups::new(), |fields| fields.required("x", Globs::read_refs_or_head));
+        read.map_err(|problems| problems.iter().map(|problem| problem.what.to_string()).collect())
+    }
+
+    fn matches(glob: &str, name: &str) -> bool {
+        globs(&format!("['{glob}']")).unwrap().matches(name.as_bytes())
+    }
+
+    #[test]
+    fn one_component_or_all_of_them() {
+        for (glob, name, expected) in [
+            ("refs/heads/main", "refs/heads/main", true),
+            ("refs/heads/main", "refs/heads/main2", false),
+            ("refs/heads/main", "refs/heads/x/main", false),
+            ("refs/heads/main", "refs/heads/Main", false),
+            ("refs/heads/*", "refs/heads/main", true),
+            ("refs/heads/*", "refs/heads/a/b", false),
+            ("refs/heads/a*", "refs/heads/a/b", false),
+            ("refs/heads/a?b", "refs/heads/a/b", false),
+            ("refs/heads/a[^x]b", "refs/heads/a/b", false),
+            ("refs/heads/a[^x]b", "refs/heads/ayb", true),
+            ("refs/heads/a[.-0]b", "refs/heads/a/b", false),
+            ("refs/heads/**", "refs/heads/a/b", true),
+            ("refs/heads/**", "refs/heads", false),
+            ("refs/heads/release/**", "refs/heads/release", false),
+            ("refs/heads/release/**", "refs/heads/releases/1", false),
+            ("refs/**/x", "refs/x", true),
+            ("refs/**/x", "refs/a/b/x", true),
+            ("**/x", "refs/heads/x", true),
+            ("refs/heads/{main,release/*}", "refs/heads/release/1", true),
+            ("refs/heads/{main,release/*}", "refs/heads/release/1/2", false),
+            ("refs/tags/v[0-9]*", "refs/tags/v1.0", true),
+            ("refs/tags/v[0-9]*", "refs/tags/vx", false),
+        ] {
+            assert_eq!(matches(glob, name), expected, "{glob} {name}");
+        }
+    }
+
+    #[test]
+    fn bytes_count_and_not_characters() {
+        let all = globs("['refs/heads/x*']").unwrap();
+        assert!(all.matches(b"refs/heads/x\xff\xfe"));
+        // NFC and NFD of the same letter.
+        assert!(!matches("refs/heads/\u{e9}", "refs/heads/e\u{301}"));
+    }
+
+    #[test]
+    fn head_is_the_default_branch() {
+        let head = globs("['HEAD']").unwrap();
+        assert!(head.matches_ref(b"refs/heads/trunk", Some(b"refs/heads/trunk")));
+        assert!(!head.matches_ref(b"refs/heads/main", Some(b"refs/heads/trunk")));
+        assert!(!head.matches_ref(b"refs/heads/main", None));
+    }
+
+    #[test]
+    fn what_could_match_nothing_is_a_mistake() {
+        for (list, said) in [
+            ("['main']", "write `refs/heads/main`"),
+            ("['heads/*']", "can match no full ref name"),
+            ("['refs/heads/']", "can match no full ref name"),
+            ("['refs/heads/[a']", "no glob"),
+            ("['refs/heads/{a']", "no glob"),
+            ("[]", "an empty list"),
+        ] {
+            let problems = globs(list).unwrap_err();
+            assert!(problems.len() == 1 && problems[0].contains(said), "{list}: {problems:?}");
+        }
+        assert_eq!(globs("['main', 'dev', 'refs/heads/ok']").unwrap_err().len(), 2);
+    }
+}
