@@ -21,7 +21,8 @@ impl World {
     }
 
     pub fn of_format(format: &str) -> Self {
-        let world = Self { folder: tempfile::Builder::new().prefix("w-").tempdir().unwrap(), sha256: format == "sha256" };
+        let world =
+            Self { folder: tempfile::Builder::new().prefix("w-").tempdir().unwrap(), sha256: format == "sha256" };
         for name in ["home", "policy"] {
             fs::create_dir(world.path(name)).unwrap();
             set_mode(&world.path(name), 0o755);
@@ -308,7 +309,8 @@ impl World {
         let mut copy = self.command("cp", &server);
         copy.args(["-a", "refs"]).arg(&mirror);
         run_well(copy, b"");
-        let alternates = format!("{}\n{}\n", server.join("objects").display(), self.clone_path().join(".git/objects").display());
+        let alternates =
+            format!("{}\n{}\n", server.join("objects").display(), self.clone_path().join(".git/objects").display());
         fs::write(mirror.join("objects/info/alternates"), alternates).unwrap();
         mirror
     }

@@ -43,8 +43,7 @@ fn signature(world: &World, commit: &Commit) -> String {
 /// The same bytes with one piece replaced, which must be there once.
 #[track_caller]
 fn replaced(bytes: &[u8], from: &str, to: &str) -> Vec<u8> {
-    let at: Vec<usize> =
-        (0..bytes.len()).filter(|&at| bytes[at..].starts_with(from.as_bytes())).collect();
+    let at: Vec<usize> = (0..bytes.len()).filter(|&at| bytes[at..].starts_with(from.as_bytes())).collect();
     assert_eq!(at.len(), 1, "{from}");
     [&bytes[..at[0]], to.as_bytes(), &bytes[at[0] + from.len()..]].concat()
 }
@@ -153,10 +152,8 @@ fn headers_out_of_order_or_missing() {
     let (world, base, commit) = world();
     let signature = signature(&world, &commit);
     let whole = commit.with(&signature);
-    let (author, committer) = (
-        [b"author ", &*commit.author, b"\n"].concat(),
-        [b"committer ", &*commit.committer, b"\n"].concat(),
-    );
+    let (author, committer) =
+        ([b"author ", &*commit.author, b"\n"].concat(), [b"committer ", &*commit.committer, b"\n"].concat());
     let (author, committer) = (String::from_utf8(author).unwrap(), String::from_utf8(committer).unwrap());
     let parent = format!("parent {base}\n");
     for (from, to) in [
@@ -253,7 +250,8 @@ fn a_signature_inside_a_merged_tag() {
     let side = objects::signed(&world, ALICE_SSH, &[&base], "side");
     let payload = objects::tag_payload(&side, "commit", "v1");
     let tag = header("mergetag", &format!("{payload}{}", keys::sign(ALICE_SSH, payload.as_bytes())));
-    let hidden = tag.trim_end().to_owned() + "\n gpgsig " + &keys::sign(ALICE_SSH, &commit.payload()).replace('\n', "\n ");
+    let hidden =
+        tag.trim_end().to_owned() + "\n gpgsig " + &keys::sign(ALICE_SSH, &commit.payload()).replace('\n', "\n ");
     let merge = Commit { parents: vec![base, side], more_headers: tag.into_bytes(), ..commit };
     refuses(&world, &merge.payload(), "unsigned");
     let lying = Commit { more_headers: (hidden.trim_end().to_owned() + "\n").into_bytes(), ..merge.clone() };

@@ -24,7 +24,9 @@ fn text_that_acts_upon_a_terminal() {
     commit.author = b"\x1b[8mHidden\x1b[0m <a@example.com> 1700000000 +0000".to_vec();
     let id = commit.unsigned(&world);
     let told = world.refuses(&[&format!("{id}:refs/heads/main")], &["unsigned"]).told();
-    let active = |character: char| character != '\n' && (character.is_control() || "\u{202e}\u{2066}\u{200b}".contains(character));
+    let active = |character: char| {
+        character != '\n' && (character.is_control() || "\u{202e}\u{2066}\u{200b}".contains(character))
+    };
     assert!(!told.contains(active), "{told:?}");
     assert!(told.contains("\\u{1b}[2J") && told.contains("\\u{202e}gnp"), "{told}");
 }

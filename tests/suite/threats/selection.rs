@@ -227,9 +227,7 @@ fn a_replacement_ref_pushed() {
     let two = signed(&world, &[], "two");
     let replace = format!("{two}:refs/replace/{one}");
     world.refuses(&[&replace], &["replace-ref"]);
-    world.policy(
-        "version = 1\nunmatched-refs = \"accept\"\n[[rule]]\nname = \"everything\"\nrefs = [\"refs/**\"]\n",
-    );
+    world.policy("version = 1\nunmatched-refs = \"accept\"\n[[rule]]\nname = \"everything\"\nrefs = [\"refs/**\"]\n");
     world.refuses(&[&replace], &["replace-ref"]);
     world.policy(
         "version = 1\nunmatched-refs = \"refuse\"\n[[rule]]\nname = \"grafts\"\nrefs = [\"refs/replace/**\"]\n",
@@ -266,7 +264,8 @@ fn a_graft_on_the_server_hides_nothing() {
 
 /// Where a chunk of a commit-graph file begins (gitformat-commit-graph(5)).
 fn chunk(graph: &[u8], name: &[u8; 4]) -> usize {
-    let entry = (0..usize::from(graph[6])).map(|number| &graph[8 + number * 12..]).find(|entry| entry.starts_with(name));
+    let entry =
+        (0..usize::from(graph[6])).map(|number| &graph[8 + number * 12..]).find(|entry| entry.starts_with(name));
     u64::from_be_bytes(entry.unwrap()[4..12].try_into().unwrap()) as usize
 }
 
