@@ -205,7 +205,8 @@ quoted() {
 
 # What a hook file is: none, ours, changed (ours, and somebody edited it), theirs.
 whose() {
-    if ! [ -e "$1" ]; then
+    if [ -L "$1" ] || [ -L "${1%/*}" ] || ! [ -e "$1" ]; then
+        # Nothing is installed through links.
         echo none
     elif line=$(sed -n 2p "$1") && [ "${line#"$marker"}" != "$line" ]; then
         if [ "$line" = "$marker $(sed 2d "$1" | cksum)" ]; then echo ours; else echo changed; fi
@@ -249,16 +250,15 @@ visit() {
         say hook "$repository" "has a work tree: passed over"
         return
     fi
-    if problem=$(find_problem); then
-        refuse "${problem%%"$newline"*}" "${problem#*"$newline"}"
-        return
-    fi
     existing=$repository/hooks/pre-receive
     former=$repository/hooks/$former_name
-    case $action in
-    install) install_hook ;;
-    uninstall) uninstall_hook ;;
-    esac
+    if [ "$action" = uninstall ]; then
+        uninstall_hook
+    elif problem=$(find_problem); then
+        refuse "${problem%%"$newline"*}" "${problem#*"$newline"}"
+    else
+        install_hook
+    fi
 }
 
 newline='
@@ -266,14 +266,15 @@ newline='
 
 # Why the hook would not run, or would have to be put where others use it too, and the way out. Fails if there is none.
 find_problem() {
-    call="$program hook pre-receive"
+    call="$program hook pre-receive$options"
+    shown=$(quoted "$repository" | tr '[:cntrl:]' '?')
     path=$(setting core.hooksPath) && status=0 || status=$?
     if [ "$status" -gt 1 ]; then
         echo "git cannot read its configuration"
-        echo "see: git -C REPOSITORY config --get core.hooksPath"
+        echo "see what it says: git --git-dir $shown config --get core.hooksPath"
     elif [ "$status" = 0 ]; then
         echo "core.hooksPath is $path, so git runs no hook of the repository's own"
-        echo "unset it (git -C REPOSITORY config --show-origin core.hooksPath says where), or call this there: $call"
+        echo "unset it (who sets it: git --git-dir $shown config --show-origin core.hooksPath), or call this there: $call"
     elif [ -L "$repository/hooks" ]; then
         echo "its hooks folder is a link, which others may share"
         echo "call this from the shared pre-receive hook: $call"
@@ -378,7 +379,8 @@ works() {
     fi
     eval "set -- \"\$@\"$groups"
     told=$("$@" 2>&1 >/dev/null) && return 0
-    refuse "every push would be refused, so it is left as it is; Countersign says:" "mend that, and install again"
+    refuse "its hook could decide nothing, and would refuse every push; it is left as it is" \
+        "mend what Countersign says, and install again:"
     printf '%s\n' "$told" | sed 's/^/          | /'
     return 1
 }

@@ -123,3 +123,224 @@ pub fn parents_as_git_reads_them(bytes: &[u8], format: ObjectFormat) -> Vec<Obje
     }
     parents
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TREE: &str = "tree 4b825dc642cb6eb9a060e54bf8d69288fbee4904\n";
+    const PARENT: &str = "parent 3f2a91c03f2a91c03f2a91c03f2a91c03f2a91c0\n";
+    const AUTHOR: &str = "author Alice Example <alice@example.com> 1700000000 +0100\n";
+    const COMMITTER: &str = "committer Bob <bob@example.com> 1700000001 -0000\n";
+    const SIGNATURE: &str = "gpgsig -----BEGIN PGP SIGNATURE-----\n \n abcd\n -----END PGP SIGNATURE-----\n";
+    const OTHER: &str = "gpgsig-sha256 -----BEGIN PGP SIGNATURE-----\n \n efgh\n -----END PGP SIGNATURE-----\n";
+    const MESSAGE: &str = "\nAdd retry\n";
+
+    fn parse(text: &str) -> Result<Commit<'_>, String> {
+        Commit::parse(text.as_bytes(), ObjectFormat::Sha1).map_err(|malformed| malformed.0)
+    }
+
+    fn slot_of(parts: &[&str]) -> Slot<'static> {
+        match parse(&parts.concat()).unwrap().signature {
+            Slot::Empty => Slot::Empty,
+            Slot::Several => Slot::Several,
+            Slot::One(Signed { payload, signature }) => Slot::One(Signed {
+                payload: Cow::Owned(payload.into_owned()),
+                signature: Cow::Owned(signature.into_owned()),
+            }),
+        }
+    }
+
+    fn one(payload: &[&str], signature: &str) -> Slot<'static> {
+        Slot::One(Signed {
+            payload: Cow::Owned(payload.concat().into_bytes()),
+            signature: Cow::Owned(signature.as_bytes().to_vec()),
+        })
+    }
+
+    #[test]
+    fn every_part_is_read() {
+        let text = [TREE, PARENT, PARENT, AUTHOR, COMMITTER, "encoding ISO-8859-1\n", SIGNATURE, MESSAGE].concat();
+        let commit = parse(&text).unwrap();
+        assert_eq!(commit.tree.to_string(), TREE[5..45]);
+        assert_eq!(commit.parents.iter().map(ToString::to_string).collect::<Vec<_>>(), [&PARENT[7..47]; 2]);
+        assert_eq!((commit.author.name, commit.author.email), (&b"Alice Example"[..], &b"alice@example.com"[..]));
+        assert_eq!((commit.committer.name, commit.committer.time.0), (&b"Bob"[..], 1_700_000_001));
+        assert_eq!(commit.encoding, Some(&b"ISO-8859-1"[..]));
+        assert_eq!(commit.message, b"Add retry\n");
+    }
+
+    #[test]
+    fn what_git_and_others_write_is_accepted() {
+        let head = [TREE, AUTHOR, COMMITTER].concat();
+        for text in [
+            format!("{head}\n"),
+            format!("{head}\nno final newline"),
+            format!("{head}\n\n\nAdd retry\r\nwith carriage returns\r\n"),
+            format!("{head}HG:rename-source hg\nnote\nchange-id kxyz\n continued\n{MESSAGE}"),
+            format!("{head}mergetag object 1\n type commit\n \n CR in the tag\r\n \nmergetag object 2\n{MESSAGE}"),
+            format!("{head}encoding latin1\n{MESSAGE}"),
+            format!("{TREE}{}{AUTHOR}{COMMITTER}{MESSAGE}", PARENT.repeat(500)),
+        ] {
+            assert!(parse(&text).is_ok(), "{text}");
+        }
+        let latin = [head.replace("Alice", "Al\u{1}ce").as_bytes(), b"\n\xff\xfe caf\xe9\n"].concat();
+        assert!(Commit::parse(&latin, ObjectFormat::Sha1).is_ok());
+    }
+
+    #[test]
+    fn what_the_grammar_does_not_allow_is_refused_with_its_reason() {
+        let parents = PARENT.repeat(510);
+        let cases: &[(&[&str], &str)] = &[
+            (&[], "has no blank line after its headers"),
+            (&["\n"], "has no `tree` header"),
+            (&[TREE, AUTHOR, COMMITTER], "has no blank line after its headers"),
+            (&[TREE, AUTHOR, &COMMITTER[..COMMITTER.len() - 1]], "has no blank line after its headers"),
+            (&[" x\n", TREE, AUTHOR, COMMITTER, MESSAGE], "begins with a continuation line"),
+            (&[AUTHOR, COMMITTER, MESSAGE], "has no `tree` header"),
+            (&[TREE, COMMITTER, MESSAGE], "has no `author` header"),
+            (&[TREE, AUTHOR, MESSAGE], "has no `committer` header"),
+            (&[TREE, TREE, AUTHOR, COMMITTER, MESSAGE], "has two `tree` headers"),
+            (&[TREE, AUTHOR, AUTHOR, COMMITTER, MESSAGE], "has two `author` headers"),
+            (&[TREE, AUTHOR, COMMITTER, COMMITTER, MESSAGE], "has two `committer` headers"),
+            (&[TREE, AUTHOR, COMMITTER, "encoding a\nencoding b\n", MESSAGE], "has two `encoding` headers"),
+            (&[TREE, COMMITTER, AUTHOR, MESSAGE], "has a `committer` header before `author`"),
+            (&[PARENT, TREE, AUTHOR, COMMITTER, MESSAGE], "has a `parent` header before `tree`"),
+            (&[TREE, AUTHOR, PARENT, COMMITTER, MESSAGE], "has a `parent` header before `committer`"),
+            (&[TREE, AUTHOR, COMMITTER, PARENT, MESSAGE], "has a `parent` header after `committer`"),
+            (&[TREE, SIGNATURE, PARENT, AUTHOR, COMMITTER, MESSAGE], "has a `gpgsig` header before `author`"),
+            (&[TREE, PARENT, AUTHOR, SIGNATURE, COMMITTER, MESSAGE], "has a `gpgsig` header before `committer`"),
+            (&[TREE, PARENT, "note x\n", PARENT, AUTHOR, COMMITTER, MESSAGE], "has a `note` header before `author`"),
+            (&[TREE, "encoding a\n", AUTHOR, COMMITTER, MESSAGE], "has an `encoding` header before `author`"),
+            (&[TREE, "\u{1b}[2J x\n", AUTHOR, COMMITTER, MESSAGE], "has a strangely named header before `author`"),
+            (&[TREE, " x\n", AUTHOR, COMMITTER, MESSAGE], "continues a `tree` header on a second line"),
+            (
+                &[TREE, PARENT, " x\n", PARENT, AUTHOR, COMMITTER, MESSAGE],
+                "continues a `parent` header on a second line",
+            ),
+            (&[TREE, AUTHOR, " x\n", COMMITTER, MESSAGE], "continues an `author` header on a second line"),
+            (&[TREE, AUTHOR, COMMITTER, "encoding\n", MESSAGE], "has an `encoding` header without a value"),
+            (&["tree\n", AUTHOR, COMMITTER, MESSAGE], "has a `tree` header without a value"),
+            (&[TREE, AUTHOR, COMMITTER, "gpgsig\n x\n", MESSAGE], "has a `gpgsig` header without a value"),
+            (&[TREE, AUTHOR, COMMITTER, SIGNATURE, "\nbody\0", MESSAGE], "has a NUL byte"),
+            (&[TREE, AUTHOR, COMMITTER, "x \0\n", MESSAGE], "has a NUL byte"),
+            (&[TREE, &parents, AUTHOR, COMMITTER, MESSAGE], "has more than 512 headers"),
+        ];
+        for (parts, why) in cases {
+            assert_eq!(parse(&parts.concat()).unwrap_err(), *why, "{parts:?}");
+        }
+        let windows = [TREE, AUTHOR, COMMITTER].concat().replace('\n', "\r\n") + MESSAGE;
+        assert_eq!(parse(&windows).unwrap_err(), "has a header line that ends in a carriage return");
+    }
+
+    #[test]
+    fn ids_are_of_the_repositorys_format() {
+        let long = format!("tree {}\n", "ab".repeat(32));
+        let wrong = |digits| format!("has a `tree` header that is not an object id of {digits} digits");
+        for tree in [&long, "tree 4B825DC642CB6EB9A060E54BF8D69288FBEE4904\n", &TREE.replace('\n', " \n"), "tree \n"] {
+            assert_eq!(parse(&[tree, AUTHOR, COMMITTER, MESSAGE].concat()).unwrap_err(), wrong(40), "{tree}");
+        }
+        let sha256 = |tree: &str| {
+            let text = [tree, AUTHOR, COMMITTER, MESSAGE].concat();
+            Commit::parse(text.as_bytes(), ObjectFormat::Sha256).map(|_| ()).map_err(|malformed| malformed.0)
+        };
+        assert_eq!(sha256(&long), Ok(()));
+        assert_eq!(sha256(TREE), Err(wrong(64)));
+    }
+
+    #[test]
+    fn the_payload_is_the_commit_without_the_signature_header() {
+        let armor = "-----BEGIN PGP SIGNATURE-----\n\nabcd\n-----END PGP SIGNATURE-----\n";
+        for rest in [["", ""], ["encoding x\n", ""], ["", "mergetag object 1\n gpgsig inside\n"]] {
+            let parts = [TREE, PARENT, AUTHOR, COMMITTER, rest[0], SIGNATURE, rest[1], MESSAGE];
+            let payload = [TREE, PARENT, AUTHOR, COMMITTER, rest[0], rest[1], MESSAGE];
+            assert_eq!(slot_of(&parts), one(&payload, armor));
+        }
+        assert_eq!(
+            slot_of(&[TREE, AUTHOR, COMMITTER, "gpgsig junk\n", MESSAGE]),
+            one(&[TREE, AUTHOR, COMMITTER, MESSAGE], "junk\n")
+        );
+    }
+
+    #[test]
+    fn a_signature_elsewhere_is_none() {
+        let armor = "-----BEGIN PGP SIGNATURE-----\n\nabcd\n-----END PGP SIGNATURE-----\n";
+        let in_body = format!("\nAdd retry\n\n{SIGNATURE}");
+        let as_in_tags = format!("\nAdd retry\n\n{armor}");
+        let in_merge_tag = format!("mergetag object 1\n gpgsig x\n \n {}\n", armor.trim_end().replace('\n', "\n "));
+        for parts in [
+            &[TREE, AUTHOR, COMMITTER, MESSAGE][..],
+            &[TREE, AUTHOR, COMMITTER, &in_body],
+            &[TREE, AUTHOR, COMMITTER, &as_in_tags],
+            &[TREE, AUTHOR, COMMITTER, &in_merge_tag, MESSAGE],
+            &[TREE, AUTHOR, COMMITTER, "xgpgsig -----BEGIN PGP SIGNATURE-----\n", MESSAGE],
+            &[TREE, AUTHOR, COMMITTER, OTHER, MESSAGE],
+        ] {
+            assert_eq!(slot_of(parts), Slot::Empty, "{parts:?}");
+        }
+    }
+
+    #[test]
+    fn the_header_goes_by_object_format() {
+        let text = [format!("tree {}\n", "ab".repeat(32)).as_str(), AUTHOR, COMMITTER, SIGNATURE, MESSAGE].concat();
+        let slot = |text: &str| match Commit::parse(text.as_bytes(), ObjectFormat::Sha256).unwrap().signature {
+            Slot::One(Signed { payload, .. }) => Some(payload.len()),
+            Slot::Empty | Slot::Several => None,
+        };
+        assert_eq!(slot(&text), None);
+        assert_eq!(slot(&text.replace(SIGNATURE, OTHER)), Some(text.len() - SIGNATURE.len()));
+    }
+
+    #[test]
+    fn two_signatures_are_several() {
+        let twice = SIGNATURE.to_owned() + &SIGNATURE["gpgsig".len()..];
+        for signatures in [
+            &[SIGNATURE, SIGNATURE][..],
+            &[SIGNATURE, OTHER],
+            &[OTHER, SIGNATURE],
+            &[OTHER, OTHER],
+            &[SIGNATURE, "x y\n", SIGNATURE],
+            &[&twice],
+        ] {
+            let parts = [&[TREE, AUTHOR, COMMITTER][..], signatures, &[MESSAGE]].concat();
+            assert_eq!(slot_of(&parts), Slot::Several, "{signatures:?}");
+        }
+    }
+
+    #[test]
+    fn a_header_git_drops_from_the_payload_is_refused() {
+        for name in ["gpgsigx", "gpgsig-sha1", "gpgsig-sha256x", "gpgsig\t"] {
+            let header = format!("{name} room that no signature covers\n more\n");
+            let why = "has a header that begins with `gpgsig` and is neither `gpgsig` nor `gpgsig-sha256`";
+            assert_eq!(parse(&[TREE, AUTHOR, COMMITTER, SIGNATURE, &header, MESSAGE].concat()).unwrap_err(), why);
+        }
+        let covered = [TREE, AUTHOR, COMMITTER, SIGNATURE, "gpgsi room\n", MESSAGE];
+        assert!(matches!(slot_of(&covered), Slot::One(_)));
+    }
+
+    #[test]
+    fn a_signature_between_tree_and_parent_hides_history_from_git() {
+        let parents = |parts: &[&str]| parents_as_git_reads_them(parts.concat().as_bytes(), ObjectFormat::Sha1).len();
+        assert_eq!(parents(&[TREE, PARENT, PARENT, AUTHOR, COMMITTER, SIGNATURE, MESSAGE]), 2);
+        assert_eq!(parents(&[TREE, SIGNATURE, PARENT, PARENT, AUTHOR, COMMITTER, MESSAGE]), 0);
+        assert_eq!(parents(&[TREE, PARENT, SIGNATURE, PARENT, AUTHOR, COMMITTER, MESSAGE]), 1);
+        assert_eq!(parents(&[AUTHOR, TREE, PARENT]), 0);
+        assert_eq!(parents(&[TREE, &PARENT.to_uppercase().replace("PARENT", "parent")]), 1);
+        assert_eq!(parents(&[TREE, PARENT, "parent 12\n", PARENT]), 1);
+    }
+
+    #[test]
+    fn the_subject_is_the_first_paragraph_on_one_line() {
+        let subject = |message: &str| {
+            let text = [TREE, AUTHOR, COMMITTER, "\n", message].concat();
+            String::from_utf8(parse(&text).unwrap().subject()).unwrap()
+        };
+        assert_eq!(subject(""), "");
+        assert_eq!(subject("Add retry"), "Add retry");
+        assert_eq!(subject("\n \t\n  Add retry \r\nto the uploader\n \nBody\n"), "  Add retry to the uploader");
+        assert_eq!(subject(&"é".repeat(99)), "é".repeat(99));
+        assert_eq!(subject(&"é".repeat(101)), "é".repeat(100));
+        assert_eq!(subject(&format!("x{}", "é".repeat(100))), format!("x{}", "é".repeat(99)));
+        assert_eq!(subject(&"word\n".repeat(1000)).len(), 200);
+    }
+}

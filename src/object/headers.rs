@@ -81,7 +81,7 @@ impl<'a> Headers<'a> {
                 return malformed("has a header that begins with `gpgsig` and is neither `gpgsig` nor `gpgsig-sha256`");
             }
             if header.value.is_none() {
-                return malformed(format!("has a {} header without a value", header.quoted()));
+                return malformed(format!("has {} header without a value", header.quoted()));
             }
         }
         Ok(())
@@ -95,7 +95,7 @@ impl<'a> Headers<'a> {
             return Ok(next);
         }
         match self.rest().any(|header| header.is(name)) {
-            true => malformed(format!("has a {} header before `{name}`", next.quoted())),
+            true => malformed(format!("has {} header before `{name}`", next.quoted())),
             false => malformed(format!("has no `{name}` header")),
         }
     }
@@ -139,9 +139,9 @@ impl<'a> Header<'a> {
     /// Its value, which has to be one line.
     pub(super) fn line(&self) -> Result<&'a [u8], Malformed> {
         match self.value {
-            _ if self.continued => malformed(format!("continues its {} header on a second line", self.quoted())),
+            _ if self.continued => malformed(format!("continues {} header on a second line", self.quoted())),
             Some(value) => Ok(value),
-            None => malformed(format!("has a {} header without a value", self.quoted())),
+            None => malformed(format!("has {} header without a value", self.quoted())),
         }
     }
 
@@ -151,7 +151,7 @@ impl<'a> Header<'a> {
         id.map_or_else(
             || {
                 let digits = format.hex_len();
-                malformed(format!("has a {} header that is not an object id of {digits} digits", self.quoted()))
+                malformed(format!("has {} header that is not an object id of {digits} digits", self.quoted()))
             },
             Ok,
         )
@@ -160,7 +160,7 @@ impl<'a> Header<'a> {
     /// Its value as a person and a time.
     pub(super) fn person(&self) -> Result<Person<'a>, Malformed> {
         let line = self.line()?;
-        Person::parse(line).or_else(|what| malformed(format!("has a {} header {what}", self.quoted())))
+        Person::parse(line).or_else(|what| malformed(format!("has {} header {what}", self.quoted())))
     }
 
     /// Its value with the space that begins each continuation line taken off, the last newline included, as git hands a
@@ -170,12 +170,15 @@ impl<'a> Header<'a> {
         signed::unfold(object.get(value).unwrap_or_default())
     }
 
-    /// Its name in backticks, or what to say instead where the name would not read as one.
+    /// An article and its name in backticks, or what to say instead where the name would not read as one.
     fn quoted(&self) -> String {
         let plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"-_:.".contains(byte);
         match std::str::from_utf8(self.name) {
-            Ok(name) if name.len() <= 40 && name.bytes().all(|byte| plain(&byte)) => format!("`{name}`"),
-            Ok(_) | Err(_) => "strangely named".into(),
+            Ok(name) if name.len() <= 40 && name.bytes().all(|byte| plain(&byte)) => {
+                let article = if name.starts_with(['a', 'e', 'i', 'o', 'u']) { "an" } else { "a" };
+                format!("{article} `{name}`")
+            }
+            Ok(_) | Err(_) => "a strangely named".into(),
         }
     }
 }

@@ -54,3 +54,51 @@ fn parse_seconds(digits: &[u8]) -> Option<Timestamp> {
     let seconds = std::str::from_utf8(digits).ok()?.parse().unwrap_or(i64::MAX);
     Some(Timestamp(seconds))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn odd_people_and_times_are_read() {
+        for (line, name, email, seconds) in [
+            ("Alice Example <alice@example.com> 1700000000 +0100", "Alice Example", "alice@example.com", 1_700_000_000),
+            ("  Alice   <a b>   0 -0000", "Alice", "a b", 0),
+            (" <> 1 +051800", "", "", 1),
+            ("<a@b> 1 +2460", "", "a@b", 1),
+            ("O\u{1}ö \"x\" <a@b> 3786912000 -7", "O\u{1}ö \"x\"", "a@b", 3_786_912_000),
+            ("A <a@b> 4294967297 +0000", "A", "a@b", 4_294_967_297),
+            ("A <a@b> 0000000001 +0000", "A", "a@b", 1),
+            ("A <a@b> 18446744073709551615 +0000", "A", "a@b", i64::MAX),
+        ] {
+            let person = Person { name: name.as_bytes(), email: email.as_bytes(), time: Timestamp(seconds) };
+            assert_eq!(Person::parse(line.as_bytes()), Ok(person), "{line}");
+        }
+        assert_eq!(Person::parse(b"J\xf6rg <j\xf6@b> 1 +0000").unwrap().name, b"J\xf6rg");
+    }
+
+    #[test]
+    fn whom_two_readers_may_read_as_two_people_is_refused() {
+        for (line, why) in [
+            ("Alice", "without an email address in angle brackets"),
+            ("Alice <alice@example.com 1 +0000", "without an email address in angle brackets"),
+            ("A <a@b> <c@d> 1 +0000", "with angle brackets besides those around the email address"),
+            ("A <a<b> 1 +0000", "with angle brackets besides those around the email address"),
+            ("A <a@b>> 1 +0000", "with angle brackets besides those around the email address"),
+            ("A> <a@b> 1 +0000", "with angle brackets besides those around the email address"),
+            ("A <a@b>1 +0000", "without a space after the email address"),
+            ("A <a@b> -1 +0000", "without a time in seconds"),
+            ("A <a@b> 1.5 +0000", "without a time in seconds"),
+            ("A <a@b> 2026-01-31 +0000", "without a time in seconds"),
+            ("A <a@b>  ", "without a time in seconds"),
+            ("A <a@b> 123456789012345678901 +0000", "without a time in seconds"),
+            ("A <a@b> 1", "without a time zone such as `+0000` at its end"),
+            ("A <a@b> 1 0000", "without a time zone such as `+0000` at its end"),
+            ("A <a@b> 1 +", "without a time zone such as `+0000` at its end"),
+            ("A <a@b> 1 UTC", "without a time zone such as `+0000` at its end"),
+            ("A <a@b> 1 +0000 ", "without a time zone such as `+0000` at its end"),
+        ] {
+            assert_eq!(Person::parse(line.as_bytes()), Err(why), "{line}");
+        }
+    }
+}

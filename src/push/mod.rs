@@ -44,6 +44,7 @@ impl Change {
     }
 
     /// The value afterwards, where there is one.
+    #[expect(clippy::new_ret_no_self, reason = "the counterpart of `old`; makes nothing")]
     pub fn new(&self) -> Option<ObjectId> {
         match *self {
             Self::Create { new } | Self::Move { new, .. } => Some(new),

@@ -1,0 +1,44 @@
+# `make demo` shows the main job, `make test` runs every test. `make` alone lists what there is.
+
+CARGO ?= cargo
+PROGRAM := $(if $(CARGO_TARGET_DIR),$(CARGO_TARGET_DIR),target)/release/countersign
+
+.PHONY: help demo test lint bench build install-deps
+
+help:
+	@echo 'make demo          build, then push for real to a repository with the hook, in a temporary folder'
+	@echo 'make test          run every test'
+	@echo 'make lint          format, clippy, shellcheck, licences (what of it is installed)'
+	@echo 'make bench         how much the hook slows a push, beside a push without it'
+	@echo 'make build         the release program, $(PROGRAM)'
+	@echo 'make install-deps  what the above need, on Debian and Ubuntu, as root'
+
+build:
+	@./tools/need cargo git cc
+	@echo 'building the release program; the first time takes some minutes'
+	$(CARGO) build --release --locked --quiet
+
+demo: build
+	@./tools/need ssh-keygen gpg
+	@./demo.sh
+
+test:
+	@./tools/need cargo git cc ssh-keygen gpg
+	$(CARGO) test --locked
+	@echo 'all tests passed'
+
+lint:
+	@./tools/need cargo
+	$(CARGO) fmt --check
+	$(CARGO) clippy --locked --all-targets -- -D warnings
+	@if command -v shellcheck >/dev/null; then echo shellcheck; shellcheck install.sh demo.sh hooks/*/* tools/* .ci/run; \
+	else echo 'shellcheck is not installed: left out'; fi
+	@if command -v cargo-deny >/dev/null; then $(CARGO) deny --offline check licenses bans sources; \
+	else echo 'cargo-deny is not installed: left out'; fi
+
+bench:
+	@./tools/need cargo git cc ssh-keygen
+	$(CARGO) bench --locked --bench push -- $(BENCH)
+
+install-deps:
+	@./tools/need cargo git cc ssh-keygen gpg

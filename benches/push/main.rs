@@ -1,0 +1,160 @@
+//! `make bench`: how much longer a push takes with the hook than without it. Pairs of pushes in turn, each a cold process
+//! and a fresh repository; what counts is the ratio of the medians. `BENCH="--pairs 15"` for more of them.
+#![allow(missing_docs, clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, clippy::as_conversions)]
+#![allow(clippy::disallowed_methods, clippy::print_stdout)]
+
+mod corpus;
+
+use corpus::Corpus;
+use std::{
+    fs,
+    io::Write,
+    os::unix::fs::PermissionsExt,
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+    time::Instant,
+};
+
+const COMMITS: usize = 10_000;
+/// What is left to the rival that takes ten milliseconds a commit.
+const FEW_COMMITS: usize = 1_000;
+const PAIRS: usize = 5;
+
+/// The most that the first row may show.
+const BAR: f64 = 3.0;
+
+fn main() {
+    let pairs = argument("--pairs").unwrap_or(PAIRS);
+    let stage = Stage::new(&Corpus::new(COMMITS));
+    println!("{COMMITS} commits signed with ssh-ed25519, pushed over file:// into an empty repository; medians of {pairs}\n");
+    println!("{:<42} {:>9} {:>9} {:>7}", "", "without", "with", "ratio");
+    let ratio = stage.compare("this hook, 10,000 commits", Hook::Countersign, COMMITS, pairs);
+    println!("{:>69}\n", format!("at most {BAR:.1}"));
+    stage.compare("this hook, 1,000 commits", Hook::Countersign, FEW_COMMITS, pairs);
+    stage.compare("shell hook, git verify-commit, 1,000", Hook::Shell, FEW_COMMITS, pairs.min(3));
+    stage.compare("this hook, 1 commit", Hook::Countersign, 1, pairs);
+    assert!(ratio <= BAR, "the hook makes this push {ratio:.2} times as long; the bar is {BAR}");
+}
+
+fn argument(name: &str) -> Option<usize> {
+    let mut arguments = std::env::args().skip_while(|argument| argument != name);
+    arguments.next()?;
+    Some(arguments.next().unwrap_or_default().parse().unwrap_or_else(|_| panic!("{name} takes a number")))
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Hook {
+    None,
+    Countersign,
+    /// What people write themselves.
+    Shell,
+}
+
+struct Stage {
+    folder: tempfile::TempDir,
+    commits: Vec<String>,
+}
+
+impl Stage {
+    fn new(corpus: &Corpus) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let stage = Self { folder, commits: corpus.commits.clone() };
+        let registry = stage.path("etc/registry");
+        fs::create_dir_all(&registry).unwrap();
+        fs::write(registry.join("allowed_signers"), &corpus.allowed_signer).unwrap();
+        fs::write(
+            stage.path("etc/policy.toml"),
+            "version = 1\nunmatched-refs = \"refuse\"\n[[rule]]\nname = \"main\"\nrefs = [\"refs/heads/main\"]\n\
+             signatures = { commits = \"all\" }\n",
+        )
+        .unwrap();
+        let client = stage.path("client.git");
+        stage.git(&["init", "--quiet", "--bare", client.to_str().unwrap()]);
+        let mut index = stage.command("git");
+        index.args(["index-pack", "--stdin"]).current_dir(&client).stdin(Stdio::piped()).stdout(Stdio::null());
+        let mut index = index.spawn().unwrap();
+        index.stdin.take().unwrap().write_all(&corpus.pack).unwrap();
+        assert!(index.wait().unwrap().success(), "git does not take the pack");
+        stage
+    }
+
+    /// Prints one row, and returns the ratio of the medians.
+    fn compare(&self, what: &str, hook: Hook, commits: usize, pairs: usize) -> f64 {
+        let (mut without, mut with) = (Vec::new(), Vec::new());
+        self.push(Hook::None, commits);
+        for _ in 0..pairs {
+            without.push(self.push(Hook::None, commits));
+            with.push(self.push(hook, commits));
+        }
+        let (without, with) = (median(without), median(with));
+        let ratio = with / without;
+        println!("{what:<42} {without:>7.3} s {with:>7.3} s {ratio:>7.2}");
+        ratio
+    }
+
+    /// Pushes so many commits into a repository of its own; how long that took, in seconds.
+    fn push(&self, hook: Hook, commits: usize) -> f64 {
+        let server = self.path("server.git");
+        self.git(&["init", "--quiet", "--bare", server.to_str().unwrap()]);
+        match hook {
+            Hook::None => {}
+            Hook::Countersign => self.install(&server),
+            Hook::Shell => self.install_shell_hook(&server),
+        }
+        let tip = &self.commits[commits - 1];
+        let mut push = self.command("git");
+        push.args(["push", "--quiet", &format!("file://{}", server.display()), &format!("{tip}:refs/heads/main")]);
+        push.current_dir(self.path("client.git"));
+        let begin = Instant::now();
+        let status = push.status().unwrap();
+        let seconds = begin.elapsed().as_secs_f64();
+        assert!(status.success(), "the push was refused");
+        let reference = fs::read_to_string(server.join("refs/heads/main")).unwrap();
+        assert_eq!(reference.trim(), tip);
+        fs::remove_dir_all(&server).unwrap();
+        seconds
+    }
+
+    fn install(&self, server: &Path) {
+        let mut install = self.command(&format!("{}/install.sh", env!("CARGO_MANIFEST_DIR")));
+        install.args(["--server", "plain", "--binary", env!("CARGO_BIN_EXE_countersign"), "--repos"]).arg(server);
+        install.arg("--prefix").arg(self.folder.path()).arg("--config").arg(self.path("etc"));
+        assert!(install.stdout(Stdio::null()).status().unwrap().success(), "install.sh failed");
+    }
+
+    fn install_shell_hook(&self, server: &Path) {
+        let hook = server.join("hooks/pre-receive");
+        let signers = self.path("etc/registry/allowed_signers");
+        fs::create_dir_all(server.join("hooks")).unwrap();
+        let script = format!(
+            "#!/bin/sh\nwhile read -r old new name; do\n  for commit in $(git rev-list \"$new\" --not --all); do\n    \
+             git -c gpg.ssh.allowedSignersFile='{}' verify-commit \"$commit\" 2>/dev/null || exit 1\n  done\ndone\n",
+            signers.display()
+        );
+        fs::write(&hook, script).unwrap();
+        fs::set_permissions(&hook, fs::Permissions::from_mode(0o755)).unwrap();
+    }
+
+    fn git(&self, arguments: &[&str]) {
+        assert!(self.command("git").args(arguments).status().unwrap().success(), "git {arguments:?}");
+    }
+
+    /// A program that sees nothing of whoever runs this.
+    fn command(&self, program: &str) -> Command {
+        let mut command = Command::new(program);
+        for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("GIT_")) {
+            command.env_remove(name);
+        }
+        command.env("HOME", self.folder.path()).env("GIT_CONFIG_NOSYSTEM", "1").env("GIT_CONFIG_GLOBAL", "/dev/null");
+        command
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+}
+
+fn median(mut seconds: Vec<f64>) -> f64 {
+    seconds.sort_by(f64::total_cmp);
+    seconds[seconds.len() / 2]
+}
