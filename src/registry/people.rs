@@ -41,7 +41,8 @@ impl People {
     pub(super) fn new(entries: Vec<Entry>) -> Self {
         let mut people = Self { entries, ..Self::default() };
         for (index, entry) in people.entries.iter().enumerate() {
-            let mut names: Vec<_> = entry.signer.emails.iter().chain([&entry.signer.id.0]).map(|name| folded(name)).collect();
+            let mut names: Vec<_> =
+                entry.signer.emails.iter().chain([&entry.signer.id.0]).map(|name| folded(name)).collect();
             names.sort();
             names.dedup();
             for name in names {
