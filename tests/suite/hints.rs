@@ -9,7 +9,11 @@ use crate::support::{
 
 /// The command in a hint, if it has one: all from its first `git` on.
 fn command_of(hint: &str) -> Option<&str> {
-    if hint.starts_with("git ") { Some(hint) } else { hint.split_once(": git ").map(|(before, _)| &hint[before.len() + 2..]) }
+    if hint.starts_with("git ") {
+        Some(hint)
+    } else {
+        hint.split_once(": git ").map(|(before, _)| &hint[before.len() + 2..])
+    }
 }
 
 /// Types what the hints say, in their order. `KEY` is Alice's registered one.
@@ -19,7 +23,8 @@ fn follow(world: &World, pushed: &Pushed) {
     let commands: Vec<String> = hints.iter().filter_map(|hint| command_of(hint)).map(str::to_owned).collect();
     assert!(!commands.is_empty(), "{}", pushed.told());
     for command in commands {
-        let typed = command.replace(", then git ", " && git ").replace(" KEY ", &format!(" {} ", keys::signing_key(ALICE_SSH)));
+        let typed =
+            command.replace(", then git ", " && git ").replace(" KEY ", &format!(" {} ", keys::signing_key(ALICE_SSH)));
         let mut shell = world.command("sh", &world.clone_path());
         shell.args(["-e", "-c", &typed.replace(" KEY", &format!(" {}", keys::signing_key(ALICE_SSH)))]);
         run_well(shell, b"");
@@ -161,7 +166,11 @@ fn an_unsigned_commit_of_another_person_names_whom_to_ask() {
     let refused = world.refuses(&["main"], &["unsigned"]);
     expect_no_command(&refused);
     let id = world.git(&["rev-parse", "--short=7", "HEAD~1"]);
-    assert!(refused.hints().iter().any(|hint| hint.contains(&id) && hint.contains("Bob Example")), "{}", refused.told());
+    assert!(
+        refused.hints().iter().any(|hint| hint.contains(&id) && hint.contains("Bob Example")),
+        "{}",
+        refused.told()
+    );
 }
 
 #[test]
@@ -185,7 +194,11 @@ fn help_says_where_to_learn() {
     );
     commit(&world, "Root");
     let refused = world.refuses(&["main"], &["unsigned"]);
-    assert!(refused.hints().contains(&"no signing key yet: https://wiki.example/signing".to_owned()), "{}", refused.told());
+    assert!(
+        refused.hints().contains(&"no signing key yet: https://wiki.example/signing".to_owned()),
+        "{}",
+        refused.told()
+    );
 }
 
 #[test]
@@ -195,7 +208,11 @@ fn a_key_that_nobody_registered() {
     world.git(&["commit", "-q", "--allow-empty", "-S", "-m", "By a new key"]);
     let refused = world.refuses(&["main"], &["unknown-key"]);
     let fingerprint = keys::fingerprint(MALLORY_SSH);
-    assert!(refused.hints().iter().any(|hint| hint.contains("administrator") && hint.contains(&fingerprint)), "{}", refused.told());
+    assert!(
+        refused.hints().iter().any(|hint| hint.contains("administrator") && hint.contains(&fingerprint)),
+        "{}",
+        refused.told()
+    );
     follow(&world, &refused);
     world.accepts(&["main"]);
 }
@@ -316,7 +333,10 @@ fn a_replacement_ref() {
     let before = world.refs();
     follow(&world, &refused);
     let after = world.refs();
-    assert!(before != after && after["refs/heads/main"] == world.git(&["--no-replace-objects", "rev-parse", "main"]), "{after:?}");
+    assert!(
+        before != after && after["refs/heads/main"] == world.git(&["--no-replace-objects", "rev-parse", "main"]),
+        "{after:?}"
+    );
 }
 
 #[test]
