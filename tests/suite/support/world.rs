@@ -206,12 +206,17 @@ impl World {
     }
 
     pub fn push_from(&self, folder: &Path, options: &[&str], refspecs: &[&str]) -> Pushed {
+        let mut command = self.command("git", folder);
+        command.arg("push").args(options).arg(self.server()).args(refspecs);
+        self.pushed_by(command)
+    }
+
+    /// What comes of a command that pushes.
+    pub fn pushed_by(&self, command: Command) -> Pushed {
         for left in ["status", "lines"] {
             drop(fs::remove_file(self.path(left)));
         }
         let before = self.refs();
-        let mut command = self.command("git", folder);
-        command.arg("push").args(options).arg(self.server()).args(refspecs);
         let output = run(command, b"");
         let text = [output.stdout, output.stderr].concat();
         Pushed {
@@ -280,8 +285,14 @@ impl World {
         }
     }
 
-    /// What `judge` says of the last push: its verdict, and the reasons of all that refuses.
+    /// What `judge` says of the last push, which was refused: its verdict, and the reasons of all that refuses.
     pub fn judge_again(&self) -> (String, BTreeSet<String>) {
+        let (verdict, refusing, _) = self.judge_all();
+        (verdict, refusing)
+    }
+
+    /// Also the reasons of all that warns. Of a push that was accepted, this sees the refs as they are since.
+    pub fn judge_all(&self) -> (String, BTreeSet<String>, BTreeSet<String>) {
         let lines = fs::read(self.path("lines")).unwrap();
         let mirror = self.mirror();
         let mut command = self.command(env!("CARGO_BIN_EXE_countersign"), &mirror);
@@ -289,10 +300,11 @@ impl World {
         let output = run(command, &lines);
         let verdict: serde_json::Value = serde_json::from_slice(&output.stdout)
             .unwrap_or_else(|error| panic!("{error}: {}", String::from_utf8_lossy(&output.stderr)));
-        let findings = verdict["findings"].as_array().unwrap().iter();
-        let refusing = findings.filter(|finding| finding["effect"] == "refuses");
-        let reasons = refusing.map(|finding| finding["reason"].as_str().unwrap().to_owned()).collect();
-        (verdict["verdict"].as_str().unwrap().to_owned(), reasons)
+        let reasons = |effect: &str| {
+            let findings = verdict["findings"].as_array().unwrap().iter().filter(|finding| finding["effect"] == effect);
+            findings.map(|finding| finding["reason"].as_str().unwrap().to_owned()).collect()
+        };
+        (verdict["verdict"].as_str().unwrap().to_owned(), reasons("refuses"), reasons("warns"))
     }
 
     /// The server's refs with the objects of both sides: `judge` sees no quarantine.
