@@ -2,6 +2,7 @@
 //! `parse_principals_key_and_options` and `sshsigopt_parse`).
 use super::{
     patterns::PatternList,
+    people::folded,
     window::{Window, absolute_time},
 };
 use crate::{
@@ -48,7 +49,8 @@ impl AllowedSigners {
     /// Whether an authority's certificates may bear this name.
     pub(super) fn certifies(&self, name: &str) -> bool {
         let mut lines = self.authorities.values().flatten().filter_map(|&place| self.lines.get(place));
-        lines.any(|line| line.principals.admits(name))
+        let folded = folded(name);
+        lines.any(|line| line.principals.admits(name) || line.principals.admits(&folded))
     }
 }
 

@@ -1,7 +1,11 @@
 //! The registry folder on disk (the only I/O of the registry).
 
 use super::{Registry, allowed_signers::AllowedSigners, people::People, resolution::Roster, revoked_keys, signers};
-use crate::{Undecided, signature::Certificates, trusted::TrustedFiles};
+use crate::{
+    Undecided,
+    signature::{Certificates, Fingerprint},
+    trusted::TrustedFiles,
+};
 use jiff::tz::TimeZone;
 use std::{
     collections::{BTreeSet, HashMap, HashSet},
@@ -53,11 +57,31 @@ impl Registry {
         };
         let certificates = folder.certificates()?;
         let unused = folder.entries.iter().filter(|name| !PARTS.contains(&name.as_str())).cloned().collect();
+        let parts = Parts { people, allowed, revoked, certificates, unused };
+        Ok(parts.assemble(folder.path))
+    }
+}
+
+/// What was read.
+#[derive(Default)]
+pub(super) struct Parts {
+    pub(super) people: People,
+    pub(super) allowed: AllowedSigners,
+    pub(super) revoked: HashSet<Fingerprint>,
+    pub(super) certificates: Certificates,
+    /// Entries of the folder that are no parts.
+    pub(super) unused: Vec<String>,
+}
+
+impl Parts {
+    /// `folder`: for messages.
+    pub(super) fn assemble(self, folder: &Path) -> Registry {
+        let Self { people, allowed, revoked, certificates, unused } = self;
         let roster = Roster::new(people, &allowed.lines);
         let owners: HashMap<_, _> =
             allowed.keys.iter().map(|(key, lines)| (key.clone(), roster.of_key(key, lines.iter().copied()))).collect();
-        let folder = folder.path.to_owned();
-        Ok(Self { folder, allowed, revoked, roster, owners, certificates, keyring: OnceLock::new(), unused })
+        let folder = folder.to_owned();
+        Registry { folder, allowed, revoked, roster, owners, certificates, keyring: OnceLock::new(), unused }
     }
 }
 
@@ -108,5 +132,70 @@ impl Folder<'_> {
 
     fn broken(&self, part: &str, why: String) -> Undecided {
         Undecided::server(format!("reading `{}`", self.path.join(part).display()), why)
+    }
+}
+
+#[cfg(test)]
+#[expect(clippy::disallowed_methods, reason = "the folders to be read are made here")]
+mod tests {
+    use super::*;
+    use std::fs::{create_dir, write};
+
+    fn load(folder: &Path, required: &[&str]) -> Result<Registry, String> {
+        let files = TrustedFiles::new(&[]).unwrap();
+        let required: Vec<_> = required.iter().map(|&part| part.to_owned()).collect();
+        Registry::load(&files, folder, &required, &TimeZone::UTC).map_err(|undecided| undecided.to_string())
+    }
+
+    #[test]
+    fn the_folder_has_to_be_there_and_all_its_parts_are_optional() {
+        let folder = tempfile::tempdir().unwrap();
+        assert_eq!(load(folder.path(), &[]).unwrap().signers().count(), 0);
+        let missing = load(&folder.path().join("registry"), &[]).unwrap_err();
+        assert!(missing.ends_with("/registry`: it is not there"), "{missing}");
+    }
+
+    #[test]
+    fn a_required_part_has_to_be_there() {
+        for part in PARTS {
+            let folder = tempfile::tempdir().unwrap();
+            let missing = load(folder.path(), &[part]).unwrap_err();
+            assert!(
+                missing.ends_with(&format!("/{part}`: it is not there, and `registry-require` names it")),
+                "{missing}"
+            );
+            match part {
+                OPENPGP => create_dir(folder.path().join(part)).unwrap(),
+                _ => write(folder.path().join(part), "").unwrap(),
+            }
+            assert!(load(folder.path(), &[part]).is_ok(), "{part}");
+        }
+        let folder = tempfile::tempdir().unwrap();
+        let unknown = load(folder.path(), &["revoked-keys"]).unwrap_err();
+        assert!(unknown.ends_with("this version knows no such part of a registry"), "{unknown}");
+    }
+
+    #[test]
+    fn a_part_that_cannot_be_read_refuses_all() {
+        let folder = tempfile::tempdir().unwrap();
+        create_dir(folder.path().join(OPENPGP)).unwrap();
+        write(folder.path().join("openpgp/.gitkeep"), "").unwrap();
+        assert!(load(folder.path(), &[]).is_ok());
+        create_dir(folder.path().join("openpgp/more")).unwrap();
+        assert!(load(folder.path(), &[]).unwrap_err().ends_with("/openpgp/more`: it is not a regular file"));
+        let folder = tempfile::tempdir().unwrap();
+        write(folder.path().join(SIGNERS), "[[signer]]\nid = 3\n").unwrap();
+        let broken = load(folder.path(), &[]).unwrap_err();
+        assert!(broken.ends_with("/signers.toml`: line 2, column 6: this has to be a string, and is a whole number"));
+    }
+
+    #[test]
+    fn what_is_no_part_is_told_and_not_read() {
+        let folder = tempfile::tempdir().unwrap();
+        create_dir(folder.path().join("x509")).unwrap();
+        write(folder.path().join("allowed_signers~"), "garbage").unwrap();
+        let lints = load(folder.path(), &[]).unwrap().check(crate::push::Timestamp(0));
+        let files: Vec<_> = lints.iter().map(|lint| lint.file.rsplit('/').next().unwrap()).collect();
+        assert_eq!(files, ["allowed_signers~", "x509"]);
     }
 }

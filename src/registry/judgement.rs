@@ -152,8 +152,8 @@ impl Registry {
         let refusal = match signed_by.validity(moment.at, when.now) {
             Validity::Good => return owned(owner()),
             Validity::KeyExpired { end } => {
-                let in_grace = when.now.0 <= end.0.saturating_add(when.grace);
-                if in_grace && made <= end && signed_by.validity(made, when.now) == Validity::Good {
+                let in_grace = when.now.0 < end.0.saturating_add(when.grace);
+                if in_grace && signed_by.validity(made, when.now) == Validity::Good {
                     return owned(owner());
                 }
                 Refusal { ended: Some(end), ..Status::KeyExpired.into() }

@@ -24,7 +24,7 @@ pub struct Entry {
     pub format: Format,
     /// In words: "good", "expired", "revoked", "not yet valid", "certifies `*@example.com`", "nobody's: …".
     pub state: String,
-    /// The last second in which it is good, as far as its end is known.
+    /// When that ends, as far as it is known.
     pub expires: Option<Timestamp>,
 }
 
@@ -79,7 +79,7 @@ impl Registry {
             let state = if summary.revoked {
                 Some("revoked".to_owned())
             } else {
-                summary.expires.filter(|&end| end < now).map(|_| "expired".to_owned())
+                summary.expires.filter(|&end| end <= now).map(|_| "expired".to_owned())
             };
             entry(owner, &summary.fingerprint, Format::OpenPgp, state, summary.expires)
         })

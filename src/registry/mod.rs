@@ -14,6 +14,8 @@ mod people;
 mod resolution;
 mod revoked_keys;
 mod signers;
+#[cfg(test)]
+mod tests;
 mod window;
 
 pub use attribution::{Attribution, Fault, Status, VerifiedSigner};

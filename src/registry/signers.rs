@@ -58,7 +58,7 @@ pub(super) fn read(path: &Path, bytes: Vec<u8>) -> Result<People, Undecided> {
     }
 }
 
-fn read_text(source: &str) -> Result<People, Vec<Problem>> {
+pub(super) fn read_text(source: &str) -> Result<People, Vec<Problem>> {
     let lines = LineStarts::of(source);
     let entries = Document::parse_at_most(source, usize::MAX).read(&Groups::new(), |fields| {
         fields.not_supported(&["key"]);
