@@ -15,6 +15,7 @@ usage: ./install.sh --server plain --repos DIR [options]
   --config DIR        policy.toml and registry/ are in DIR            [default: /etc/countersign]
   --binary FILE       the program to install         [default: target/release/countersign beside this script]
   --allow-group NAME  a group that may write policy and registry; may be given several times
+  --log FILE          where the hook logs: a file, or `journald`  [default: nowhere]
   --dry-run           say what would be done and change nothing
   --uninstall         remove the hooks and put former ones back; policy, registry and program stay
 
@@ -33,24 +34,25 @@ default_config=/etc/countersign
 
 main() {
     here=$(CDPATH='' cd -- "$(dirname -- "$0")" && pwd -P)
-    server='' repos='' prefix=/usr/local config=$default_config binary='' groups='' dry_run=no action=install
+    server='' repos='' prefix=/usr/local config=$default_config binary='' groups='' log='' dry_run=no action=install
     read_arguments "$@"
     check_arguments
     # What the caller's shell says of some repository is not about these.
     unset GIT_DIR GIT_WORK_TREE GIT_INDEX_FILE GIT_OBJECT_DIRECTORY GIT_COMMON_DIR GIT_CONFIG GIT_NAMESPACE
-    changed=0 same=0 refused=0
+    changed=0 refused=0
     temporary=''
     trap 'clean_up' EXIT
     trap 'exit 1' HUP INT TERM
-    case $action in
-    install)
+    found=0 visit=count
+    walk "$repos"
+    [ "$found" -gt 0 ] || stop "$repos: no bare repository is there"
+    if [ "$action" = install ]; then
         install_program
         install_policy
         compose_hook
-        walk "$repos"
-        ;;
-    uninstall) walk "$repos" ;;
-    esac
+    fi
+    visit=visit
+    walk "$repos"
     summarise
 }
 
@@ -59,8 +61,8 @@ main() {
 read_arguments() {
     while [ $# -gt 0 ]; do
         case $1 in
-        --server | --repos | --prefix | --config | --binary | --allow-group)
-            if [ $# -lt 2 ] || [ -z "$2" ]; then misused "$1 needs a value"; fi
+        --server | --repos | --prefix | --config | --binary | --allow-group | --log)
+            case ${2:-} in '' | --*) misused "$1 needs a value" ;; esac
             case $1 in
             --server) server=$2 ;;
             --repos) repos=$2 ;;
@@ -68,6 +70,7 @@ read_arguments() {
             --config) config=$2 ;;
             --binary) binary=$2 ;;
             --allow-group) groups="$groups --allow-group $(quoted "$2")" ;;
+            --log) log=" --log $(quoted "$2")" ;;
             esac
             shift 2
             ;;
@@ -183,7 +186,7 @@ clean_up() {
 # The hook as it is installed, in a file of its own: its second line says what the rest was when it was installed, so
 # that a later run can tell whether somebody has changed it since.
 compose_hook() {
-    options=$groups
+    options=$groups$log
     [ "$config" = "$default_config" ] || options=" --policy $(quoted "$policy")$options"
     hook=$(mktemp "${TMPDIR:-/tmp}/countersign.XXXXXXXX") || stop "no temporary file"
     body=$(
@@ -217,21 +220,21 @@ whose() {
 
 # --- the repositories ---
 
-# Calls `visit` for every bare repository at or below a folder. Names may hold anything: no name goes through a pipe.
+# Calls $visit for every bare repository at or below a folder. Names may hold anything: no name goes through a pipe.
 walk() {
     if is_repository "$1"; then
-        visit "$1"
+        "$visit" "$1"
         return
     fi
     if ! [ -r "$1" ] || ! [ -x "$1" ]; then
         repository=$1
-        refuse "the folder cannot be read, and repositories may be in it" "run this as root"
+        [ "$visit" = count ] || refuse "the folder cannot be read; repositories may be in it" "run this as root"
         return
     fi
     for entry in "$1"/* "$1"/.[!.]* "$1"/..?*; do
         if [ -L "$entry" ]; then
             # A link to a repository is served under that name. Links to folders could lead in circles.
-            if is_repository "$entry"; then visit "$entry"; fi
+            if is_repository "$entry"; then "$visit" "$entry"; fi
         elif [ -d "$entry" ]; then
             walk "$entry"
         fi
@@ -243,10 +246,19 @@ is_repository() {
     [ -d "$1/objects" ] && [ -d "$1/refs" ] && { [ -f "$1/HEAD" ] || [ -L "$1/HEAD" ]; }
 }
 
+count() {
+    repository=$1
+    if is_bare; then found=$((found + 1)); fi
+}
+
+is_bare() {
+    bare=$(setting core.bare) || bare=''
+    [ "$bare" = true ] || { [ -z "$bare" ] && [ "${repository##*/}" != .git ]; }
+}
+
 visit() {
     repository=$1
-    bare=$(setting core.bare) || bare=''
-    if [ "$bare" = false ] || { [ -z "$bare" ] && [ "${repository##*/}" = .git ]; }; then
+    if ! is_bare; then
         say hook "$repository" "has a work tree: passed over"
         return
     fi
@@ -310,10 +322,7 @@ install_hook() {
     case $whose_hook in
     ours)
         if cmp -s "$hook" "$existing" && [ -x "$existing" ]; then
-            if works; then
-                say hook "$repository" "up to date"
-                same=$((same + 1))
-            fi
+            if works; then say hook "$repository" "up to date"; fi
             return
         fi
         ;;
@@ -410,7 +419,6 @@ uninstall_hook() {
     changed) refuse "hooks/pre-receive is Countersign's, and somebody changed it" "remove it by hand" ;;
     none | theirs)
         say hook "$repository" "not installed"
-        same=$((same + 1))
         ;;
     esac
 }
@@ -438,7 +446,6 @@ refuse() {
 }
 
 summarise() {
-    if [ $((changed + same + refused)) = 0 ]; then stop "$repos: no bare repository is there"; fi
     if [ "$action" = uninstall ]; then
         echo "left in place: $config (policy, registry), and $program, which hooks elsewhere may call"
     fi

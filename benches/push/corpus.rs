@@ -46,7 +46,8 @@ fn commit(key: &Ed25519KeyPair, public: &[u8], tree: &str, parent: Option<&Strin
     let seconds = 1_700_000_000 + 60 * number;
     let person = format!("Alice Example <alice@example.com> {seconds} +0100");
     let headers = format!("tree {tree}\n{parent}author {person}\ncommitter {person}\n");
-    let message = format!("Change number {number}\n\nWhat it is for, and why it is done in this way and not otherwise.\n");
+    let message =
+        format!("Change number {number}\n\nWhat it is for, and why it is done in this way and not otherwise.\n");
     let armor = sign(key, public, format!("{headers}\n{message}").as_bytes());
     let signature = armor.trim_end().replace('\n', "\n ");
     format!("{headers}gpgsig {signature}\n\n{message}").into_bytes()
@@ -71,7 +72,8 @@ fn sign(key: &Ed25519KeyPair, public: &[u8], message: &[u8]) -> String {
         string(&mut blob, field);
     }
     string(&mut blob, &signature);
-    let lines: Vec<String> = base64(&blob).as_bytes().chunks(70).map(|line| String::from_utf8(line.to_vec()).unwrap()).collect();
+    let lines: Vec<String> =
+        base64(&blob).as_bytes().chunks(70).map(|line| String::from_utf8(line.to_vec()).unwrap()).collect();
     format!("-----BEGIN SSH SIGNATURE-----\n{}\n-----END SSH SIGNATURE-----\n", lines.join("\n"))
 }
 

@@ -26,7 +26,9 @@ const BAR: f64 = 3.0;
 fn main() {
     let pairs = argument("--pairs").unwrap_or(PAIRS);
     let stage = Stage::new(&Corpus::new(COMMITS));
-    println!("{COMMITS} commits signed with ssh-ed25519, pushed over file:// into an empty repository; medians of {pairs}\n");
+    println!(
+        "{COMMITS} commits signed with ssh-ed25519, pushed over file:// into an empty repository; medians of {pairs}\n"
+    );
     println!("{:<42} {:>9} {:>9} {:>7}", "", "without", "with", "ratio");
     let ratio = stage.compare("this hook, 10,000 commits", Hook::Countersign, COMMITS, pairs);
     println!("{:>69}\n", format!("at most {BAR:.1}"));

@@ -10,6 +10,8 @@ mod install;
 mod legitimate;
 mod oracle_objects;
 mod oracle_ssh;
+mod policies;
+mod project;
 mod repository;
 mod signatures;
 mod support;
