@@ -34,8 +34,13 @@ pub struct Document<'i> {
 impl<'i> Document<'i> {
     /// Parses TOML. Never fails: [`Document::read`] tells the problems. Nesting is bounded by the `toml` crate (80).
     pub fn parse(source: &'i str) -> Self {
-        if source.len() > LARGEST {
-            let problems = vec![Problem { place: 0..0, what: What::TooLarge { size: source.len(), largest: LARGEST } }];
+        Self::parse_at_most(source, LARGEST)
+    }
+
+    /// [`Document::parse`] for what may be larger: registers that programs write. `largest`: in bytes.
+    pub fn parse_at_most(source: &'i str, largest: usize) -> Self {
+        if source.len() > largest {
+            let problems = vec![Problem { place: 0..0, what: What::TooLarge { size: source.len(), largest } }];
             return Self { tree: DeTable::default(), problems, cut_short: true };
         }
         let (tree, errors) = DeTable::parse_recoverable(source);

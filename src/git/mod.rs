@@ -1,101 +1,203 @@
-//! Reads the repository through gix: objects of the quarantine and of alternates, refs, the walk. The only user of gix.
-use crate::{Undecided, push::{ObjectFormat, ObjectId, RefName}};
+//! Reads the repository: objects of the quarantine and of alternates, refs, the walk. The only importer of gix.
+//!
+//! Nothing here believes the environment, replacement refs, grafts or the commit-graph: what is read is what the bytes
+//! say, and each object that is read whole hashes to its name. A foreign object folder can therefore add objects but
+//! never change one, and only what is truly reachable from a trusted commit is ever left out of a walk.
+
+mod alternates;
+mod ancestry;
+mod folder;
+mod objects;
+mod opening;
+mod peeling;
+mod references;
+mod revisions;
+mod walk;
+
+pub use peeling::{Fault, Peeled};
+pub use references::References;
+pub use revisions::Resolved;
+pub use walk::{Selected, Selection, Walked};
+
+use crate::{
+    Undecided,
+    push::{ObjectFormat, ObjectId, RefName},
+};
+use objects::Objects;
 use std::path::{Path, PathBuf};
 
-/// Where receive-pack keeps the objects of a push until it is accepted (git's tmp-objdir.c).
+/// Commits and tags larger than this, in bytes, are not read but refused.
+///
+/// It keeps a push from filling the server's memory with one object. Git knows no bound; messages of 64 MiB (imported
+/// logs, generated reports) are legitimate and judged, so the bound is twice that.
+pub const LARGEST_COMMIT: u64 = 128 * 1024 * 1024;
+
+/// What receive-pack keeps apart until a push is accepted (git's `tmp-objdir.c` and `builtin/receive-pack.c`).
+///
+/// Paths may be relative to the working directory, which is the repository's when git runs a hook.
 #[derive(Clone, Debug, Default)]
 pub struct Quarantine {
-    /// `GIT_OBJECT_DIRECTORY`, resolved.
+    /// `GIT_OBJECT_DIRECTORY`: where the objects of the push are; absent for a pure deletion.
     pub objects: Option<PathBuf>,
-    /// `GIT_ALTERNATE_OBJECT_DIRECTORIES`, raw: `:`-separated, entries may be quoted (git's alternates quoting).
+    /// `GIT_ALTERNATE_OBJECT_DIRECTORIES` as it stands: separated by `:`, entries may be quoted.
     pub alternates: Vec<u8>,
+    /// `GIT_SHALLOW_FILE`: set, for `update` too, if the push would make the repository shallow or more so.
+    pub shallow_file: Option<PathBuf>,
 }
 
+/// The kinds of objects there are.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum ObjectKind { Commit, Tree, Blob, Tag }
+pub enum ObjectKind {
+    /// A commit.
+    Commit,
+    /// A tree.
+    Tree,
+    /// A blob.
+    Blob,
+    /// An annotated tag.
+    Tag,
+}
 
-/// One object as read; bytes are in the caller's buffer.
+/// How reading an object went; its bytes are in the caller's buffer.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Read {
     /// Its hash is its name.
     Object(ObjectKind),
-    /// Over the limit (bytes), not read.
-    TooLarge { kind: ObjectKind, size: u64 },
+    /// Larger than [`LARGEST_COMMIT`], not read.
+    TooLarge {
+        /// What it says it is.
+        kind: ObjectKind,
+        /// Its size in bytes.
+        size: u64,
+    },
+    /// No object folder has it.
     Missing,
 }
 
 /// An opened repository.
-pub struct Repository {}
+pub struct Repository {
+    gix: gix::Repository,
+    git_dir: PathBuf,
+    format: ObjectFormat,
+    objects: Objects,
+    shallow_file: Option<PathBuf>,
+}
 
 impl Repository {
-    /// Opens a repository (bare or a work tree's git dir) without believing environment, replacement refs, grafts or commit-graph.
-    pub fn open(git_dir: &Path, quarantine: &Quarantine) -> Result<Self, Undecided> { let _ = (git_dir, quarantine); todo!() }
-    pub fn format(&self) -> ObjectFormat { todo!() }
-    pub fn git_dir(&self) -> &Path { todo!() }
-    /// Reads one object into `buffer` and checks its hash. A wrong hash is an error.
-    pub fn read(&self, id: ObjectId, buffer: &mut Vec<u8>) -> Result<Read, Undecided> { let _ = (id, buffer); todo!() }
-    /// The kind and size without reading it whole.
-    pub fn header(&self, id: ObjectId) -> Result<Option<(ObjectKind, u64)>, Undecided> { let _ = id; todo!() }
-    pub fn references(&self) -> Result<References, Undecided> { todo!() }
-    /// Whether the quarantine brings a shallow boundary (`GIT_SHALLOW_FILE`/`shallow`) or the repository is shallow.
-    pub fn is_shallow(&self) -> Result<bool, Undecided> { todo!() }
-    /// Walks what a rule judges; see [`Selection`].
-    pub fn walk(&self, selection: &Selection, visit: &mut dyn FnMut(Selected<'_>) -> Result<(), Undecided>) -> Result<Walked, Undecided> { let _ = (selection, visit); todo!() }
-    /// Resolves revisions as git-rev-parse does, for `verify`: `(included, excluded)` commits of a range, or one object.
-    pub fn resolve(&self, spec: &str) -> Result<Resolved, Undecided> { let _ = spec; todo!() }
+    /// Opens a repository (bare, or a work tree's git directory) and the object folders it reads from.
+    ///
+    /// # Errors
+    /// It is none, belongs to another user, or uses an extension or a ref storage that is not known here.
+    pub fn open(git_dir: &Path, quarantine: &Quarantine) -> Result<Self, Undecided> {
+        opening::open(git_dir, quarantine)
+    }
+
+    /// Which hash names its objects.
+    pub fn format(&self) -> ObjectFormat {
+        self.format
+    }
+
+    /// The git directory, as it was opened.
+    pub fn git_dir(&self) -> &Path {
+        &self.git_dir
+    }
+
+    /// Reads one object into `buffer`, which is overwritten, and checks its hash.
+    ///
+    /// # Errors
+    /// It cannot be read, or its content is another object's.
+    pub fn read(&self, id: ObjectId, buffer: &mut Vec<u8>) -> Result<Read, Undecided> {
+        self.objects.read(id, buffer)
+    }
+
+    /// The kind and the size in bytes, without reading it whole; `None` if it is missing. The hash is not checked.
+    ///
+    /// # Errors
+    /// It cannot be read.
+    pub fn header(&self, id: ObjectId) -> Result<Option<(ObjectKind, u64)>, Undecided> {
+        self.objects.header(id)
+    }
+
+    /// The symbolic refs; values of others are not read.
+    ///
+    /// # Errors
+    /// `HEAD` or the ref folder cannot be read.
+    pub fn references(&self) -> Result<References, Undecided> {
+        references::symbolic(self.gix.common_dir())
+    }
+
+    /// All direct refs below `refs/` with their values, not peeled, sorted by name.
+    ///
+    /// # Errors
+    /// One of them cannot be read.
+    pub fn all_refs(&self) -> Result<Vec<(RefName, ObjectId)>, Undecided> {
+        references::direct(self.gix.common_dir(), self.format)
+    }
+
+    /// Whether history is cut off: by a boundary that the push brings, or by one that the repository has.
+    ///
+    /// # Errors
+    /// The boundary's file cannot be read.
+    pub fn is_shallow(&self) -> Result<bool, Undecided> {
+        opening::is_shallow(self)
+    }
+
+    /// Follows annotated tags to what `id` is in the end.
+    ///
+    /// # Errors
+    /// An object on the way is missing or cannot be read. What is wrong with a tag is no error but a [`Fault`].
+    pub fn peel(&self, id: ObjectId) -> Result<Peeled, Undecided> {
+        peeling::peel(self, id)
+    }
+
+    /// Visits each commit that is selected once, the tip first, and reads it as it goes.
+    ///
+    /// The tip is visited even if it is not gained, unless a baseline covers it.
+    ///
+    /// # Errors
+    /// Those of `visit`; a commit that is missing or cannot be read.
+    pub fn walk(
+        &self,
+        selection: &Selection,
+        visit: &mut dyn FnMut(Selected<'_>) -> Result<(), Undecided>,
+    ) -> Result<Walked, Undecided> {
+        walk::walk(self, selection, visit)
+    }
+
+    /// Whether one commit is another's ancestor, or the same.
+    ///
+    /// # Errors
+    /// A commit is missing or cannot be read.
+    pub fn is_ancestor(&self, ancestor: ObjectId, descendant: ObjectId) -> Result<bool, Undecided> {
+        ancestry::reaches(self, &[descendant], ancestor)
+    }
+
+    /// Reads a revision or a range of them, as gitrevisions(7) spells them.
+    ///
+    /// # Errors
+    /// It names nothing here, or is a kind of range that is not one tip without some ancestors.
+    pub fn resolve(&self, spec: &str) -> Result<Resolved, Undecided> {
+        revisions::resolve(self, &self.gix, spec)
+    }
 }
 
-/// What `verify` was asked for.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub enum Resolved {
-    /// One object, not peeled.
-    Object(ObjectId),
-    /// `a..b`, `^a`-style exclusions, commits peeled.
-    Range { tip: ObjectId, excluded: Vec<ObjectId> },
+impl ObjectKind {
+    /// As it stands in objects and in `git cat-file -t`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Commit => "commit",
+            Self::Tree => "tree",
+            Self::Blob => "blob",
+            Self::Tag => "tag",
+        }
+    }
 }
 
-/// The symbolic refs of a repository, HEAD among them. Values of ordinary refs are not read.
-#[derive(Clone, Debug, Default)]
-pub struct References {
-    /// Where HEAD points (`refs/heads/main`), also if that does not exist yet; `None` if detached.
-    pub head: Option<RefName>,
-    /// Symbolic refs below `refs/`: name and direct target.
-    pub symbolic: Vec<(RefName, RefName)>,
-}
-
-/// Which commits: reachable from `tip`, and not from `old` nor a baseline.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Selection {
-    /// A commit.
-    pub tip: ObjectId,
-    /// The old value, peeled to a commit, where there is one.
-    pub old: Option<ObjectId>,
-    /// Trusted unread with their ancestors. Those this repository lacks are reported.
-    pub baselines: Vec<ObjectId>,
-    /// Also visit the first-parent chain of `tip` down to the first commit on the first-parent chain of `old` (or that a
-    /// baseline covers), though not gained.
-    pub first_parent: bool,
-}
-
-/// A commit the walk found. Its bytes are as stored, of the right hash, not parsed.
-#[derive(Clone, Copy, Debug)]
-pub struct Selected<'a> {
-    pub id: ObjectId,
-    /// `None`: larger than the bound for commits.
-    pub bytes: Option<&'a [u8]>,
-    /// False only for commits that `first_parent` adds.
-    pub gained: bool,
-    /// On the chain that `first_parent` asks for (always false without it).
-    pub on_first_parent_chain: bool,
-}
-
-/// What the walk as a whole found out.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Walked {
-    /// How many commits were visited.
-    pub visited: u64,
-    /// Whether `old` is reachable from `tip` (true without `old`).
-    pub fast_forward: bool,
-    /// Baselines that this repository lacks.
-    pub missing_baselines: Vec<ObjectId>,
+impl std::fmt::Debug for Repository {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Repository")
+            .field("git_dir", &self.git_dir)
+            .field("format", &self.format)
+            .finish_non_exhaustive()
+    }
 }

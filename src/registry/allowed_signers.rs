@@ -2,6 +2,7 @@
 //! `parse_principals_key_and_options` and `sshsigopt_parse`).
 use super::{
     patterns::PatternList,
+    people::folded,
     window::{Window, absolute_time},
 };
 use crate::{
@@ -9,6 +10,49 @@ use crate::{
     signature::{Fingerprint, ssh::PublicKey},
 };
 use jiff::tz::TimeZone;
+use std::collections::{HashMap, HashSet};
+
+/// The whole file, its lines found by their key.
+#[derive(Debug, Default)]
+pub(super) struct AllowedSigners {
+    /// Those that grant something, in the order of the file.
+    pub(super) lines: Vec<Line>,
+    /// Those that grant nothing.
+    pub(super) unreadable: Vec<Unreadable>,
+    /// The places in `lines` of the lines that let a key itself sign for git.
+    pub(super) keys: HashMap<Fingerprint, Vec<usize>>,
+    /// The places in `lines` of the lines that let a key certify others for git.
+    pub(super) authorities: HashMap<Fingerprint, Vec<usize>>,
+    /// Keys of lines whose `namespaces` leave git out.
+    pub(super) for_other_uses: HashSet<Fingerprint>,
+}
+
+impl AllowedSigners {
+    /// `local`: the time zone of windows that name none.
+    pub(super) fn read(bytes: &[u8], local: &TimeZone) -> Self {
+        let (lines, unreadable) = read(bytes, local);
+        let mut allowed = Self { unreadable, ..Self::default() };
+        for (place, line) in lines.iter().enumerate() {
+            let key = line.key.clone();
+            match line.role {
+                _ if !line.admits_git() => {
+                    allowed.for_other_uses.insert(key);
+                }
+                Role::Signer => allowed.keys.entry(key).or_default().push(place),
+                Role::Authority => allowed.authorities.entry(key).or_default().push(place),
+            }
+        }
+        allowed.lines = lines;
+        allowed
+    }
+
+    /// Whether an authority's certificates may bear this name.
+    pub(super) fn certifies(&self, name: &str) -> bool {
+        let mut lines = self.authorities.values().flatten().filter_map(|&place| self.lines.get(place));
+        let folded = folded(name);
+        lines.any(|line| line.principals.admits(name) || line.principals.admits(&folded))
+    }
+}
 
 /// A line that grants something.
 #[derive(Clone, Debug)]
@@ -46,15 +90,11 @@ impl Line {
 }
 
 /// Reads every line; comments and blank lines are neither granting nor unreadable.
-pub(super) fn read(bytes: &[u8], local: &TimeZone) -> (Vec<Line>, Vec<Unreadable>) {
+fn read(bytes: &[u8], local: &TimeZone) -> (Vec<Line>, Vec<Unreadable>) {
     let (mut lines, mut unreadable) = (Vec::new(), Vec::new());
     for (number, line) in (1..).zip(bytes.split(|&byte| byte == b'\n')) {
-        let read = match std::str::from_utf8(line) {
-            Ok(text) if text.contains('\0') => Err("has a NUL byte".into()),
-            Ok(text) => read_line(number, text, local),
-            Err(_) => Err("is not UTF-8".into()),
-        };
-        match read {
+        // Comments may be in any encoding; what else is no UTF-8 shows as replacement characters, and is refused below.
+        match read_line(number, &String::from_utf8_lossy(line), local) {
             Ok(line) => lines.extend(line),
             Err(what) => unreadable.push(Unreadable { number, what }),
         }
@@ -69,7 +109,14 @@ fn read_line(number: usize, text: &str, local: &TimeZone) -> Result<Option<Line>
     if text.is_empty() || text.starts_with('#') {
         return Ok(None);
     }
+    // The C string ends there.
+    if text.contains('\0') {
+        return Err("has a NUL byte".into());
+    }
     let (principals, rest) = principals(text)?;
+    if principals.contains(['\u{feff}', char::REPLACEMENT_CHARACTER]) {
+        return Err("has principals that are not UTF-8, or begins with a byte order mark".into());
+    }
     let (options, key) = match read_key(rest) {
         Ok(key) => (Options::default(), key),
         // An algorithm's name is no option: say what is wrong with the key.

@@ -36,6 +36,7 @@ impl VerifiedSigner {
 
 /// What is to be said of an object's signature. A judgment, never cached.
 #[derive(Clone, Debug)]
+#[expect(clippy::large_enum_variant, reason = "one lives at a time, and a good one should cost no allocation")]
 pub enum Attribution {
     /// There is none.
     Unsigned,
@@ -43,6 +44,44 @@ pub enum Attribution {
     Good(VerifiedSigner),
     /// It does not count.
     NotGood(Fault),
+}
+
+impl Attribution {
+    /// As `verify --format porcelain` spells it.
+    pub fn status_name(&self) -> &'static str {
+        match self {
+            Self::Unsigned => "unsigned",
+            Self::Good(_) => "good",
+            Self::NotGood(fault) => fault.status.name(),
+        }
+    }
+
+    /// How the signature is made, as far as it could be read.
+    pub fn format(&self) -> Option<Format> {
+        match self {
+            Self::Unsigned => None,
+            Self::Good(signer) => Some(signer.proof().format()),
+            Self::NotGood(fault) => fault.format,
+        }
+    }
+
+    /// The key that the signature is by, or says it is by.
+    pub fn key(&self) -> Option<&Fingerprint> {
+        match self {
+            Self::Unsigned => None,
+            Self::Good(signer) => Some(signer.proof().key()),
+            Self::NotGood(fault) => fault.key.as_ref(),
+        }
+    }
+
+    /// Who signed, or whose the key would be.
+    pub fn signer(&self) -> Option<&SignerId> {
+        match self {
+            Self::Unsigned => None,
+            Self::Good(signer) => Some(signer.id()),
+            Self::NotGood(fault) => fault.signer.as_ref(),
+        }
+    }
 }
 
 /// A signature that does not count, and why.

@@ -1,57 +1,160 @@
-//! Whose key it is, and whether it may be used. Files in, [`Registry`] out; takes proofs by value: no signer without a
-//! verified signature.
-mod attribution;
-pub use attribution::{Attribution, Fault, Status, VerifiedSigner};
+//! Whose key it is, and whether it may be used. Files in, [`Registry`] out; no signer without a verified signature.
+//!
+//! The folder's files are read once, through [`TrustedFiles`](crate::trusted::TrustedFiles); all else is pure.
 
-use crate::{Undecided, push::Timestamp, signature::{Certificates, Signature}};
-use std::path::Path;
+mod allowed_signers;
+mod attribution;
+mod check;
+mod folder;
+mod judgement;
+mod keyring;
+mod list;
+mod patterns;
+mod people;
+mod resolution;
+mod revoked_keys;
+mod signers;
+#[cfg(test)]
+mod tests;
+mod window;
+
+pub use attribution::{Attribution, Fault, Status, VerifiedSigner};
+pub use check::Lint;
+pub use list::Entry;
+pub(crate) use people::folded;
+pub use signers::BrokenSigners;
+
+use crate::{
+    document::Groups,
+    push::Timestamp,
+    signature::{Certificates, Fingerprint},
+};
+use allowed_signers::AllowedSigners;
+use keyring::Keyring;
+use resolution::{Owner, Roster, certified};
+use std::{
+    collections::{HashMap, HashSet},
+    path::PathBuf,
+    sync::{Arc, OnceLock},
+};
 
 /// What groups, records and messages call a person, bot or forge.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct SignerId(pub String);
 
 /// One who may sign.
-#[derive(Clone, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Signer {
+    /// Unique in the registry.
     pub id: SignerId,
+    /// For people to read.
     pub name: Option<String>,
+    /// As written; compared case-insensitively in the domain.
     pub emails: Vec<String>,
-    /// Groups that `signers.toml` puts it in.
+    /// What the Git server calls them.
+    pub accounts: Vec<String>,
+    /// Groups that `signers.toml` puts them in, without `@`.
     pub groups: Vec<String>,
+    /// Whether `["*"]` includes them.
     pub kind: Kind,
 }
 
+/// What sort of signer it is. Bots and forges count only where they are named.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Kind { Person, Bot, Forge }
+pub enum Kind {
+    /// Somebody.
+    Person,
+    /// A program.
+    Bot,
+    /// A Git server that signs what its web interface makes.
+    Forge,
+}
 
 /// Which moment a key must be valid at.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum VerifyTime { Receipt, Signature }
+pub enum VerifyTime {
+    /// When this server received the object.
+    Receipt,
+    /// What the signature (OpenPGP) or the committer line (SSH) states.
+    Signature,
+}
 
 /// The moments of one judgement.
 #[derive(Clone, Copy, Debug)]
 pub struct When {
+    /// The server's clock.
     pub now: Timestamp,
+    /// Which moment counts.
     pub verify_time: VerifyTime,
-    /// Seconds after its end that a key or certificate that merely expired still counts, if the stated time lies in its window.
+    /// Seconds after its end that a key or certificate that merely expired still counts, if the stated time lies in its
+    /// window.
     pub grace: i64,
     /// The committer's or tagger's time.
     pub stated: Option<Timestamp>,
 }
 
-/// Everything the registry folder says. Read once.
+/// Everything that the registry folder says.
 #[derive(Debug)]
-pub struct Registry {}
+pub struct Registry {
+    folder: PathBuf,
+    allowed: AllowedSigners,
+    revoked: HashSet<Fingerprint>,
+    roster: Roster,
+    /// Whose each plain key is while all its lines hold.
+    owners: HashMap<Fingerprint, Owner>,
+    certificates: Certificates,
+    /// Settled on first use, since it takes every certificate.
+    keyring: OnceLock<Keyring>,
+    /// Entries of the folder that this version does nothing with.
+    unused: Vec<String>,
+}
 
 impl Registry {
-    /// Reads the folder. `required`: parts (file or folder names) that must be there. `local_zone`: for windows in
-    /// `allowed_signers` without `Z`.
-    pub fn load(folder: &Path, required: &[String], local_zone: &jiff::tz::TimeZone) -> Result<Self, Undecided> { let _ = (folder, required, local_zone); todo!() }
-    pub fn certificates(&self) -> &Certificates { todo!() }
-    /// Judges a verified fact: who, and good at that time? Never cached.
-    pub fn attribute(&self, signature: &Signature, when: &When) -> Attribution { let _ = (signature, when); todo!() }
-    pub fn signers(&self) -> &[Signer] { todo!() }
-    pub fn signer(&self, id: &SignerId) -> Option<&Signer> { let _ = id; todo!() }
-    /// The signers that a name in a policy's list means: an id or an email (domain case-insensitive).
-    pub fn named(&self, name: &str) -> Vec<SignerId> { let _ = name; todo!() }
+    /// What OpenPGP signatures are verified with.
+    pub fn certificates(&self) -> &Certificates {
+        &self.certificates
+    }
+
+    /// The groups that `signers.toml` makes, with the ids of their members.
+    pub fn groups(&self) -> Groups {
+        let mut groups = Groups::new();
+        for entry in &self.roster.people.entries {
+            for group in &entry.signer.groups {
+                groups.entry(group.clone()).or_default().push(entry.signer.id.0.clone());
+            }
+        }
+        groups
+    }
+
+    /// Everybody who is known by name, those in `signers.toml` first. Not whom an authority alone names: see
+    /// [`VerifiedSigner::signer`].
+    pub fn signers(&self) -> impl Iterator<Item = &Signer> {
+        self.roster.signers.iter().chain(&self.keyring(None).signers).map(Arc::as_ref)
+    }
+
+    /// The one whose id this is.
+    pub fn signer(&self, id: &SignerId) -> Option<&Signer> {
+        self.roster.known_as(&id.0).or_else(|| self.keyring(None).known_as(&id.0)).map(Arc::as_ref)
+    }
+
+    /// The signers that a name in a policy's list means: an id or an email (domain case-insensitive). A name that an
+    /// authority's certificates may bear is somebody's, too.
+    pub fn named(&self, name: &str) -> Vec<SignerId> {
+        let mut ids: Vec<_> =
+            self.roster.named(name).chain(self.keyring(None).named(name)).map(|signer| signer.id.clone()).collect();
+        if ids.is_empty() && self.allowed.certifies(name) {
+            ids.push(certified(name).id);
+        }
+        ids.sort();
+        ids.dedup();
+        ids
+    }
+
+    /// `now`: of a judgement under way. Whose a certificate is does not change while one process lives.
+    fn keyring(&self, now: Option<Timestamp>) -> &Keyring {
+        self.keyring.get_or_init(|| {
+            let summaries = self.certificates.summaries(now.unwrap_or(keyring::LATEST));
+            Keyring::new(&self.roster, &summaries, |name| self.allowed.certifies(name))
+        })
+    }
 }

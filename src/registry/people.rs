@@ -41,7 +41,8 @@ impl People {
     pub(super) fn new(entries: Vec<Entry>) -> Self {
         let mut people = Self { entries, ..Self::default() };
         for (index, entry) in people.entries.iter().enumerate() {
-            let mut names: Vec<_> = entry.signer.emails.iter().chain([&entry.signer.id.0]).map(|name| folded(name)).collect();
+            let mut names: Vec<_> =
+                entry.signer.emails.iter().chain([&entry.signer.id.0]).map(|name| folded(name)).collect();
             names.sort();
             names.dedup();
             for name in names {
@@ -86,7 +87,7 @@ impl People {
 }
 
 /// A name as it is compared: the domain of an email in lower case, all else as it stands.
-pub(super) fn folded(name: &str) -> String {
+pub(crate) fn folded(name: &str) -> String {
     match name.rsplit_once('@') {
         Some((local, domain)) => format!("{local}@{}", domain.to_ascii_lowercase()),
         None => name.into(),

@@ -4,7 +4,7 @@ use super::{
     allowed_signers::{Line, Role},
     people::{People, folded},
 };
-use crate::signature::{Fingerprint, openpgp::CertificateSummary, ssh};
+use crate::signature::{Fingerprint, ssh};
 use std::{
     collections::{HashMap, HashSet},
     sync::Arc,
@@ -23,7 +23,7 @@ pub(super) struct Roster {
     /// What each line gives to its key, by the line's place.
     grants: Vec<Grant>,
     /// Names of SSH keys, wildcards apart.
-    names: HashSet<String>,
+    pub(super) names: HashSet<String>,
     /// Signers known by their key's fingerprint.
     unnamed: HashMap<Fingerprint, usize>,
 }
@@ -47,6 +47,10 @@ impl Roster {
         let mut own: HashMap<String, usize> = HashMap::new();
         let mut roster = Self { people, ..Self::default() };
         for line in lines {
+            if !line.admits_git() {
+                roster.grants.push(Grant::default());
+                continue;
+            }
             let names = line.principals.names();
             roster.names.extend(names.iter().map(|name| folded(name)));
             let grant = match line.role {
@@ -65,7 +69,13 @@ impl Roster {
         roster
     }
 
-    fn grant(&mut self, line: &Line, names: &[&str], signers: &mut Vec<Signer>, own: &mut HashMap<String, usize>) -> Grant {
+    fn grant(
+        &mut self,
+        line: &Line,
+        names: &[&str],
+        signers: &mut Vec<Signer>,
+        own: &mut HashMap<String, usize>,
+    ) -> Grant {
         let mut grant = Grant { unnamed: line.principals.admits_unnamed(), ..Grant::default() };
         let mut unclaimed = Vec::new();
         for &name in names {
@@ -73,7 +83,9 @@ impl Roster {
             if claim.is_none() {
                 unclaimed.push(name);
             }
-            grant.denied.extend(claim.others.iter().filter_map(|&other| Some(denial(name, &self.people.entry(other)?.signer))));
+            grant
+                .denied
+                .extend(claim.others.iter().filter_map(|&other| Some(denial(name, &self.people.entry(other)?.signer))));
             grant.owners.extend(claim.owners);
         }
         if let (true, Some(&id)) = (grant.owners.is_empty(), unclaimed.first()) {
@@ -117,7 +129,11 @@ impl Roster {
     }
 
     /// The owner of a certified key: the one of the certificate's principals that these lines of its authority admit.
-    pub(super) fn of_certificate<'l>(&self, certificate: &ssh::Certificate, lines: impl Iterator<Item = &'l Line>) -> Owner {
+    pub(super) fn of_certificate<'l>(
+        &self,
+        certificate: &ssh::Certificate,
+        lines: impl Iterator<Item = &'l Line>,
+    ) -> Owner {
         if certificate.principals.is_empty() {
             return Err("the certificate names no principal".into());
         }
@@ -127,12 +143,15 @@ impl Roster {
         let mut found = Vec::new();
         let mut own: Vec<Arc<Signer>> = Vec::new();
         for line in lines {
-            for name in certificate.principals.iter().filter(|name| line.principals.admits(name)) {
+            for name in certificate.principals.iter().filter(|name| !name.is_empty() && line.principals.admits(name)) {
                 admitted = true;
                 let claim = self.people.claim(name, std::slice::from_ref(&key));
-                denied.extend(claim.others.iter().filter_map(|&other| Some(denial(name, &self.people.entry(other)?.signer))));
-                if claim.is_none() && listing.is_empty() && !own.iter().any(|known| folded(&known.id.0) == folded(name)) {
-                    own.push(self.known_as(name).unwrap_or_else(|| Arc::new(certified(name))));
+                denied.extend(
+                    claim.others.iter().filter_map(|&other| Some(denial(name, &self.people.entry(other)?.signer))),
+                );
+                if claim.is_none() && listing.is_empty() && !own.iter().any(|known| folded(&known.id.0) == folded(name))
+                {
+                    own.push(self.known_as(name).cloned().unwrap_or_else(|| Arc::new(certified(name))));
                 }
                 found.extend(claim.owners);
             }
@@ -146,14 +165,14 @@ impl Roster {
     }
 
     /// The signer whose id this is.
-    pub(super) fn known_as(&self, id: &str) -> Option<Arc<Signer>> {
-        let mut known = self.named(id).filter_map(|index| self.signers.get(index));
-        known.find(|signer| folded(&signer.id.0) == folded(id)).cloned()
+    pub(super) fn known_as(&self, id: &str) -> Option<&Arc<Signer>> {
+        self.named(id).find(|signer| folded(&signer.id.0) == folded(id))
     }
 
     /// The signers who have this id or email.
-    pub(super) fn named(&self, name: &str) -> impl Iterator<Item = usize> {
-        self.by_name.get(&folded(name)).into_iter().flatten().copied()
+    pub(super) fn named(&self, name: &str) -> impl Iterator<Item = &Arc<Signer>> {
+        let places = self.by_name.get(&folded(name)).map_or(&[][..], Vec::as_slice);
+        places.iter().filter_map(|&place| self.signers.get(place))
     }
 
     fn one<'d>(&self, found: Vec<usize>, denied: impl IntoIterator<Item = &'d String>) -> Owner {
@@ -161,96 +180,8 @@ impl Roster {
     }
 }
 
-/// Everybody who has an OpenPGP certificate.
-#[derive(Debug, Default)]
-pub(super) struct Keyring {
-    owners: HashMap<Fingerprint, Owner>,
-    /// Those who are signers in their own right.
-    pub(super) signers: Vec<Signer>,
-    /// Emails that certificates claim, another key has too, and nothing settles: certificate and email.
-    pub(super) contested: Vec<(Fingerprint, String)>,
-}
-
-impl Keyring {
-    /// `certifies`: whether an authority's certificates may bear this name.
-    pub(super) fn new(roster: &Roster, summaries: &[CertificateSummary], certifies: impl Fn(&str) -> bool) -> Self {
-        let mut bearers: HashMap<String, usize> = HashMap::new();
-        for summary in summaries {
-            let names: HashSet<_> = summary.emails.iter().map(|email| folded(email)).collect();
-            for name in names {
-                *bearers.entry(name).or_default() += 1;
-            }
-        }
-        let contested = |email: &str| {
-            let name = folded(email);
-            bearers.get(&name).is_some_and(|&bearers| bearers > 1) || roster.names.contains(&name) || certifies(email)
-        };
-        let mut keyring = Self::default();
-        for summary in summaries {
-            let owner = keyring.owner(roster, summary, &contested);
-            keyring.owners.insert(summary.fingerprint.clone(), owner);
-        }
-        keyring
-    }
-
-    /// The owner of the certificate with this fingerprint.
-    pub(super) fn of_certificate(&self, fingerprint: &Fingerprint) -> Owner {
-        self.owners.get(fingerprint).cloned().unwrap_or_else(|| Err("the registry no longer has its certificate".into()))
-    }
-
-    /// User IDs are their holder's word. So an entry without `keys` has the certificate only if it claims all of the
-    /// emails, or the primary one and no other key has that: else a certificate of one's own, with a colleague's
-    /// address added, would be the colleague's.
-    fn owner(&mut self, roster: &Roster, summary: &CertificateSummary, contested: &impl Fn(&str) -> bool) -> Owner {
-        let mut keys = summary.keys.clone();
-        keys.push(summary.fingerprint.clone());
-        let mut listing: Vec<usize> = keys.iter().flat_map(|key| roster.people.listing(key)).copied().collect();
-        let settled = !listing.is_empty();
-        let (mut unclaimed, mut denied, mut uncertain) = (Vec::new(), Vec::new(), Vec::new());
-        let mut primary_is_claimed = false;
-        for (place, email) in summary.emails.iter().enumerate() {
-            let claim = roster.people.claim(email, &keys);
-            if claim.is_none() {
-                unclaimed.push(email);
-            }
-            primary_is_claimed |= place == 0 && !claim.owners.is_empty() && !contested(email);
-            denied.extend(claim.others.iter().filter_map(|&other| Some(denial(email, &roster.people.entry(other)?.signer))));
-            listing.extend(claim.owners);
-        }
-        if settled {
-            unclaimed.clear();
-        }
-        let claimed = !listing.is_empty();
-        let others = listing.into_iter().filter_map(|index| roster.signers.get(index).cloned());
-        if claimed && (unclaimed.is_empty() || primary_is_claimed) {
-            return one(others, denied.iter());
-        }
-        unclaimed.retain(|email| {
-            let free = !contested(email);
-            if !free {
-                uncertain.push((summary.fingerprint.clone(), String::from(*email)));
-            }
-            free
-        });
-        self.contested.append(&mut uncertain);
-        let own = match unclaimed.first() {
-            Some(&id) => Signer {
-                name: summary.name.clone(),
-                emails: unclaimed.into_iter().cloned().collect(),
-                ..in_its_own_right(id)
-            },
-            None if claimed || denied.is_empty() => Signer { name: summary.name.clone(), ..by_fingerprint(&summary.fingerprint) },
-            None => return one(others, denied.iter()),
-        };
-        if !claimed {
-            self.signers.push(own.clone());
-        }
-        one(others.chain([Arc::new(own)]), denied.iter())
-    }
-}
-
 /// One signer, or why not.
-fn one<'d>(found: impl Iterator<Item = Arc<Signer>>, mut denied: impl Iterator<Item = &'d String>) -> Owner {
+pub(super) fn one<'d>(found: impl Iterator<Item = Arc<Signer>>, mut denied: impl Iterator<Item = &'d String>) -> Owner {
     let mut signers: Vec<Arc<Signer>> = found.collect();
     signers.sort_by(|one, other| one.id.cmp(&other.id));
     signers.dedup_by(|one, other| one.id == other.id);
@@ -266,11 +197,11 @@ fn one<'d>(found: impl Iterator<Item = Arc<Signer>>, mut denied: impl Iterator<I
     }
 }
 
-fn denial(name: &str, owner: &Signer) -> String {
+pub(super) fn denial(name: &str, owner: &Signer) -> String {
     format!("`{name}` is `{}`, whose `keys` do not list this key", owner.id.0)
 }
 
-fn in_its_own_right(id: &str) -> Signer {
+pub(super) fn in_its_own_right(id: &str) -> Signer {
     Signer {
         id: SignerId(id.into()),
         name: None,
@@ -281,7 +212,7 @@ fn in_its_own_right(id: &str) -> Signer {
     }
 }
 
-fn by_fingerprint(key: &Fingerprint) -> Signer {
+pub(super) fn by_fingerprint(key: &Fingerprint) -> Signer {
     in_its_own_right(&key.to_string())
 }
 

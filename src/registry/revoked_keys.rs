@@ -12,7 +12,9 @@ const BINARY: &[u8] = b"SSHKRL\n\0";
 /// A line that is none: what it was meant to revoke would stay good. A binary list.
 pub(super) fn read(bytes: &[u8]) -> Result<HashSet<Fingerprint>, String> {
     if bytes.starts_with(BINARY) {
-        return Err("binary key revocation lists are not supported by this version; list the public keys, one a line".into());
+        return Err(
+            "binary key revocation lists are not supported by this version; list the public keys, one a line".into()
+        );
     }
     let text = std::str::from_utf8(bytes).map_err(|_| "it is not UTF-8")?;
     let mut keys = HashSet::new();

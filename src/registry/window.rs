@@ -66,13 +66,12 @@ impl Moment {
     }
 
     /// `made`: when the signature itself says it was made.
-    pub(super) fn of_openpgp(made: Option<Timestamp>, when: &When) -> Option<Self> {
+    pub(super) fn of_openpgp(made: Timestamp, when: &When) -> Option<Self> {
         let at = match when.verify_time {
             VerifyTime::Receipt => when.now,
-            VerifyTime::Signature => made.unwrap_or(when.now),
+            VerifyTime::Signature => made,
         };
-        let ahead = made.is_some_and(|made| is_ahead(made, when.now));
-        (!ahead).then_some(Self { at, now: when.now, stated: made, grace: when.grace })
+        (!is_ahead(made, when.now)).then_some(Self { at, now: when.now, stated: Some(made), grace: when.grace })
     }
 
     /// Now, without grace: for lists of what is there.
@@ -107,8 +106,21 @@ pub(super) fn absolute_time(text: &str, local: &TimeZone) -> Option<Timestamp> {
     let start = civil::Date::new(year, month, 1).ok()?.to_datetime(civil::Time::new(hour, minute, 0, 0).ok()?);
     let beyond = i64::from(day - 1) * 86_400 + i64::from(second);
     let time = start.checked_add(SignedDuration::from_secs(beyond)).ok()?;
-    let seconds = zone.to_timestamp(time).ok()?.as_second();
-    (seconds > 0).then_some(Timestamp(seconds))
+    let moment = zone.to_timestamp(time).ok()?;
+    let moment = match standard_offset(zone, moment) {
+        Some(offset) => offset.to_timestamp(time).ok()?,
+        None => moment,
+    };
+    (moment.as_second() > 0).then_some(Timestamp(moment.as_second()))
+}
+
+/// The winter's offset, if it is summer time then: that is how OpenSSH takes a local time (misc.c calls mktime(3) with
+/// `tm_isdst` 0).
+fn standard_offset(zone: &TimeZone, moment: jiff::Timestamp) -> Option<jiff::tz::Offset> {
+    if !zone.to_offset_info(moment).dst().is_dst() {
+        return None;
+    }
+    zone.preceding(moment).find(|transition| !transition.dst().is_dst()).map(|transition| transition.offset())
 }
 
 #[cfg(test)]
@@ -122,15 +134,36 @@ mod tests {
     #[test]
     fn times_as_openssh_reads_them() {
         for (text, seconds) in [
-            ("20260101", 1_767_225_600), ("20260101Z", 1_767_225_600), ("20260101z", 1_767_225_600),
-            ("20260101utc", 1_767_225_600), ("202601010203", 1_767_232_980), ("20260101020304Z", 1_767_232_984),
+            ("20260101", 1_767_225_600),
+            ("20260101Z", 1_767_225_600),
+            ("20260101z", 1_767_225_600),
+            ("20260101utc", 1_767_225_600),
+            ("202601010203", 1_767_232_980),
+            ("20260101020304Z", 1_767_232_984),
             // Runs on: 2026-02-30 is 2026-03-02.
-            ("20260230", 1_772_409_600), ("20260101000060", 1_767_225_660),
+            ("20260230", 1_772_409_600),
+            ("20260101000060", 1_767_225_660),
         ] {
             assert_eq!(utc(text), Some(seconds), "{text}");
         }
-        for text in ["", "Z", "2026", "2026010", "2026-01-01", "20261301", "20260132", "202601012460", "202601012400",
-            "20260101000062", "19700101", "19691231", "2026010102", "+2026101", "20260101ZZ", "２０２６0101"] {
+        for text in [
+            "",
+            "Z",
+            "2026",
+            "2026010",
+            "2026-01-01",
+            "20261301",
+            "20260132",
+            "202601012460",
+            "202601012400",
+            "20260101000062",
+            "19700101",
+            "19691231",
+            "2026010102",
+            "+2026101",
+            "20260101ZZ",
+            "２０２６0101",
+        ] {
             assert_eq!(utc(text), None, "{text}");
         }
     }
@@ -168,11 +201,12 @@ mod tests {
 
     #[test]
     fn a_committers_date_counts_only_where_the_policy_says_so() {
-        let when = |verify_time, stated| When { now: Timestamp(1000), verify_time, grace: 0, stated: Some(Timestamp(stated)) };
+        let when =
+            |verify_time, stated| When { now: Timestamp(1000), verify_time, grace: 0, stated: Some(Timestamp(stated)) };
         assert_eq!(Moment::of_ssh(&when(VerifyTime::Receipt, 9999)).unwrap().at, Timestamp(1000));
         assert_eq!(Moment::of_ssh(&when(VerifyTime::Signature, 1300)).unwrap().at, Timestamp(1300));
         assert_eq!(Moment::of_ssh(&when(VerifyTime::Signature, 1301)), None);
-        assert_eq!(Moment::of_openpgp(Some(Timestamp(1301)), &when(VerifyTime::Receipt, 0)), None);
-        assert_eq!(Moment::of_openpgp(Some(Timestamp(1300)), &when(VerifyTime::Receipt, 0)).unwrap().at, Timestamp(1000));
+        assert_eq!(Moment::of_openpgp(Timestamp(1301), &when(VerifyTime::Receipt, 0)), None);
+        assert_eq!(Moment::of_openpgp(Timestamp(1300), &when(VerifyTime::Receipt, 0)).unwrap().at, Timestamp(1000));
     }
 }

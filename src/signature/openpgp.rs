@@ -1,71 +1,84 @@
 //! Detached OpenPGP signatures (RFC 9580, RFC 4880) and the certificates that judge them.
-use super::Fingerprint;
-use super::{Bad, Verified};
-use crate::push::Timestamp;
 
-/// The OpenPGP certificates of a registry. Parsed on first use, each once.
-#[derive(Debug, Default)]
-pub struct Certificates {}
+mod certificates;
+mod holder;
+mod operation;
+mod packet;
+mod validity;
 
-/// One certificate as the registry sees it, for resolving people and for `registry list`.
-#[derive(Debug)]
-pub struct CertificateSummary {
-    pub fingerprint: Fingerprint,
-    /// All key fingerprints (primary and subkeys), for `keys = ["openpgp:<subkey>"]`.
-    pub keys: Vec<Fingerprint>,
-    /// Email addresses of user IDs that are not revoked; the primary user ID's first.
-    pub emails: Vec<String>,
-    /// The primary user ID, lossy.
-    pub name: Option<String>,
-    /// When it (its signing capability) ends.
-    pub expires: Option<Timestamp>,
-    pub revoked: bool,
+pub use certificates::{CertificateSummary, Certificates};
+pub use validity::{SignedBy, Validity};
+
+use super::{Bad, Defect, Evidence, Fingerprint, Format, Verified};
+use packet::Detached;
+use sequoia_openpgp::{
+    policy::{AsymmetricAlgorithm, StandardPolicy},
+    types::Timestamp as PacketTime,
+};
+use std::{
+    sync::LazyLock,
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
+
+/// Verifies an armored detached signature over the payload with the certificates held.
+pub(super) fn verify(payload: &[u8], armor: &[u8], certificates: &Certificates) -> Result<Verified, Bad> {
+    let bad = |key: Option<&Fingerprint>, defect| Bad { defect, format: Some(Format::OpenPgp), key: key.cloned() };
+    let signature = Detached::read(armor).map_err(|defect| bad(None, defect))?;
+    let claimed = signature.claimed_issuer();
+    signature.check().map_err(|defect| bad(claimed.as_ref(), defect))?;
+    let issuers = signature.issuers().map_err(|defect| bad(claimed.as_ref(), defect))?;
+    let candidates = certificates.having(&issuers);
+    if candidates.is_empty() {
+        return Err(bad(claimed.as_ref(), Defect::KeyNotHeld));
+    }
+    // Two certificates may hold one key, and two keys have one key id: the key that verifies decides. If none does, the
+    // first says why, for it is the one that was most likely meant.
+    let mut first_failure = None;
+    for (holder, index) in candidates {
+        match operation::verify(&signature, &holder, index, payload) {
+            Ok(()) => {
+                let key = holder.fingerprint.clone();
+                return Ok(Verified::new(key, Evidence::OpenPgp(SignedBy::new(holder, index, &signature)), None));
+            }
+            Err(defect) => {
+                first_failure.get_or_insert_with(|| bad(Some(&holder.fingerprint), defect));
+            }
+        }
+    }
+    Err(first_failure.unwrap_or_else(|| bad(claimed.as_ref(), Defect::KeyNotHeld)))
 }
 
-impl Certificates {
-    /// Takes a file's bytes: armored or binary, any number of certificates; adds them. A text names what is wrong.
-    pub fn add_file(&mut self, bytes: &[u8]) -> Result<(), String> {
-        let _ = bytes;
-        todo!()
+/// What is strong enough. Judged as of a fixed day, so that nothing but the bytes decides: MD5, SHA-1, RIPEMD-160, DSA and
+/// RSA below 2048 bits are refused, also in what binds a certificate together, whatever date they bear. Revocations by
+/// SHA-1 still revoke.
+static POLICY: LazyLock<StandardPolicy<'static>> = LazyLock::new(|| {
+    let mut policy = at(2025);
+    for dsa in [
+        AsymmetricAlgorithm::DSA1024,
+        AsymmetricAlgorithm::DSA2048,
+        AsymmetricAlgorithm::DSA3072,
+        AsymmetricAlgorithm::DSA4096,
+    ] {
+        policy.reject_asymmetric_algo(dsa);
     }
-    /// As of `at`.
-    pub fn summaries(&self, at: Timestamp) -> Vec<CertificateSummary> {
-        let _ = at;
-        todo!()
-    }
+    policy
+});
+
+/// All that ever was strong enough. Asked for revocations, of which it is more dangerous to miss one, and to tell what is
+/// weak from what is not there.
+static ANY_AGE: LazyLock<StandardPolicy<'static>> = LazyLock::new(|| at(1990));
+
+/// The rules as of the first of July of a year.
+fn at(year: u32) -> StandardPolicy<'static> {
+    let days = u64::from(year - 1970) * 365 + u64::from((year - 1969) / 4) + 181;
+    StandardPolicy::at(UNIX_EPOCH + Duration::from_secs(days * 86_400))
 }
 
-/// Which certificate and key made a signature, and the signature's own times.
-#[derive(Clone, Debug)]
-pub struct SignedBy {}
-
-/// Whether key, certificate and signature are good at a time.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Validity {
-    Good,
-    /// The signature is dated after `at` (five minutes of clock difference allowed).
-    SignatureInFuture,
-    SignatureExpired,
-    /// Key or certificate; when its validity ended.
-    KeyExpired {
-        end: Timestamp,
-    },
-    KeyNotYetValid,
-    KeyRevoked,
+/// Seconds since 1970.
+fn seconds(time: SystemTime) -> i64 {
+    PacketTime::try_from(time).map_or(i64::MAX, |time| i64::from(u32::from(time)))
 }
 
-impl SignedBy {
-    /// When the signature says it was made.
-    pub fn stated_time(&self) -> Timestamp {
-        todo!()
-    }
-    /// `now`: the clock (for a date ahead of it). `at`: when key and certificate must be valid.
-    pub fn validity(&self, at: Timestamp, now: Timestamp) -> Validity {
-        let _ = (at, now);
-        todo!()
-    }
-}
-
-pub(super) fn verify(_: &[u8], _: &[u8], _: &Certificates) -> Result<Verified, Bad> {
-    todo!()
+fn fingerprint(fingerprint: &sequoia_openpgp::Fingerprint) -> Fingerprint {
+    Fingerprint::OpenPgp(fingerprint.as_bytes().into())
 }

@@ -1,1 +1,359 @@
-//! Each hint that a refusal prints, followed; then the push goes through.
+//! Each hint that a refusal prints, followed to the letter; then the push goes through.
+
+use crate::support::{
+    Pushed, World,
+    keys::{self, *},
+    objects::{self, Commit, signature_header},
+    run_well,
+};
+
+/// The command in a hint, if it has one: all from its first `git` on.
+fn command_of(hint: &str) -> Option<&str> {
+    if hint.starts_with("git ") {
+        Some(hint)
+    } else {
+        hint.split_once(": git ").map(|(before, _)| &hint[before.len() + 2..])
+    }
+}
+
+/// Types what the hints say, in their order. `KEY` is Alice's registered one.
+#[track_caller]
+fn follow(world: &World, pushed: &Pushed) {
+    let hints = pushed.hints();
+    let commands: Vec<String> = hints.iter().filter_map(|hint| command_of(hint)).map(str::to_owned).collect();
+    assert!(!commands.is_empty(), "{}", pushed.told());
+    for command in commands {
+        let typed =
+            command.replace(", then git ", " && git ").replace(" KEY ", &format!(" {} ", keys::signing_key(ALICE_SSH)));
+        let mut shell = world.command("sh", &world.clone_path());
+        shell.args(["-e", "-c", &typed.replace(" KEY", &format!(" {}", keys::signing_key(ALICE_SSH)))]);
+        run_well(shell, b"");
+    }
+}
+
+/// Nothing in the hints makes the pusher sign or rewrite.
+#[track_caller]
+fn expect_no_command(pushed: &Pushed) {
+    for hint in pushed.hints() {
+        let command = command_of(&hint).unwrap_or_default();
+        assert!(command.is_empty() || command.starts_with("git config "), "{hint}");
+    }
+}
+
+fn commit(world: &World, message: &str) {
+    world.git(&["commit", "-q", "--allow-empty", "-m", message]);
+}
+
+/// A signed `main` on both sides.
+fn started() -> World {
+    let world = World::new();
+    world.signed_main();
+    world.git(&["commit", "-q", "--allow-empty", "-S", "-m", "Root"]);
+    world.accepts(&["main"]);
+    world
+}
+
+/// Refused for this reason, mended as the hint says, accepted.
+#[track_caller]
+fn mended(world: &World, refspecs: &[&str], reason: &str) {
+    let refused = world.refuses(refspecs, &[reason]);
+    follow(world, &refused);
+    world.accepts(refspecs);
+}
+
+#[test]
+fn one_unsigned_commit() {
+    let world = started();
+    commit(&world, "Mine");
+    mended(&world, &["main"], "unsigned");
+    assert_eq!(world.git(&["config", "commit.gpgsign"]), "true");
+    commit(&world, "Signed from now on");
+    world.accepts(&["main"]);
+}
+
+#[test]
+fn one_unsigned_merge() {
+    let world = started();
+    world.git(&["checkout", "-q", "-b", "side"]);
+    world.git(&["commit", "-q", "--allow-empty", "-S", "-m", "Side"]);
+    world.git(&["checkout", "-q", "main"]);
+    world.git(&["merge", "-q", "--no-ff", "-m", "Merge", "side"]);
+    mended(&world, &["main"], "unsigned");
+    assert_eq!(world.git(&["rev-list", "--count", "--merges", "main"]), "1");
+}
+
+#[test]
+fn several_unsigned_commits() {
+    let world = started();
+    for message in ["One", "Two", "Three"] {
+        commit(&world, message);
+    }
+    mended(&world, &["main"], "unsigned");
+    assert_eq!(world.git(&["rev-list", "--count", "main"]), "4");
+}
+
+#[test]
+fn unsigned_commits_below_a_signed_one() {
+    for unsigned in [1, 3] {
+        let world = started();
+        for number in 0..unsigned {
+            commit(&world, &format!("Number {number}"));
+        }
+        world.git(&["commit", "-q", "--allow-empty", "-S", "-m", "Signed"]);
+        mended(&world, &["main"], "unsigned");
+    }
+}
+
+#[test]
+fn unsigned_commits_with_merges() {
+    let world = started();
+    world.git(&["checkout", "-q", "-b", "side"]);
+    commit(&world, "Side");
+    world.git(&["checkout", "-q", "main"]);
+    commit(&world, "Main");
+    world.git(&["merge", "-q", "--no-ff", "-m", "Merge", "side"]);
+    commit(&world, "After it");
+    mended(&world, &["main"], "unsigned");
+    assert_eq!(world.git(&["rev-list", "--count", "--merges", "main"]), "1");
+}
+
+#[test]
+fn unsigned_commits_from_the_root_on() {
+    let world = World::new();
+    world.signed_main();
+    for message in ["Root", "Two", "Three"] {
+        commit(&world, message);
+    }
+    mended(&world, &["main"], "unsigned");
+    assert_eq!(world.git(&["rev-list", "--count", "main"]), "3");
+}
+
+#[test]
+fn an_unsigned_root_alone() {
+    let world = World::new();
+    world.signed_main();
+    commit(&world, "Root");
+    mended(&world, &["main"], "unsigned");
+}
+
+#[test]
+fn a_new_branch_on_a_baseline_is_not_rewritten_from_the_root() {
+    let world = World::new();
+    commit(&world, "Long ago");
+    let baseline = world.git(&["rev-parse", "HEAD"]);
+    world.policy_for_main(&format!("baseline = [\"{baseline}\"]\nsignatures = {{ commits = \"all\" }}"));
+    commit(&world, "One");
+    commit(&world, "Two");
+    let refused = world.refuses(&["main"], &["unsigned"]);
+    for hint in refused.hints() {
+        assert!(!hint.contains("--root"), "{hint}");
+        if let Some(command) = command_of(&hint) {
+            let mut shell = world.command("sh", &world.clone_path());
+            shell.args(["-e", "-c", command]);
+            run_well(shell, b"");
+        }
+    }
+    assert_eq!(world.git(&["merge-base", "main", &baseline]), baseline);
+}
+
+#[test]
+fn an_unsigned_commit_of_another_person_names_whom_to_ask() {
+    let world = started();
+    world.work_as(BOB_SSH);
+    commit(&world, "Bob's");
+    world.work_as(ALICE_SSH);
+    world.git(&["commit", "-q", "--allow-empty", "-S", "-m", "Alice's"]);
+    let refused = world.refuses(&["main"], &["unsigned"]);
+    expect_no_command(&refused);
+    let id = world.git(&["rev-parse", "--short=7", "HEAD~1"]);
+    assert!(
+        refused.hints().iter().any(|hint| hint.contains(&id) && hint.contains("Bob Example")),
+        "{}",
+        refused.told()
+    );
+}
+
+#[test]
+fn unsigned_commits_of_several_people_are_not_all_the_pushers() {
+    let world = started();
+    for (key, message) in [(ALICE_SSH, "Alice's"), (BOB_SSH, "Bob's"), (ALICE_SSH, "Alice's, too")] {
+        world.work_as(key);
+        commit(&world, message);
+    }
+    let refused = world.refuses(&["main"], &["unsigned"]);
+    expect_no_command(&refused);
+    assert!(refused.hints().iter().any(|hint| hint.contains("Bob Example")), "{}", refused.told());
+}
+
+#[test]
+fn help_says_where_to_learn() {
+    let world = World::new();
+    world.policy(
+        "version = 1\nunmatched-refs = \"accept\"\nhelp = \"https://wiki.example/signing\"\n[[rule]]\nname = \"main\"\n\
+         refs = [\"refs/heads/main\"]\nsignatures = { commits = \"all\" }\n",
+    );
+    commit(&world, "Root");
+    let refused = world.refuses(&["main"], &["unsigned"]);
+    assert!(
+        refused.hints().contains(&"no signing key yet: https://wiki.example/signing".to_owned()),
+        "{}",
+        refused.told()
+    );
+}
+
+#[test]
+fn a_key_that_nobody_registered() {
+    let world = started();
+    world.git(&["config", "user.signingkey", &keys::signing_key(MALLORY_SSH)]);
+    world.git(&["commit", "-q", "--allow-empty", "-S", "-m", "By a new key"]);
+    let refused = world.refuses(&["main"], &["unknown-key"]);
+    let fingerprint = keys::fingerprint(MALLORY_SSH);
+    assert!(
+        refused.hints().iter().any(|hint| hint.contains("administrator") && hint.contains(&fingerprint)),
+        "{}",
+        refused.told()
+    );
+    follow(&world, &refused);
+    world.accepts(&["main"]);
+}
+
+#[test]
+fn a_key_that_nobody_registered_below_the_tip() {
+    let world = started();
+    world.git(&["config", "user.signingkey", &keys::signing_key(MALLORY_SSH)]);
+    world.git(&["commit", "-q", "--allow-empty", "-S", "-m", "By a new key"]);
+    world.work_as(ALICE_SSH);
+    world.git(&["commit", "-q", "--allow-empty", "-S", "-m", "By the registered one"]);
+    mended(&world, &["main"], "unknown-key");
+}
+
+#[test]
+fn a_signature_dated_ahead_of_the_clock() {
+    let world = started();
+    world.work_as(DAVE_OPENPGP);
+    let base = world.git(&["rev-parse", "HEAD"]);
+    let commit = Commit::new(&world, &[&base], "From the future");
+    let armor = keys::sign_at(DAVE_OPENPGP, "20900101T000000", &commit.payload());
+    let id = objects::write(&world, "commit", &commit.with(&signature_header(&world, &armor)));
+    world.git(&["reset", "-q", "--hard", &id]);
+    mended(&world, &["main"], "signature-in-future");
+}
+
+#[test]
+fn a_force_push() {
+    let world = started();
+    world.git(&["commit", "-q", "--allow-empty", "-S", "-m", "Theirs"]);
+    world.accepts(&["main"]);
+    world.git(&["reset", "-q", "--hard", "HEAD~1"]);
+    world.git(&["commit", "-q", "--allow-empty", "-S", "-m", "Mine"]);
+    mended(&world, &["+main"], "force-push");
+    assert_eq!(world.git(&["rev-list", "--count", "main"]), "3");
+}
+
+fn tagging(rule: &str) -> World {
+    let world = World::new();
+    world.policy_for_tags(rule);
+    commit(&world, "Release");
+    world
+}
+
+#[test]
+fn an_unsigned_tag() {
+    let world = tagging("tags = { signed = true }");
+    world.git(&["tag", "-a", "-m", "Release", "v1"]);
+    mended(&world, &["v1"], "unsigned");
+}
+
+#[test]
+fn a_lightweight_tag() {
+    for rule in ["tags = { signed = true }", "tags = { annotated = true }"] {
+        let world = tagging(rule);
+        world.git(&["tag", "v1"]);
+        mended(&world, &["v1"], "not-annotated");
+    }
+}
+
+#[test]
+fn a_tag_under_another_name() {
+    let world = tagging("tags = { signed = true }");
+    world.git(&["tag", "-s", "-m", "Release", "v1"]);
+    let refused = world.refuses(&["v1:refs/tags/v2"], &["tag-name"]);
+    follow(&world, &refused);
+    world.accepts(&["v2"]);
+    // Also where the client has it under that name.
+    world.git(&["update-ref", "refs/tags/v3", "v1"]);
+    let refused = world.refuses(&["v3"], &["tag-name"]);
+    follow(&world, &refused);
+    world.accepts(&["v3"]);
+}
+
+#[test]
+fn a_tag_by_a_key_that_nobody_registered() {
+    let world = tagging("tags = { signed = true }");
+    world.git(&["config", "user.signingkey", &keys::signing_key(MALLORY_SSH)]);
+    world.git(&["tag", "-s", "-m", "Release", "v1"]);
+    mended(&world, &["v1"], "unknown-key");
+}
+
+#[test]
+fn a_tag_of_an_unsigned_commit() {
+    let world = tagging("signatures = { commits = \"all\" }");
+    world.git(&["tag", "-a", "-m", "Release", "v1"]);
+    mended(&world, &["v1"], "unsigned");
+}
+
+#[test]
+fn a_tag_of_a_commit_that_is_elsewhere() {
+    let world = tagging("tags = { annotated = true, on = [\"refs/heads/main\"] }");
+    world.git(&["tag", "-a", "-m", "Release", "v1"]);
+    let refused = world.refuses(&["v1"], &["tag-not-on"]);
+    assert!(refused.hints().iter().any(|hint| hint.contains("push the commit there first")), "{}", refused.told());
+    world.accepts(&["main"]);
+    world.accepts(&["v1"]);
+}
+
+#[test]
+fn a_tag_moved_has_no_command_that_moves_it() {
+    let world = tagging("tags = { annotated = true }");
+    world.git(&["tag", "-a", "-m", "Release", "v1"]);
+    world.accepts(&["v1"]);
+    world.git(&["tag", "-f", "-a", "-m", "Another", "v1"]);
+    expect_no_command(&world.refuses(&["+v1"], &["tag-moved"]));
+    world.git(&["tag", "-a", "-m", "Another", "v2"]);
+    world.accepts(&["v2"]);
+}
+
+#[test]
+fn a_replacement_ref() {
+    let world = started();
+    world.git(&["commit", "-q", "--allow-empty", "-S", "-m", "Next"]);
+    world.git(&["replace", "HEAD~1", "HEAD"]);
+    world.git(&["config", "push.default", "current"]);
+    let refused = world.refuses(&["main", "refs/replace/*"], &["replace-ref"]);
+    let before = world.refs();
+    follow(&world, &refused);
+    let after = world.refs();
+    assert!(
+        before != after && after["refs/heads/main"] == world.git(&["--no-replace-objects", "rev-parse", "main"]),
+        "{after:?}"
+    );
+}
+
+#[test]
+fn a_shallow_clone() {
+    let world = World::new();
+    world.signed_main();
+    world.git_in(&world.server(), &["config", "receive.shallowUpdate", "true"]);
+    for message in ["Root", "Two", "Three"] {
+        world.git(&["commit", "-q", "--allow-empty", "-S", "-m", message]);
+    }
+    let (clone, upstream) = (world.clone_path(), world.path("upstream.git"));
+    std::fs::rename(clone.join(".git"), &upstream).unwrap();
+    let url = format!("file://{}", upstream.display());
+    world.git_in(&world.path("home"), &["clone", "-q", "--depth=1", &url, clone.to_str().unwrap()]);
+    world.work_as(ALICE_SSH);
+    world.git(&["commit", "-q", "--allow-empty", "-S", "-m", "On top"]);
+    let refused = world.refuses_in_words(&["main"], &["shallow"]);
+    follow(&world, &refused);
+    world.accepts(&["main"]);
+}

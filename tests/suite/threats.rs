@@ -1,1 +1,7 @@
 //! Each attack refused for its reason; its legitimate twin accepted.
+
+mod grammar;
+mod program;
+mod selection;
+mod tags;
+mod trust;

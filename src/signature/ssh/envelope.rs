@@ -2,8 +2,7 @@
 //! that skips what it does not understand.
 
 use super::wire::{Wire, put_string};
-use crate::signature::{Defect, public_key::Hash};
-use ssh_key::encoding::base64::{Base64, Encoding};
+use crate::signature::{Defect, armor, public_key::Hash};
 
 const BEGIN: &[u8] = b"-----BEGIN SSH SIGNATURE-----";
 const END: &[u8] = b"-----END SSH SIGNATURE-----";
@@ -22,31 +21,9 @@ pub(super) struct Envelope<'b> {
     pub(super) signature: &'b [u8],
 }
 
-/// The bytes within the armor. Nothing but blank lines may follow it.
+/// The bytes within the armor.
 pub(super) fn dearmor(armor: &[u8]) -> Result<Vec<u8>, Defect> {
-    let malformed = |what: &str| Defect::Malformed(what.into());
-    let mut lines = armor.split(|&byte| byte == b'\n').map(<[u8]>::trim_ascii_end);
-    if lines.next() != Some(BEGIN) {
-        return Err(malformed("its armor has no first line"));
-    }
-    let mut base64 = Vec::new();
-    loop {
-        match lines.next() {
-            Some(END) => break,
-            Some(BEGIN) => return Err(malformed("its armor begins a second time")),
-            Some(line) => base64.extend(line),
-            None => return Err(malformed("its armor has no last line")),
-        }
-    }
-    for line in lines {
-        match line {
-            b"" => {}
-            BEGIN => return Err(Defect::Ambiguous),
-            _ => return Err(malformed("something follows its armor")),
-        }
-    }
-    let base64 = std::str::from_utf8(&base64).map_err(|_| malformed("its armor holds no base64"))?;
-    Base64::decode_vec(base64).map_err(|_| malformed("its armor holds no base64"))
+    armor::decode(&armor::lines(armor, BEGIN, END)?)
 }
 
 impl<'b> Envelope<'b> {

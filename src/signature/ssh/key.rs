@@ -17,6 +17,8 @@ pub struct PublicKey {
     algorithm: Box<str>,
     blob: Box<[u8]>,
     pub(super) material: Material,
+    /// What a security key's owner made it for (`ssh:`); `None` for all other keys.
+    pub(super) application: Option<Box<[u8]>>,
 }
 
 /// What verifying takes.
@@ -34,14 +36,6 @@ pub(super) enum Material {
     },
     /// Never good; read so that it can be named, and revoked.
     Dsa,
-    SkEd25519 {
-        key: [u8; 32],
-        application: Box<[u8]>,
-    },
-    SkEcdsa {
-        point: Box<[u8]>,
-        application: Box<[u8]>,
-    },
 }
 
 /// Why bytes are no key that can be used.
@@ -116,11 +110,11 @@ impl PublicKey {
         }
         let start = wire.0;
         let data = KeyData::decode_as(&mut wire.0, algorithm).map_err(|_| malformed())?;
-        let material = material(&data).ok_or_else(malformed)?;
+        let (material, application) = material(&data).ok_or_else(malformed)?;
         let mut blob = Vec::new();
         put_string(&mut blob, name.as_bytes());
         blob.extend(start.get(..start.len() - wire.0.len()).unwrap_or_default());
-        Ok(Self { algorithm: name.into(), blob: blob.into(), material })
+        Ok(Self { algorithm: name.into(), blob: blob.into(), material, application })
     }
 
     /// SHA-256 of the blob, as `ssh-keygen -l` prints it.
@@ -135,7 +129,7 @@ impl PublicKey {
 
     /// Whether it lives in a FIDO token (OpenSSH's PROTOCOL.u2f).
     pub fn is_security_key(&self) -> bool {
-        matches!(self.material, Material::SkEd25519 { .. } | Material::SkEcdsa { .. })
+        self.application.is_some()
     }
 }
 
@@ -143,9 +137,9 @@ pub(super) fn is_certificate(name: &str) -> bool {
     name.contains("-cert-v")
 }
 
-fn material(data: &KeyData) -> Option<Material> {
+fn material(data: &KeyData) -> Option<(Material, Option<Box<[u8]>>)> {
     if let Some(key) = data.ed25519() {
-        return Some(Material::Ed25519(key.0));
+        return Some((Material::Ed25519(key.0), None));
     }
     if let Some(key) = data.ecdsa() {
         let curve = match key.curve() {
@@ -153,20 +147,20 @@ fn material(data: &KeyData) -> Option<Material> {
             EcdsaCurve::NistP384 => Curve::P384,
             EcdsaCurve::NistP521 => Curve::P521,
         };
-        return Some(Material::Ecdsa { curve, point: uncompressed(key.as_sec1_bytes())? });
+        return Some((Material::Ecdsa { curve, point: uncompressed(key.as_sec1_bytes())? }, None));
     }
     if let Some(key) = data.rsa() {
-        let (modulus, exponent) = (key.n().as_positive_bytes()?, key.e().as_positive_bytes()?);
-        return Some(Material::Rsa { modulus: modulus.into(), exponent: exponent.into() });
+        let (modulus, exponent) = (key.n().as_positive_bytes()?.into(), key.e().as_positive_bytes()?.into());
+        return Some((Material::Rsa { modulus, exponent }, None));
     }
     if let Some(key) = data.sk_ed25519() {
-        return Some(Material::SkEd25519 { key: key.public_key().0, application: key.application().as_bytes().into() });
+        return Some((Material::Ed25519(key.public_key().0), Some(key.application().as_bytes().into())));
     }
     if let Some(key) = data.sk_ecdsa_p256() {
         let point = uncompressed(key.ec_point().as_bytes())?;
-        return Some(Material::SkEcdsa { point, application: key.application().as_bytes().into() });
+        return Some((Material::Ecdsa { curve: Curve::P256, point }, Some(key.application().as_bytes().into())));
     }
-    data.is_dsa().then_some(Material::Dsa)
+    data.is_dsa().then_some((Material::Dsa, None))
 }
 
 /// OpenSSH takes no compressed points (sshbuf-getput-crypto.c, `get_ec`).

@@ -8,45 +8,56 @@ use crate::signature::{
     Defect, UserCheck,
     public_key::{self, Curve, Hash, sha256},
 };
+use std::borrow::Cow;
 
-/// Flags of a security key.
-const PRESENT: u8 = 0x01;
-const VERIFIED: u8 = 0x04;
-
-/// Verifies a whole signature blob over these bytes. Says for a security key how it made sure of its user: presence is
-/// always asked for, though neither ssh-keygen nor ssh-key does.
-pub(super) fn verify(key: &PublicKey, signed: &[u8], blob: &[u8]) -> Result<Option<UserCheck>, Defect> {
-    let mut wire = Wire(blob);
+/// Verifies a whole signature field over these bytes. Says for a security key how it made sure of its user: presence is
+/// always asked for, though `ssh-keygen -Y verify` does not.
+pub(super) fn verify(key: &PublicKey, signed: &[u8], field: &[u8]) -> Result<Option<UserCheck>, Defect> {
+    let mut wire = Wire(field);
     let (Some(algorithm), Some(signature)) = (wire.string(), wire.string()) else {
         return Err(Defect::Malformed("its signature field is not whole".into()));
     };
-    let token = if key.is_security_key() { Some(Token::read(&mut wire)?) } else { None };
+    if algorithm.starts_with(b"webauthn-") {
+        return Err(Defect::Unsupported("WebAuthn signatures".into()));
+    }
+    let (signed, token) = match &key.application {
+        None => (Cow::Borrowed(signed), None),
+        Some(application) => {
+            let token = Token::read(&mut wire)?;
+            (Cow::Owned(token.signed(application, signed)), Some(token))
+        }
+    };
     if !wire.is_empty() {
         return Err(Defect::Malformed("something follows the signature in its field".into()));
     }
-    let hash = hash_of(algorithm, key)?;
     match &key.material {
-        Material::Ed25519(key) => public_key::verify_ed25519(key, signed, signature)?,
-        Material::Ecdsa { curve, point } => verify_ecdsa(*curve, point, hash, signed, signature)?,
+        Material::Ed25519(point) => {
+            same_type(algorithm, key)?;
+            public_key::verify_ed25519(point, &signed, signature)?;
+        }
+        Material::Ecdsa { curve, point } => {
+            same_type(algorithm, key)?;
+            let digest = match curve {
+                Curve::P256 => Hash::Sha256,
+                Curve::P384 => Hash::Sha384,
+                Curve::P521 => Hash::Sha512,
+            }
+            .of(&signed);
+            let (r, s) = two_numbers(signature)?;
+            public_key::verify_ecdsa(*curve, point, &digest, r, s)?;
+        }
         Material::Rsa { modulus, exponent } => {
-            public_key::verify_rsa(modulus, exponent, hash, &hash.of(signed), signature)?;
+            let hash = match algorithm {
+                b"rsa-sha2-256" => Hash::Sha256,
+                b"rsa-sha2-512" => Hash::Sha512,
+                b"ssh-rsa" => return Err(Defect::Weak("RSA with SHA-1".into())),
+                _ => return Err(other_type(algorithm, key)),
+            };
+            public_key::verify_rsa(modulus, exponent, hash, &hash.of(&signed), signature)?;
         }
         Material::Dsa => return Err(Defect::Weak("DSA".into())),
-        Material::SkEd25519 { key, application } => {
-            public_key::verify_ed25519(key, &token_data(application, token, signed), signature)?;
-        }
-        Material::SkEcdsa { point, application } => {
-            verify_ecdsa(Curve::P256, point, Hash::Sha256, &token_data(application, token, signed), signature)?;
-        }
     }
-    match token {
-        Some(token) if token.flags & PRESENT == 0 => {
-            Err(Defect::Improper("the security key signed without its user being present".into()))
-        }
-        Some(token) if token.flags & VERIFIED != 0 => Ok(Some(UserCheck::Verification)),
-        Some(_) => Ok(Some(UserCheck::Presence)),
-        None => Ok(None),
-    }
+    token.map(Token::user_check).transpose()
 }
 
 /// What a security key adds to what it signs.
@@ -56,6 +67,9 @@ struct Token {
     counter: u32,
 }
 
+const PRESENT: u8 = 0x01;
+const VERIFIED: u8 = 0x04;
+
 impl Token {
     fn read(wire: &mut Wire<'_>) -> Result<Self, Defect> {
         match (wire.byte(), wire.u32()) {
@@ -63,44 +77,34 @@ impl Token {
             _ => Err(Defect::Malformed("its signature field has no flags and counter".into())),
         }
     }
-}
 
-/// What a security key signs, before its algorithm's own hash.
-fn token_data(application: &[u8], token: Option<Token>, signed: &[u8]) -> Vec<u8> {
-    let Token { flags, counter } = token.unwrap_or(Token { flags: 0, counter: 0 });
-    [&sha256(application)[..], &[flags], &counter.to_be_bytes(), &sha256(signed)].concat()
-}
+    /// The bytes that the key signs in place of those it is given.
+    fn signed(self, application: &[u8], given: &[u8]) -> Vec<u8> {
+        [&sha256(application)[..], &[self.flags], &self.counter.to_be_bytes(), &sha256(given)].concat()
+    }
 
-/// The hash of the signature algorithm, which must be one of the key's.
-fn hash_of(algorithm: &[u8], key: &PublicKey) -> Result<Hash, Defect> {
-    let hash = match (&key.material, algorithm) {
-        (Material::Rsa { .. }, b"rsa-sha2-256") => Hash::Sha256,
-        (Material::Rsa { .. }, b"rsa-sha2-512") => Hash::Sha512,
-        (Material::Rsa { .. }, b"ssh-rsa") => return Err(Defect::Weak("RSA with SHA-1".into())),
-        (Material::SkEcdsa { .. }, b"webauthn-sk-ecdsa-sha2-nistp256@openssh.com") => {
-            return Err(Defect::Unsupported("WebAuthn signatures".into()));
+    fn user_check(self) -> Result<UserCheck, Defect> {
+        if self.flags & PRESENT == 0 {
+            return Err(Defect::Improper("its security key was not touched".into()));
         }
-        (Material::Rsa { .. }, _) => return Err(mismatch(algorithm, key)),
-        (_, algorithm) if algorithm != key.algorithm().as_bytes() => return Err(mismatch(algorithm, key)),
-        (Material::Ecdsa { curve: Curve::P384, .. }, _) => Hash::Sha384,
-        // Ed25519 has its own.
-        (Material::Ecdsa { curve: Curve::P521, .. } | Material::Ed25519(_) | Material::SkEd25519 { .. }, _) => {
-            Hash::Sha512
-        }
-        (Material::Ecdsa { curve: Curve::P256, .. } | Material::SkEcdsa { .. } | Material::Dsa, _) => Hash::Sha256,
-    };
-    Ok(hash)
+        Ok(if self.flags & VERIFIED == 0 { UserCheck::Presence } else { UserCheck::Verification })
+    }
 }
 
-fn mismatch(algorithm: &[u8], key: &PublicKey) -> Defect {
+/// But for RSA, keys and signatures have the same names.
+fn same_type(algorithm: &[u8], key: &PublicKey) -> Result<(), Defect> {
+    if algorithm == key.algorithm().as_bytes() { Ok(()) } else { Err(other_type(algorithm, key)) }
+}
+
+fn other_type(algorithm: &[u8], key: &PublicKey) -> Defect {
     let algorithm = algorithm.escape_ascii();
     Defect::Malformed(format!("its signature is of the type `{algorithm}`, its key of the type `{}`", key.algorithm()))
 }
 
-fn verify_ecdsa(curve: Curve, point: &[u8], hash: Hash, signed: &[u8], signature: &[u8]) -> Result<(), Defect> {
+fn two_numbers(signature: &[u8]) -> Result<(&[u8], &[u8]), Defect> {
     let mut wire = Wire(signature);
     match (wire.natural(), wire.natural()) {
-        (Some(r), Some(s)) if wire.is_empty() => public_key::verify_ecdsa(curve, point, &hash.of(signed), r, s),
+        (Some(r), Some(s)) if wire.is_empty() => Ok((r, s)),
         _ => Err(Defect::Malformed("its ECDSA signature is not two numbers".into())),
     }
 }

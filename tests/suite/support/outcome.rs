@@ -18,7 +18,8 @@ pub struct Pushed {
 impl Pushed {
     /// What the hook told, without git's `remote: ` and its padding.
     pub fn told(&self) -> String {
-        let lines = self.output.lines().filter_map(|line| line.strip_prefix("remote: ").or(line.strip_prefix("remote:")));
+        let lines =
+            self.output.lines().filter_map(|line| line.strip_prefix("remote: ").or(line.strip_prefix("remote:")));
         lines.map(|line| line.trim_end().to_owned() + "\n").collect()
     }
 

@@ -21,7 +21,8 @@ impl World {
     }
 
     pub fn of_format(format: &str) -> Self {
-        let world = Self { folder: tempfile::Builder::new().prefix("w-").tempdir().unwrap(), sha256: format == "sha256" };
+        let world =
+            Self { folder: tempfile::Builder::new().prefix("w-").tempdir().unwrap(), sha256: format == "sha256" };
         for name in ["home", "policy"] {
             fs::create_dir(world.path(name)).unwrap();
             set_mode(&world.path(name), 0o755);
@@ -40,6 +41,8 @@ impl World {
             world.server().display()
         );
         append(&world.clone_path().join(".git/config"), &config);
+        // Or git keeps `main` from being deleted before a rule can.
+        append(&world.server().join("config"), "[receive]\n\tdenyDeleteCurrent = ignore\n");
         world.install_hook();
         world.default_registry();
         world
@@ -203,12 +206,17 @@ impl World {
     }
 
     pub fn push_from(&self, folder: &Path, options: &[&str], refspecs: &[&str]) -> Pushed {
+        let mut command = self.command("git", folder);
+        command.arg("push").args(options).arg(self.server()).args(refspecs);
+        self.pushed_by(command)
+    }
+
+    /// What comes of a command that pushes.
+    pub fn pushed_by(&self, command: Command) -> Pushed {
         for left in ["status", "lines"] {
             drop(fs::remove_file(self.path(left)));
         }
         let before = self.refs();
-        let mut command = self.command("git", folder);
-        command.arg("push").args(options).arg(self.server()).args(refspecs);
         let output = run(command, b"");
         let text = [output.stdout, output.stderr].concat();
         Pushed {
@@ -240,13 +248,25 @@ impl World {
     #[track_caller]
     pub fn refuses(&self, refspecs: &[&str], reasons: &[&str]) -> Pushed {
         let pushed = self.refuses_in_words(refspecs, reasons);
-        let (verdict, found) = self.judge_again();
-        assert_eq!(verdict, "refused", "{}", pushed.output);
-        assert_eq!(found, reasons.iter().map(|&reason| reason.to_owned()).collect(), "{}", pushed.output);
+        self.judge_refuses(reasons);
         pushed
     }
 
-    /// As [`Self::refuses`], where `judge` cannot be asked again.
+    #[track_caller]
+    fn judge_refuses(&self, reasons: &[&str]) {
+        let (verdict, found) = self.judge_again();
+        let expected: BTreeSet<String> = reasons.iter().map(|&reason| reason.to_owned()).collect();
+        assert_eq!((&*verdict, found), ("refused", expected));
+    }
+
+    /// As [`Self::refuses`] a new ref, for objects in the clone that git's own checks would keep from the hook.
+    #[track_caller]
+    pub fn refuses_unsent(&self, id: &str, name: &str, reasons: &[&str]) {
+        fs::write(self.path("lines"), format!("{} {id} {name}\n", self.null())).unwrap();
+        self.judge_refuses(reasons);
+    }
+
+    /// As [`Self::refuses`], where `judge` cannot see what the hook saw.
     #[track_caller]
     pub fn refuses_in_words(&self, refspecs: &[&str], reasons: &[&str]) -> Pushed {
         let pushed = self.push(refspecs);
@@ -265,8 +285,14 @@ impl World {
         }
     }
 
-    /// What `judge` says of the last push: its verdict, and the reasons of all that refuses.
+    /// What `judge` says of the last push, which was refused: its verdict, and the reasons of all that refuses.
     pub fn judge_again(&self) -> (String, BTreeSet<String>) {
+        let (verdict, refusing, _) = self.judge_all();
+        (verdict, refusing)
+    }
+
+    /// Also the reasons of all that warns. Of a push that was accepted, this sees the refs as they are since.
+    pub fn judge_all(&self) -> (String, BTreeSet<String>, BTreeSet<String>) {
         let lines = fs::read(self.path("lines")).unwrap();
         let mirror = self.mirror();
         let mut command = self.command(env!("CARGO_BIN_EXE_countersign"), &mirror);
@@ -274,10 +300,11 @@ impl World {
         let output = run(command, &lines);
         let verdict: serde_json::Value = serde_json::from_slice(&output.stdout)
             .unwrap_or_else(|error| panic!("{error}: {}", String::from_utf8_lossy(&output.stderr)));
-        let findings = verdict["findings"].as_array().unwrap().iter();
-        let refusing = findings.filter(|finding| finding["effect"] == "refuses");
-        let reasons = refusing.map(|finding| finding["reason"].as_str().unwrap().to_owned()).collect();
-        (verdict["verdict"].as_str().unwrap().to_owned(), reasons)
+        let reasons = |effect: &str| {
+            let findings = verdict["findings"].as_array().unwrap().iter().filter(|finding| finding["effect"] == effect);
+            findings.map(|finding| finding["reason"].as_str().unwrap().to_owned()).collect()
+        };
+        (verdict["verdict"].as_str().unwrap().to_owned(), reasons("refuses"), reasons("warns"))
     }
 
     /// The server's refs with the objects of both sides: `judge` sees no quarantine.
@@ -294,7 +321,8 @@ impl World {
         let mut copy = self.command("cp", &server);
         copy.args(["-a", "refs"]).arg(&mirror);
         run_well(copy, b"");
-        let alternates = format!("{}\n{}\n", server.join("objects").display(), self.clone_path().join(".git/objects").display());
+        let alternates =
+            format!("{}\n{}\n", server.join("objects").display(), self.clone_path().join(".git/objects").display());
         fs::write(mirror.join("objects/info/alternates"), alternates).unwrap();
         mirror
     }

@@ -1,0 +1,209 @@
+//! Refs as files: loose ones, symbolic ones, and `packed-refs` (gitrepository-layout(5), git's `refs/files-backend.c`).
+#![expect(clippy::disallowed_methods, reason = "reads the repository")]
+
+use crate::{
+    Undecided,
+    push::{ObjectFormat, ObjectId, RefName},
+};
+use std::{
+    collections::BTreeMap,
+    fs,
+    io::{self, ErrorKind},
+    os::unix::ffi::OsStrExt,
+    path::Path,
+};
+
+/// The symbolic refs of a repository, `HEAD` among them.
+#[derive(Clone, Debug, Default)]
+pub struct References {
+    /// Where `HEAD` points (`refs/heads/main`), also if that does not exist yet; `None` if it is detached.
+    pub head: Option<RefName>,
+    /// Symbolic refs below `refs/`: name and direct target, which need not exist.
+    pub symbolic: Vec<(RefName, RefName)>,
+}
+
+impl References {
+    /// All names under which an update of `name` shows: itself, what it leads to, and what leads to any of these.
+    pub fn names_of(&self, name: &RefName) -> Vec<RefName> {
+        let mut names = vec![name.clone()];
+        while let Some((_, target)) =
+            self.symbolic.iter().find(|(from, to)| names.contains(from) && !names.contains(to))
+        {
+            names.push(target.clone());
+        }
+        while let Some((from, _)) = self.symbolic.iter().find(|(from, to)| names.contains(to) && !names.contains(from))
+        {
+            names.push(from.clone());
+        }
+        names
+    }
+}
+
+/// What a loose ref holds.
+enum Value {
+    /// A name, `HEAD` or below `refs/`.
+    Symbolic(Vec<u8>),
+    /// Anything else, as it stands.
+    Other(Vec<u8>),
+}
+
+/// Git's `parse_loose_ref_contents`.
+const SYMBOLIC: &[u8] = b"ref:";
+
+pub(super) fn symbolic(git_dir: &Path) -> Result<References, Undecided> {
+    let head = git_dir.join("HEAD");
+    let head = match read_value(&head).map_err(|error| reading(&head, error))? {
+        Some(Value::Symbolic(target)) => RefName::new(&target),
+        Some(Value::Other(_)) | None => None,
+    };
+    let mut symbolic = Vec::new();
+    visit_loose(git_dir, &mut |name, path, value| {
+        if let Value::Symbolic(target) = value {
+            let target =
+                match target.as_slice() {
+                    b"HEAD" => head.clone(),
+                    target => Some(RefName::new(target).ok_or_else(|| {
+                        reading(path, "it leads to something that is neither `HEAD` nor below `refs/`")
+                    })?),
+                };
+            symbolic.extend(target.map(|target| (name, target)));
+        }
+        Ok(())
+    })?;
+    Ok(References { head, symbolic })
+}
+
+pub(super) fn direct(git_dir: &Path, format: ObjectFormat) -> Result<Vec<(RefName, ObjectId)>, Undecided> {
+    // A ref that is being packed is written to `packed-refs` before its file goes: the files come first.
+    let mut loose = BTreeMap::new();
+    visit_loose(git_dir, &mut |name, path, value| {
+        let value = match value {
+            Value::Symbolic(_) => None,
+            Value::Other(bytes) => Some(loose_id(&bytes, format).ok_or_else(|| reading(path, "it is no ref"))?),
+        };
+        loose.insert(name, value);
+        Ok(())
+    })?;
+    let packed = git_dir.join("packed-refs");
+    let lines = match fs::read(&packed) {
+        Ok(lines) => lines,
+        Err(error) if error.kind() == ErrorKind::NotFound => Vec::new(),
+        Err(error) => return Err(reading(&packed, error)),
+    };
+    let mut refs = Vec::new();
+    for line in lines.split(|&byte| byte == b'\n') {
+        // `#` begins the header, `^` what the tag before it peels to.
+        if line.is_empty() || line.starts_with(b"#") || line.starts_with(b"^") {
+            continue;
+        }
+        let (name, id) = packed_ref(line, format).ok_or_else(|| {
+            reading(&packed, format!("there is a line that is no ref: {:?}", String::from_utf8_lossy(line)))
+        })?;
+        if !loose.contains_key(&name) {
+            refs.push((name, id));
+        }
+    }
+    refs.extend(loose.into_iter().filter_map(|(name, value)| Some((name, value?))));
+    refs.sort();
+    Ok(refs)
+}
+
+fn packed_ref(line: &[u8], format: ObjectFormat) -> Option<(RefName, ObjectId)> {
+    let (id, name) = line.split_at_checked(format.hex_len())?;
+    Some((RefName::new(name.strip_prefix(b" ")?)?, ObjectId::from_hex(id)?))
+}
+
+/// Git wants white space or the end after the id.
+fn loose_id(bytes: &[u8], format: ObjectFormat) -> Option<ObjectId> {
+    let (id, rest) = bytes.split_at_checked(format.hex_len())?;
+    rest.first().is_none_or(u8::is_ascii_whitespace).then(|| ObjectId::from_hex(id)).flatten()
+}
+
+/// Visits every file below `refs/` whose name is a ref's; others are none (git leaves them alone: lock files).
+fn visit_loose(
+    git_dir: &Path,
+    visit: &mut dyn FnMut(RefName, &Path, Value) -> Result<(), Undecided>,
+) -> Result<(), Undecided> {
+    let mut folders = vec![(git_dir.join("refs"), b"refs".to_vec())];
+    while let Some((folder, prefix)) = folders.pop() {
+        let entries = match fs::read_dir(&folder) {
+            Ok(entries) => entries,
+            // Git removes folders that have become empty.
+            Err(error) if error.kind() == ErrorKind::NotFound => continue,
+            Err(error) => return Err(reading(&folder, error)),
+        };
+        for entry in entries {
+            let entry = entry.map_err(|error| reading(&folder, error))?;
+            let path = entry.path();
+            let name = [&prefix, entry.file_name().as_bytes()].join(&b'/');
+            let kind = entry.file_type().map_err(|error| reading(&path, error))?;
+            let leads_to_folder = kind.is_symlink() && path.is_dir();
+            if kind.is_dir() || leads_to_folder {
+                folders.push((path, name));
+            } else if let Some(name) = RefName::new(&name)
+                && let Some(value) = read_value(&path).map_err(|error| reading(&path, error))?
+            {
+                visit(name, &path, value)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// `None` if there is no such file (any more).
+fn read_value(path: &Path) -> io::Result<Option<Value>> {
+    // Git once made symbolic refs as symbolic links, and still reads those that lead to a ref's name.
+    if let Ok(target) = fs::read_link(path) {
+        let target = target.as_os_str().as_bytes();
+        if RefName::new(target).is_some() {
+            return Ok(Some(Value::Symbolic(target.to_vec())));
+        }
+    }
+    match fs::read(path) {
+        Ok(bytes) => Ok(Some(match bytes.strip_prefix(SYMBOLIC) {
+            Some(target) => Value::Symbolic(target.trim_ascii().to_vec()),
+            None => Value::Other(bytes),
+        })),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+fn reading(path: &Path, cause: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Undecided {
+    Undecided::server(format!("reading {}", path.display()), cause)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn name(text: &str) -> RefName {
+        RefName::new(text.as_bytes()).unwrap()
+    }
+
+    #[test]
+    fn an_update_shows_under_all_names_that_lead_to_it() {
+        let pairs = [("refs/a", "refs/b"), ("refs/b", "refs/c"), ("refs/d", "refs/c"), ("refs/x", "refs/y")];
+        let symbolic = pairs.iter().map(|(from, to)| (name(from), name(to))).collect();
+        let references = References { head: None, symbolic };
+        let names = |of: &str| {
+            let mut names = references.names_of(&name(of));
+            names.sort();
+            names.iter().map(RefName::to_string).collect::<Vec<_>>().join(" ")
+        };
+        for of in ["refs/a", "refs/b", "refs/c", "refs/d"] {
+            assert_eq!(names(of), "refs/a refs/b refs/c refs/d", "{of}");
+        }
+        assert_eq!(names("refs/y"), "refs/x refs/y");
+        assert_eq!(names("refs/z"), "refs/z");
+    }
+
+    #[test]
+    fn a_circle_of_symbolic_refs_ends() {
+        let references = References {
+            head: None,
+            symbolic: vec![(name("refs/a"), name("refs/b")), (name("refs/b"), name("refs/a"))],
+        };
+        assert_eq!(references.names_of(&name("refs/a")), [name("refs/a"), name("refs/b")]);
+    }
+}

@@ -1,0 +1,131 @@
+//! `registry check`: what an administrator should know. None of it stops other people's pushes.
+
+use super::{
+    Registry,
+    folder::SIGNERS,
+    judgement::Holding,
+    people::{Entry, folded},
+    window::Moment,
+};
+use crate::{push::Timestamp, signature::Fingerprint};
+use std::collections::{BTreeMap, HashSet};
+
+/// Something that does not do what it looks like.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Lint {
+    /// The path of the file, or folder of certificates.
+    pub file: String,
+    /// Counted from one.
+    pub line: Option<usize>,
+    /// One sentence, lower case; it may quote the file.
+    pub what: String,
+}
+
+impl Registry {
+    /// Every line that grants nothing, every key whose owner is ambiguous, and what else is of no effect.
+    pub fn check(&self, now: Timestamp) -> Vec<Lint> {
+        let mut lints: Vec<_> = self.unused.iter().map(|name| self.unused(name)).collect();
+        lints.extend(self.people());
+        let grants_nothing = self
+            .allowed
+            .unreadable
+            .iter()
+            .map(|line| (line.number, format!("this line grants nothing: it {}", line.what)));
+        let mut lines: Vec<_> = grants_nothing.chain(self.ambiguous_keys(now)).collect();
+        lines.sort();
+        lints.extend(lines.into_iter().map(|(line, what)| self.lint("allowed_signers", Some(line), what)));
+        lints.extend(self.openpgp(now));
+        lints
+    }
+
+    fn lint(&self, file: &str, line: Option<usize>, what: String) -> Lint {
+        Lint { file: self.folder.join(file).display().to_string(), line, what }
+    }
+
+    fn unused(&self, name: &str) -> Lint {
+        let what = match name {
+            "x509" | "sigstore" => "this version does not support it: nobody is trusted for what it holds",
+            _ => "it is no part of a registry, and is not read",
+        };
+        self.lint(name, None, what.into())
+    }
+
+    fn people(&self) -> Vec<Lint> {
+        let entries = &self.roster.people.entries;
+        let mut lints = Vec::new();
+        let at = |entry: &Entry, what| self.lint(SIGNERS, Some(entry.line), what);
+        for (sort, names) in [
+            ("email", shared(entries, |entry| entry.signer.emails.iter().map(|email| folded(email)).collect())),
+            ("account", shared(entries, |entry| entry.signer.accounts.clone())),
+            ("key", shared(entries, |entry| entry.keys.iter().flatten().map(ToString::to_string).collect())),
+        ] {
+            for (name, sharers) in names {
+                let ids: Vec<_> = sharers.iter().map(|entry| format!("`{}`", entry.signer.id.0)).collect();
+                let what =
+                    format!("the {sort} `{name}` is of {}; what has no other owner is nobody's", ids.join(" and "));
+                lints.extend(sharers.last().map(|last| at(last, what)));
+            }
+        }
+        let held = self.held_keys();
+        for entry in entries {
+            for key in entry.keys.iter().flatten().filter(|key| !held.contains(key)) {
+                let what = format!("`{}` lists {key}, which no other part of the registry has", entry.signer.id.0);
+                lints.push(at(entry, what));
+            }
+        }
+        lints.sort_by_key(|lint| lint.line);
+        lints
+    }
+
+    /// Certified keys are not among them: any key may be certified.
+    fn held_keys(&self) -> HashSet<Fingerprint> {
+        let mut held: HashSet<_> = self.allowed.lines.iter().map(|line| line.key.clone()).collect();
+        for summary in self.certificates.summaries(super::keyring::LATEST) {
+            held.insert(summary.fingerprint);
+            held.extend(summary.keys);
+        }
+        held
+    }
+
+    fn ambiguous_keys(&self, now: Timestamp) -> impl Iterator<Item = (usize, String)> {
+        self.allowed.keys.iter().filter_map(move |(key, places)| {
+            let owner = match self.holding(places, &Moment::plain(now)) {
+                Holding::All => self.owners.get(key).cloned()?,
+                Holding::Some(places) => self.roster.of_key(key, places.into_iter()),
+                Holding::None | Holding::Over(_) => return None,
+            };
+            let line = places.last().and_then(|&place| self.allowed.lines.get(place))?;
+            owner.err().map(|why| (line.number, format!("{key} is nobody's: {why}")))
+        })
+    }
+
+    fn openpgp(&self, now: Timestamp) -> Vec<Lint> {
+        let keyring = self.keyring(Some(now));
+        let mut lints = Vec::new();
+        for (certificate, email) in &keyring.contested {
+            let what = format!(
+                "{certificate} claims `{email}`, which another key may have too: it is not known by that; settle it in {SIGNERS}"
+            );
+            lints.push(self.lint("openpgp", None, what));
+        }
+        for summary in self.certificates.summaries(now) {
+            if let Err(why) = keyring.of_certificate(&summary.fingerprint) {
+                lints.push(self.lint("openpgp", None, format!("{} is nobody's: {why}", summary.fingerprint)));
+            }
+        }
+        lints
+    }
+}
+
+/// What several entries have.
+fn shared(entries: &[Entry], names: impl Fn(&Entry) -> Vec<String>) -> BTreeMap<String, Vec<&Entry>> {
+    let mut sharers: BTreeMap<String, Vec<&Entry>> = BTreeMap::new();
+    for entry in entries {
+        let own: HashSet<String> = names(entry).into_iter().collect();
+        for name in own {
+            sharers.entry(name).or_default().push(entry);
+        }
+    }
+    sharers.retain(|_, sharers| sharers.len() > 1);
+    sharers
+}

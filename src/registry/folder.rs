@@ -1,0 +1,201 @@
+//! The registry folder on disk (the only I/O of the registry).
+
+use super::{Registry, allowed_signers::AllowedSigners, people::People, resolution::Roster, revoked_keys, signers};
+use crate::{
+    Undecided,
+    signature::{Certificates, Fingerprint},
+    trusted::TrustedFiles,
+};
+use jiff::tz::TimeZone;
+use std::{
+    collections::{BTreeSet, HashMap, HashSet},
+    ffi::OsStr,
+    path::{Path, PathBuf},
+    sync::OnceLock,
+};
+
+/// A hundred thousand lines of RSA keys take 60 MiB. In bytes.
+const LARGEST_KEY_FILE: u64 = 64 * 1024 * 1024;
+
+/// Fifty thousand people of 300 bytes each. In bytes.
+const LARGEST_SIGNERS_FILE: u64 = 16 * 1024 * 1024;
+
+const ALLOWED_SIGNERS: &str = "allowed_signers";
+const REVOKED_KEYS: &str = "revoked_keys";
+const OPENPGP: &str = "openpgp";
+pub(super) const SIGNERS: &str = "signers.toml";
+
+/// The parts that this version reads; `registry-require` may name them.
+const PARTS: [&str; 4] = [ALLOWED_SIGNERS, REVOKED_KEYS, OPENPGP, SIGNERS];
+
+impl Registry {
+    /// Reads the folder, which has to be there. `required`: parts (by the name of the file or folder) that have to be
+    /// there, too. `zone`: of windows in `allowed_signers` that name none.
+    ///
+    /// # Errors
+    /// The folder or a required part is missing, or a part cannot be read or trusted. A broken `signers.toml` has
+    /// [`BrokenSigners`](super::BrokenSigners) as its cause.
+    pub fn load(
+        trusted: &TrustedFiles,
+        folder: &Path,
+        required: &[String],
+        zone: &TimeZone,
+    ) -> Result<Self, Undecided> {
+        let folder = Folder { trusted, path: folder, entries: entries(trusted, folder)? };
+        for part in required {
+            folder.require(part)?;
+        }
+        let people = match folder.part(SIGNERS, LARGEST_SIGNERS_FILE)? {
+            Some(source) => signers::read(&folder.path.join(SIGNERS), source)?,
+            None => People::default(),
+        };
+        let allowed = folder.part(ALLOWED_SIGNERS, LARGEST_KEY_FILE)?.unwrap_or_default();
+        let allowed = AllowedSigners::read(&allowed, zone);
+        let revoked = match folder.part(REVOKED_KEYS, LARGEST_KEY_FILE)? {
+            Some(bytes) => revoked_keys::read(&bytes).map_err(|why| folder.broken(REVOKED_KEYS, why))?,
+            None => HashSet::new(),
+        };
+        let certificates = folder.certificates()?;
+        let unused = folder.entries.iter().filter(|name| !PARTS.contains(&name.as_str())).cloned().collect();
+        let parts = Parts { people, allowed, revoked, certificates, unused };
+        Ok(parts.assemble(folder.path))
+    }
+}
+
+/// What was read.
+#[derive(Default)]
+pub(super) struct Parts {
+    pub(super) people: People,
+    pub(super) allowed: AllowedSigners,
+    pub(super) revoked: HashSet<Fingerprint>,
+    pub(super) certificates: Certificates,
+    /// Entries of the folder that are no parts.
+    pub(super) unused: Vec<String>,
+}
+
+impl Parts {
+    /// `folder`: for messages.
+    pub(super) fn assemble(self, folder: &Path) -> Registry {
+        let Self { people, allowed, revoked, certificates, unused } = self;
+        let roster = Roster::new(people, &allowed.lines);
+        let owners: HashMap<_, _> =
+            allowed.keys.iter().map(|(key, lines)| (key.clone(), roster.of_key(key, lines.iter().copied()))).collect();
+        let folder = folder.to_owned();
+        Registry { folder, allowed, revoked, roster, owners, certificates, keyring: OnceLock::new(), unused }
+    }
+}
+
+struct Folder<'a> {
+    trusted: &'a TrustedFiles,
+    path: &'a Path,
+    entries: BTreeSet<String>,
+}
+
+/// Names that are not UTF-8 are none of a part's.
+fn entries(trusted: &TrustedFiles, folder: &Path) -> Result<BTreeSet<String>, Undecided> {
+    let name = |path: PathBuf| path.file_name().map(|name| name.to_string_lossy().into_owned());
+    Ok(trusted.list(folder)?.into_iter().filter_map(name).collect())
+}
+
+impl Folder<'_> {
+    fn require(&self, part: &str) -> Result<(), Undecided> {
+        let missing = if !PARTS.contains(&part) {
+            "this version knows no such part of a registry"
+        } else if !self.entries.contains(part) {
+            "it is not there, and `registry-require` names it"
+        } else {
+            return Ok(());
+        };
+        Err(self.broken(part, missing.into()))
+    }
+
+    fn part(&self, name: &str, at_most: u64) -> Result<Option<Vec<u8>>, Undecided> {
+        self.entries.contains(name).then(|| self.trusted.read(&self.path.join(name), at_most)).transpose()
+    }
+
+    /// A file that is no keyring refuses all: a revocation may be in it.
+    fn certificates(&self) -> Result<Certificates, Undecided> {
+        let mut certificates = Certificates::default();
+        if !self.entries.contains(OPENPGP) {
+            return Ok(certificates);
+        }
+        let is_hidden =
+            |path: &PathBuf| path.file_name().map(OsStr::as_encoded_bytes).is_some_and(|name| name.starts_with(b"."));
+        for path in self.trusted.list(&self.path.join(OPENPGP))?.into_iter().filter(|path| !is_hidden(path)) {
+            let bytes = self.trusted.read(&path, LARGEST_KEY_FILE)?;
+            certificates
+                .add_file(&bytes)
+                .map_err(|why| Undecided::server(format!("reading `{}`", path.display()), why))?;
+        }
+        Ok(certificates)
+    }
+
+    fn broken(&self, part: &str, why: String) -> Undecided {
+        Undecided::server(format!("reading `{}`", self.path.join(part).display()), why)
+    }
+}
+
+#[cfg(test)]
+#[expect(clippy::disallowed_methods, reason = "the folders to be read are made here")]
+mod tests {
+    use super::*;
+    use std::fs::{create_dir, write};
+
+    fn load(folder: &Path, required: &[&str]) -> Result<Registry, String> {
+        let files = TrustedFiles::new(&[]).unwrap();
+        let required: Vec<_> = required.iter().map(|&part| part.to_owned()).collect();
+        Registry::load(&files, folder, &required, &TimeZone::UTC).map_err(|undecided| undecided.to_string())
+    }
+
+    #[test]
+    fn the_folder_has_to_be_there_and_all_its_parts_are_optional() {
+        let folder = tempfile::tempdir().unwrap();
+        assert_eq!(load(folder.path(), &[]).unwrap().signers().count(), 0);
+        let missing = load(&folder.path().join("registry"), &[]).unwrap_err();
+        assert!(missing.ends_with("/registry`: it is not there"), "{missing}");
+    }
+
+    #[test]
+    fn a_required_part_has_to_be_there() {
+        for part in PARTS {
+            let folder = tempfile::tempdir().unwrap();
+            let missing = load(folder.path(), &[part]).unwrap_err();
+            assert!(
+                missing.ends_with(&format!("/{part}`: it is not there, and `registry-require` names it")),
+                "{missing}"
+            );
+            match part {
+                OPENPGP => create_dir(folder.path().join(part)).unwrap(),
+                _ => write(folder.path().join(part), "").unwrap(),
+            }
+            assert!(load(folder.path(), &[part]).is_ok(), "{part}");
+        }
+        let folder = tempfile::tempdir().unwrap();
+        let unknown = load(folder.path(), &["revoked-keys"]).unwrap_err();
+        assert!(unknown.ends_with("this version knows no such part of a registry"), "{unknown}");
+    }
+
+    #[test]
+    fn a_part_that_cannot_be_read_refuses_all() {
+        let folder = tempfile::tempdir().unwrap();
+        create_dir(folder.path().join(OPENPGP)).unwrap();
+        write(folder.path().join("openpgp/.gitkeep"), "").unwrap();
+        assert!(load(folder.path(), &[]).is_ok());
+        create_dir(folder.path().join("openpgp/more")).unwrap();
+        assert!(load(folder.path(), &[]).unwrap_err().ends_with("/openpgp/more`: it is not a regular file"));
+        let folder = tempfile::tempdir().unwrap();
+        write(folder.path().join(SIGNERS), "[[signer]]\nid = 3\n").unwrap();
+        let broken = load(folder.path(), &[]).unwrap_err();
+        assert!(broken.ends_with("/signers.toml`: line 2, column 6: this has to be a string, and is a whole number"));
+    }
+
+    #[test]
+    fn what_is_no_part_is_told_and_not_read() {
+        let folder = tempfile::tempdir().unwrap();
+        create_dir(folder.path().join("x509")).unwrap();
+        write(folder.path().join("allowed_signers~"), "garbage").unwrap();
+        let lints = load(folder.path(), &[]).unwrap().check(crate::push::Timestamp(0));
+        let files: Vec<_> = lints.iter().map(|lint| lint.file.rsplit('/').next().unwrap()).collect();
+        assert_eq!(files, ["allowed_signers~", "x509"]);
+    }
+}

@@ -1,0 +1,267 @@
+//! The judgement on one signature: whose it is, and whether the key was good at the judged time.
+
+use super::{
+    Attribution, Fault, Registry, Signer, SignerId, Status, VerifiedSigner, When,
+    allowed_signers::Line,
+    resolution::Owner,
+    window::{Moment, Phase, Window},
+};
+use crate::{
+    push::Timestamp,
+    signature::{
+        Bad, Defect, Evidence, Fingerprint, Signature, UserCheck, Verified,
+        openpgp::{SignedBy, Validity},
+        ssh::Certificate,
+    },
+};
+use std::sync::Arc;
+
+/// Critical options that OpenSSH knows (PROTOCOL.certkeys): these restrict logging in, not signing, and `ssh-keygen -Y
+/// verify` passes over them. An option beside these and `verify-required` may mean anything.
+const ABOUT_LOGGING_IN: [&str; 2] = ["force-command", "source-address"];
+
+/// The signature counts only if the security key checked who its user is (PROTOCOL.certkeys).
+const VERIFY_REQUIRED: &str = "verify-required";
+
+impl Registry {
+    /// Whose signature it is, and whether it counts. Never cached: it depends on the time.
+    pub fn attribute(&self, signature: &Signature, when: &When) -> Attribution {
+        let proof = match signature {
+            Signature::Absent => return Attribution::Unsigned,
+            Signature::Bad(bad) => return Attribution::NotGood(Fault::of_bad(bad)),
+            Signature::Verified(proof) => proof,
+        };
+        let judged = match proof.evidence() {
+            Evidence::Ssh(_) => self.judge_key(proof.key(), when),
+            Evidence::SshCert(certificate) => self.judge_certificate(certificate, proof, when),
+            Evidence::OpenPgp(signed_by) => self.judge_openpgp(signed_by, proof.key(), when),
+        };
+        match judged {
+            Ok(signer) => Attribution::Good(VerifiedSigner::new(signer, proof.clone())),
+            Err(refusal) => Attribution::NotGood(Fault {
+                status: refusal.status,
+                detail: refusal.detail,
+                format: Some(proof.format()),
+                key: Some(proof.key().clone()),
+                signer: refusal.signer,
+                ended: refusal.ended,
+            }),
+        }
+    }
+
+    /// A plain key: one of its lines has to hold.
+    fn judge_key(&self, key: &Fingerprint, when: &When) -> Result<Arc<Signer>, Refusal> {
+        let moment = Moment::of_ssh(when).ok_or(Status::SignatureInFuture)?;
+        let lines = self.allowed.keys.get(key).map_or(&[][..], Vec::as_slice);
+        if self.revoked.contains(key) {
+            let owner = self.roster.of_key(key, lines.iter().copied());
+            return Err(Refusal::from(Status::KeyRevoked).of(lines.first().map(|_| owner)));
+        }
+        match self.holding(lines, &moment) {
+            Holding::All => owned(self.owners.get(key).cloned().unwrap_or_else(|| Err(NOBODYS.into()))),
+            Holding::Some(lines) => owned(self.roster.of_key(key, lines.into_iter())),
+            Holding::None => Err(Status::UnknownKey.because(self.why_unknown(key))),
+            Holding::Over(phase) => {
+                let refusal = Refusal::of_window(&phase, Status::KeyExpired);
+                Err(refusal.of(Some(self.roster.of_key(key, lines.iter().copied()))))
+            }
+        }
+    }
+
+    fn why_unknown(&self, key: &Fingerprint) -> String {
+        if self.allowed.authorities.contains_key(key) {
+            "`allowed_signers` has it as an authority, which certifies others and does not sign itself".into()
+        } else if self.allowed.for_other_uses.contains(key) {
+            "its `namespaces` in `allowed_signers` leave out `git`".into()
+        } else {
+            NOBODYS.into()
+        }
+    }
+
+    /// A certified key: a line of the authority has to hold and admit one of the certificate's principals (sshkey.c,
+    /// `sshkey_cert_check_authority`; stricter on critical options, which that leaves to sshd).
+    fn judge_certificate(
+        &self,
+        certificate: &Certificate,
+        proof: &Verified,
+        when: &When,
+    ) -> Result<Arc<Signer>, Refusal> {
+        let moment = Moment::of_ssh(when).ok_or(Status::SignatureInFuture)?;
+        let authority = certificate.authority.fingerprint();
+        let lines = self.allowed.authorities.get(&authority).map_or(&[][..], Vec::as_slice);
+        let admitting: Vec<usize> = lines.iter().copied().filter(|&place| self.admits(place, certificate)).collect();
+        let owner = |places: &[usize]| {
+            self.roster.of_certificate(certificate, places.iter().filter_map(|&place| self.allowed.lines.get(place)))
+        };
+        let whose = || (!admitting.is_empty()).then(|| owner(&admitting));
+        if self.revoked.contains(proof.key()) {
+            return Err(Refusal::from(Status::KeyRevoked).of(whose()));
+        }
+        if self.revoked.contains(&authority) {
+            let revoked = Status::KeyRevoked.because(format!("the authority that certified it, {authority}"));
+            return Err(revoked.of(whose()));
+        }
+        if lines.is_empty() {
+            let unknown = format!("no `cert-authority` line has the authority that certified it, {authority}");
+            return Err(Status::UnknownKey.because(unknown));
+        }
+        if !certificate.is_user {
+            return Err(Status::UnknownKey.because("its certificate is a host's, not a user's".into()));
+        }
+        for option in &certificate.critical_options {
+            if option == VERIFY_REQUIRED && proof.user_check() != Some(UserCheck::Verification) {
+                let unverified = "its certificate demands that the security key verify its user, and it did not";
+                return Err(Status::Bad.because(unverified.into()).of(whose()));
+            }
+            if option != VERIFY_REQUIRED && !ABOUT_LOGGING_IN.contains(&option.as_str()) {
+                let unknown = format!("its certificate has the critical option `{option}`");
+                return Err(Status::Unsupported.because(unknown).of(whose()));
+            }
+        }
+        if admitting.is_empty() {
+            return Err(Status::UnknownKey.because(match certificate.principals.is_empty() {
+                true => "its certificate names no principal".into(),
+                false => format!("no line of its authority admits {}", quoted(&certificate.principals)),
+            }));
+        }
+        let phase = certificate_window(certificate).phase(&moment);
+        if phase != Phase::Within {
+            return Err(Refusal::of_window(&phase, Status::CertificateExpired).of(whose()));
+        }
+        match self.holding(&admitting, &moment) {
+            Holding::All | Holding::None => owned(owner(&admitting)),
+            Holding::Some(places) => owned(owner(&places)),
+            Holding::Over(phase) => {
+                let mut refusal = Refusal::of_window(&phase, Status::KeyExpired).of(whose());
+                refusal.detail = Some("the line of its authority in `allowed_signers`".into());
+                Err(refusal)
+            }
+        }
+    }
+
+    fn admits(&self, place: usize, certificate: &Certificate) -> bool {
+        let admits =
+            |line: &Line| certificate.principals.iter().any(|name| !name.is_empty() && line.principals.admits(name));
+        self.allowed.lines.get(place).is_some_and(admits)
+    }
+
+    fn judge_openpgp(&self, signed_by: &SignedBy, key: &Fingerprint, when: &When) -> Result<Arc<Signer>, Refusal> {
+        let made = signed_by.stated_time();
+        let moment = Moment::of_openpgp(made, when).ok_or(Status::SignatureInFuture)?;
+        let owner = || self.keyring(Some(when.now)).of_certificate(key);
+        let refusal = match signed_by.validity(moment.at, when.now) {
+            Validity::Good => return owned(owner()),
+            Validity::KeyExpired { end } => {
+                let in_grace = when.now.0 < end.0.saturating_add(when.grace);
+                if in_grace && signed_by.validity(made, when.now) == Validity::Good {
+                    return owned(owner());
+                }
+                Refusal { ended: Some(end), ..Status::KeyExpired.into() }
+            }
+            Validity::SignatureInFuture => return Err(Status::SignatureInFuture.into()),
+            Validity::SignatureExpired => Status::SignatureExpired.into(),
+            Validity::KeyNotYetValid => Status::KeyNotYetValid.into(),
+            Validity::KeyRevoked => Status::KeyRevoked.into(),
+        };
+        Err(refusal.of(Some(owner())))
+    }
+
+    /// Which of these lines hold at that moment.
+    pub(super) fn holding(&self, places: &[usize], moment: &Moment) -> Holding {
+        let phase = |place: &usize| self.allowed.lines.get(*place).map(|line| line.window.phase(moment));
+        if places.is_empty() {
+            return Holding::None;
+        }
+        if places.iter().all(|place| phase(place) == Some(Phase::Within)) {
+            return Holding::All;
+        }
+        let within: Vec<usize> = places.iter().copied().filter(|place| phase(place) == Some(Phase::Within)).collect();
+        if !within.is_empty() {
+            return Holding::Some(within);
+        }
+        // The one that ended last is the one that was used last.
+        let ended = places.iter().filter_map(phase).filter_map(|phase| match phase {
+            Phase::Ended(end) => Some(end),
+            Phase::NotYet | Phase::Within => None,
+        });
+        Holding::Over(ended.max().map_or(Phase::NotYet, Phase::Ended))
+    }
+}
+
+/// Which of several lines hold.
+pub(super) enum Holding {
+    /// There are none.
+    None,
+    /// All.
+    All,
+    /// These.
+    Some(Vec<usize>),
+    /// None does any more, or none yet.
+    Over(Phase),
+}
+
+/// Both ends still count; the certificate's own end does not (PROTOCOL.certkeys: `valid after <= now < valid before`).
+fn certificate_window(certificate: &Certificate) -> Window {
+    let end = certificate.valid_before.0;
+    let last = if end == i64::MAX { Window::OPEN.last } else { Timestamp(end.saturating_sub(1)) };
+    Window { first: certificate.valid_after, last }
+}
+
+const NOBODYS: &str = "no signer has it";
+
+fn owned(owner: Owner) -> Result<Arc<Signer>, Refusal> {
+    owner.map_err(|why| Status::UnknownKey.because(why))
+}
+
+fn quoted(names: &[String]) -> String {
+    names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
+}
+
+/// What becomes a [`Fault`].
+struct Refusal {
+    status: Status,
+    detail: Option<String>,
+    signer: Option<SignerId>,
+    ended: Option<Timestamp>,
+}
+
+impl From<Status> for Refusal {
+    fn from(status: Status) -> Self {
+        Self { status, detail: None, signer: None, ended: None }
+    }
+}
+
+impl Refusal {
+    fn of_window(phase: &Phase, expired: Status) -> Self {
+        match phase {
+            Phase::Ended(end) => Self { ended: Some(*end), ..expired.into() },
+            Phase::NotYet | Phase::Within => Status::KeyNotYetValid.into(),
+        }
+    }
+
+    /// Whose it would be.
+    fn of(self, owner: Option<Owner>) -> Self {
+        Self { signer: owner.and_then(Result::ok).map(|signer| signer.id.clone()), ..self }
+    }
+}
+
+impl Status {
+    fn because(self, detail: String) -> Refusal {
+        Refusal { detail: Some(detail), ..self.into() }
+    }
+}
+
+impl Fault {
+    fn of_bad(bad: &Bad) -> Self {
+        let (status, detail) = match &bad.defect {
+            Defect::DoesNotVerify => (Status::Bad, None),
+            Defect::Improper(what) => (Status::Bad, Some(what.clone())),
+            Defect::KeyNotHeld => (Status::UnknownKey, None),
+            Defect::Weak(what) => (Status::Weak, Some(what.clone())),
+            Defect::Malformed(what) => (Status::Malformed, Some(what.clone())),
+            Defect::Ambiguous => (Status::Ambiguous, None),
+            Defect::Unsupported(what) => (Status::Unsupported, Some(what.clone())),
+        };
+        Self { status, detail, format: bad.format, key: bad.key.clone(), signer: None, ended: None }
+    }
+}

@@ -1,0 +1,113 @@
+//! `registry list`: every key, whose it is and how it stands.
+
+use super::{
+    Registry, SignerId,
+    allowed_signers::Line,
+    judgement::Holding,
+    resolution::Owner,
+    window::{Moment, Phase},
+};
+use crate::{
+    push::Timestamp,
+    signature::{Fingerprint, Format},
+};
+use std::collections::BTreeMap;
+
+/// One key.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Entry {
+    /// Whose it is; none for an authority's, and where it is nobody's.
+    pub signer: Option<SignerId>,
+    /// An OpenPGP certificate's is its primary key's.
+    pub key: Fingerprint,
+    /// What it makes; `ssh-cert` for an authority.
+    pub format: Format,
+    /// In words: "good", "expired", "revoked", "not yet valid", "certifies `*@example.com`", "nobody's: …".
+    pub state: String,
+    /// When that ends, as far as it is known.
+    pub expires: Option<Timestamp>,
+}
+
+impl Registry {
+    /// By signer, then by key; nobody's first.
+    pub fn list(&self, now: Timestamp) -> Vec<Entry> {
+        let mut entries: Vec<_> =
+            self.plain_keys(now).chain(self.authorities(now)).chain(self.openpgp_keys(now)).collect();
+        entries
+            .sort_by(|one, other| (&one.signer, one.format, &one.key).cmp(&(&other.signer, other.format, &other.key)));
+        entries
+    }
+
+    fn plain_keys(&self, now: Timestamp) -> impl Iterator<Item = Entry> {
+        self.allowed.keys.iter().map(move |(key, places)| {
+            let holding = self.holding(places, &Moment::plain(now));
+            let judged = if let Holding::Some(places) = &holding { places } else { places };
+            let owner = self.roster.of_key(key, judged.iter().copied());
+            let state = match holding {
+                _ if self.revoked.contains(key) => Some("revoked".to_owned()),
+                Holding::Over(phase) => Some(over(phase).to_owned()),
+                Holding::All | Holding::Some(_) | Holding::None => None,
+            };
+            entry(owner, key, Format::Ssh, state, self.end(places))
+        })
+    }
+
+    fn authorities(&self, now: Timestamp) -> impl Iterator<Item = Entry> {
+        self.allowed.authorities.iter().map(move |(key, places)| {
+            let state = match self.holding(places, &Moment::plain(now)) {
+                _ if self.revoked.contains(key) => "revoked".to_owned(),
+                Holding::Over(phase) => over(phase).to_owned(),
+                Holding::All | Holding::Some(_) | Holding::None => {
+                    let patterns: Vec<_> = self.lines(places).map(|line| format!("`{}`", line.principals.0)).collect();
+                    format!("certifies {}", patterns.join(", "))
+                }
+            };
+            Entry { signer: None, key: key.clone(), format: Format::SshCert, state, expires: self.end(places) }
+        })
+    }
+
+    fn openpgp_keys(&self, now: Timestamp) -> impl Iterator<Item = Entry> {
+        // A certificate that several files hold is one.
+        let summaries: BTreeMap<_, _> = self
+            .certificates
+            .summaries(now)
+            .into_iter()
+            .map(|summary| (summary.fingerprint.clone(), summary))
+            .collect();
+        summaries.into_values().map(move |summary| {
+            let owner = self.keyring(Some(now)).of_certificate(&summary.fingerprint);
+            let state = if summary.revoked {
+                Some("revoked".to_owned())
+            } else {
+                summary.expires.filter(|&end| end <= now).map(|_| "expired".to_owned())
+            };
+            entry(owner, &summary.fingerprint, Format::OpenPgp, state, summary.expires)
+        })
+    }
+
+    fn lines(&self, places: &[usize]) -> impl Iterator<Item = &Line> {
+        places.iter().filter_map(|&place| self.allowed.lines.get(place))
+    }
+
+    /// When the last of these lines ends; none if one never does.
+    fn end(&self, places: &[usize]) -> Option<Timestamp> {
+        let ends: Option<Vec<_>> = self.lines(places).map(|line| line.window.end()).collect();
+        ends?.into_iter().max()
+    }
+}
+
+fn over(phase: Phase) -> &'static str {
+    match phase {
+        Phase::Ended(_) => "expired",
+        Phase::NotYet | Phase::Within => "not yet valid",
+    }
+}
+
+/// `state`: unless it is good.
+fn entry(owner: Owner, key: &Fingerprint, format: Format, state: Option<String>, expires: Option<Timestamp>) -> Entry {
+    let (signer, good) = match owner {
+        Ok(signer) => (Some(signer.id.clone()), "good".to_owned()),
+        Err(why) => (None, format!("nobody's: {why}")),
+    };
+    Entry { signer, key: key.clone(), format, state: state.unwrap_or(good), expires }
+}

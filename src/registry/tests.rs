@@ -1,0 +1,365 @@
+//! The judgement on SSH signatures and the registry's answers, from hand-made parts. What lines mean to OpenSSH is
+//! compared with `ssh-keygen` itself in the integration tests.
+
+use super::{allowed_signers::AllowedSigners, folder::Parts, keyring::Keyring, *};
+use crate::{
+    object::{Signed, Slot},
+    signature::{self, Signature, openpgp::CertificateSummary},
+};
+use jiff::tz::TimeZone;
+use std::path::Path;
+
+// Made with `ssh-keygen`, version 9.2, over `payload`.
+const KEY: &str = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAkPdfr/zwsNBD5+8dOG+VB3XPDwTA0+wuxrYGB6y5LW";
+const AUTHORITY: &str = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIIXDeq446KgVixhbOfjtiT7uUlkQSZ4HPjXiJnZsIOBe";
+const BY_KEY: &str = "-----BEGIN SSH SIGNATURE-----\n\
+U1NIU0lHAAAAAQAAADMAAAALc3NoLWVkMjU1MTkAAAAgCQ91+v/PCw0EPn7x04b5UHdc8P\n\
+BMDT7C7GtgYHrLktYAAAADZ2l0AAAAAAAAAAZzaGE1MTIAAABTAAAAC3NzaC1lZDI1NTE5\n\
+AAAAQIl2uy2CSIbVEHvpkgLlK2vppmerbcIH5EriAEDXqoBs2yqblR2wtLgAAQ5FU9dui3\n\
+r23l3jW87+Kan8Hwaa1QA=\n\
+-----END SSH SIGNATURE-----";
+/// Of the same key, for `alice@example.com` and `bob@example.com`, in 2026.
+const BY_CERTIFICATE: &str = "-----BEGIN SSH SIGNATURE-----\n\
+U1NIU0lHAAAAAQAAAdgAAAAgc3NoLWVkMjU1MTktY2VydC12MDFAb3BlbnNzaC5jb20AAA\n\
+Ag9BRfD5jBel+nj6Eep/svxv5dODfJzG6Uhzgeb5oe4aIAAAAgCQ91+v/PCw0EPn7x04b5\n\
+UHdc8PBMDT7C7GtgYHrLktYAAAAAAAAAAAAAAAEAAAAEdGVzdAAAACgAAAARYWxpY2VAZX\n\
+hhbXBsZS5jb20AAAAPYm9iQGV4YW1wbGUuY29tAAAAAGlVuQAAAAAAazbsgAAAAAAAAACC\n\
+AAAAFXBlcm1pdC1YMTEtZm9yd2FyZGluZwAAAAAAAAAXcGVybWl0LWFnZW50LWZvcndhcm\n\
+RpbmcAAAAAAAAAFnBlcm1pdC1wb3J0LWZvcndhcmRpbmcAAAAAAAAACnBlcm1pdC1wdHkA\n\
+AAAAAAAADnBlcm1pdC11c2VyLXJjAAAAAAAAAAAAAAAzAAAAC3NzaC1lZDI1NTE5AAAAII\n\
+XDeq446KgVixhbOfjtiT7uUlkQSZ4HPjXiJnZsIOBeAAAAUwAAAAtzc2gtZWQyNTUxOQAA\n\
+AED00evKorJDlxrYgVV4DRKA3VYdpwtxEa8iD9zr4RPK0c+BhsGI8Dau/PRqzh6Q2t4wdy\n\
+DTYf2rAhjXR4v7ijUOAAAAA2dpdAAAAAAAAAAGc2hhNTEyAAAAUwAAAAtzc2gtZWQyNTUx\n\
+OQAAAECJdrstgkiG1RB76ZIC5Str6aZnq23CB+RK4gBA16qAbNsqm5UdsLS4AAEORVPXbo\n\
+t69t5d41vO/imp/B8GmtUA\n\
+-----END SSH SIGNATURE-----";
+
+const KEY_NAME: &str = "SHA256:7Cu3GSVkRxpS3dMrEoAydC+H1DJpiq7TUYLSnv2V1tw";
+const AUTHORITY_NAME: &str = "SHA256:8NSPyyDi2w8F88omLZl1l/sMqYRLkMRUPNY/5snz4xc";
+
+/// 2026-07-01T12:00:00Z.
+const NOW: i64 = 1_782_907_200;
+/// 2027-01-01T00:00:00Z, when the certificate's validity is over.
+const CERTIFICATE_END: i64 = 1_798_761_600;
+
+fn registry(signers: &str, allowed: &str, revoked: &str) -> Registry {
+    let parts = Parts {
+        people: signers::read_text(signers).unwrap(),
+        allowed: AllowedSigners::read(allowed.as_bytes(), &TimeZone::UTC),
+        revoked: revoked_keys::read(revoked.as_bytes()).unwrap(),
+        ..Parts::default()
+    };
+    parts.assemble(Path::new("/registry"))
+}
+
+fn signature(armor: &'static str) -> Signature {
+    let signed = Signed { payload: b"payload".into(), signature: armor.as_bytes().into() };
+    signature::verify(&Slot::One(signed), &Certificates::default())
+}
+
+fn at(now: i64) -> When {
+    When { now: Timestamp(now), verify_time: VerifyTime::Receipt, grace: 0, stated: None }
+}
+
+/// Status, signer and detail.
+fn told(attribution: &Attribution) -> String {
+    let detail = match attribution {
+        Attribution::NotGood(fault) => fault.detail.as_ref().map(|detail| format!(": {detail}")),
+        Attribution::Unsigned | Attribution::Good(_) => None,
+    };
+    let signer = attribution.signer().map_or("-", |signer| &signer.0);
+    format!("{} {signer}{}", attribution.status_name(), detail.unwrap_or_default())
+}
+
+fn judged(signers: &str, allowed: &str, armor: &'static str, when: &When) -> String {
+    told(&registry(signers, allowed, "").attribute(&signature(armor), when))
+}
+
+fn now(signers: &str, allowed: &str) -> String {
+    judged(signers, allowed, BY_KEY, &at(NOW))
+}
+
+fn certified(signers: &str, allowed: &str) -> String {
+    judged(signers, allowed, BY_CERTIFICATE, &at(NOW))
+}
+
+#[test]
+fn a_principal_is_a_signer_in_its_own_right() {
+    assert_eq!(now("", &format!("alice@example.com,a@home {KEY}\n")), "good alice@example.com");
+    assert_eq!(now("", &format!("* {KEY}\n")), format!("good {KEY_NAME}"));
+    assert_eq!(now("", &format!("*,alice {KEY}\n")), "good alice");
+    assert_eq!(now("", &format!("alice {AUTHORITY}\n")), "unknown-key -: no signer has it");
+}
+
+#[test]
+fn a_key_of_two_signers_is_neithers() {
+    let two = format!("alice {KEY}\nbob {KEY}\n");
+    assert_eq!(now("", &two), "unknown-key -: resolves to two signers: `alice`, `bob`");
+    // At the judged time it is one's.
+    let one = format!("alice {KEY}\nbob valid-before=\"20260101Z\" {KEY}\n");
+    assert_eq!(now("", &one), "good alice");
+    // One person with two addresses.
+    let person = "[[signer]]\nid = 'al'\nemails = ['alice', 'bob']\n";
+    assert_eq!(now(person, &two), "good al");
+    let people = format!("[[signer]]\nid = 'a'\nkeys = ['{KEY_NAME}']\n[[signer]]\nid = 'b'\nkeys = ['{KEY_NAME}']\n");
+    assert_eq!(now(&people, &two), "unknown-key -: resolves to two signers: `a`, `b`");
+}
+
+#[test]
+fn keys_that_are_listed_are_all_the_keys_there_are() {
+    let line = format!("alice@Example.com {KEY}\n");
+    let entry = |keys: &str| format!("[[signer]]\nid = 'alice'\nemails = ['alice@example.com']\nkeys = [{keys}]\n");
+    assert_eq!(now(&entry(&format!("'{KEY_NAME}'")), &line), "good alice");
+    let denied = "unknown-key -: `alice@Example.com` is `alice`, whose `keys` do not list this key";
+    assert_eq!(now(&entry(&format!("'{AUTHORITY_NAME}'")), &line), denied);
+    assert_eq!(now(&entry(""), &line), denied);
+    // The list says whose a key is, not that it may sign: that is what `allowed_signers` says.
+    assert_eq!(now(&entry(&format!("'{KEY_NAME}'")), ""), "unknown-key -: no signer has it");
+}
+
+#[test]
+fn a_local_part_of_other_case_is_somebody_else() {
+    let entry = "[[signer]]\nid = 'alice'\nemails = ['alice@example.com']\n";
+    assert_eq!(now(entry, &format!("Alice@example.com {KEY}\n")), "good Alice@example.com");
+    assert_eq!(now(entry, &format!("alice@EXAMPLE.com {KEY}\n")), "good alice");
+}
+
+#[test]
+fn windows_hold_at_the_judged_moment() {
+    let line = format!("alice valid-after=\"20260101Z\",valid-before=\"20260630Z\" {KEY}\n");
+    let end = 1_782_777_600;
+    let judge = |when: &When| judged("", &line, BY_KEY, when);
+    assert_eq!(judge(&at(end)), "good alice");
+    assert_eq!(judge(&at(end + 1)), "key-expired alice");
+    assert_eq!(judge(&at(0)), "key-not-yet-valid alice");
+    let stated = |time, verify_time, grace| When { stated: Some(Timestamp(time)), verify_time, grace, ..at(end + 10) };
+    // The committer's date is the pusher's word, unless the policy takes it.
+    assert_eq!(judge(&stated(end, VerifyTime::Receipt, 0)), "key-expired alice");
+    assert_eq!(judge(&stated(end, VerifyTime::Signature, 0)), "good alice");
+    assert_eq!(judge(&stated(end + 1, VerifyTime::Signature, 0)), "key-expired alice");
+    assert_eq!(judge(&stated(end, VerifyTime::Receipt, 10)), "good alice");
+    assert_eq!(judge(&stated(end, VerifyTime::Receipt, 9)), "key-expired alice");
+    assert_eq!(judge(&stated(end + 1, VerifyTime::Receipt, 10)), "key-expired alice");
+    let ahead = stated(end + 311, VerifyTime::Signature, 0);
+    assert_eq!(judge(&ahead), "signature-in-future -");
+    // Before it is anything else about the key.
+    assert_eq!(judged("", "", BY_KEY, &ahead), "signature-in-future -");
+}
+
+#[test]
+fn the_fault_says_when_a_key_ended() {
+    let registry = registry("", &format!("alice valid-before=\"20260630Z\" {KEY}\n"), "");
+    let Attribution::NotGood(fault) = registry.attribute(&signature(BY_KEY), &at(NOW)) else { panic!() };
+    assert_eq!(fault.ended, Some(Timestamp(1_782_777_600)));
+    assert_eq!(fault.key.unwrap().to_string(), KEY_NAME);
+    assert_eq!(fault.format, Some(signature::Format::Ssh));
+}
+
+#[test]
+fn a_revoked_key_is_revoked_before_it_is_anything_else() {
+    let judge = |allowed: &str, revoked: &str, armor| {
+        told(&registry("", allowed, revoked).attribute(&signature(armor), &at(NOW)))
+    };
+    let expired = format!("alice valid-before=\"20260101Z\" {KEY}\n");
+    assert_eq!(judge(&expired, KEY, BY_KEY), "key-revoked alice");
+    assert_eq!(judge("", KEY, BY_KEY), "key-revoked -");
+    assert_eq!(judge(&expired, AUTHORITY, BY_KEY), "key-expired alice");
+    let line = format!("alice@example.com cert-authority {AUTHORITY}\n");
+    assert_eq!(judge(&line, "", BY_CERTIFICATE), "good alice@example.com");
+    assert_eq!(judge(&line, KEY, BY_CERTIFICATE), "key-revoked alice@example.com");
+    let authority = format!("key-revoked alice@example.com: the authority that certified it, {AUTHORITY_NAME}");
+    assert_eq!(judge(&line, AUTHORITY, BY_CERTIFICATE), authority);
+}
+
+#[test]
+fn a_certificates_signer_is_the_one_principal_that_the_line_admits() {
+    let line = |principals: &str| format!("{principals} cert-authority {AUTHORITY}\n");
+    assert_eq!(certified("", &line("*@example.com,!bob@example.com")), "good alice@example.com");
+    let two = "unknown-key -: resolves to two signers: `alice@example.com`, `bob@example.com`";
+    assert_eq!(certified("", &line("*@example.com")), two);
+    let none = "unknown-key -: no line of its authority admits `alice@example.com`, `bob@example.com`";
+    assert_eq!(certified("", &line("carol@example.com")), none);
+    let stranger =
+        format!("unknown-key -: no `cert-authority` line has the authority that certified it, {AUTHORITY_NAME}");
+    assert_eq!(certified("", &format!("* cert-authority {KEY}\n")), stranger);
+    let person = "[[signer]]\nid = 'al'\nemails = ['alice@example.com', 'bob@example.com']\n";
+    assert_eq!(certified(person, &line("*@example.com")), "good al");
+    let other = format!("{person}keys = ['{AUTHORITY_NAME}']\n");
+    let denied = "unknown-key -: `alice@example.com` is `al`, whose `keys` do not list this key";
+    assert_eq!(certified(&other, &line("*@example.com")), denied);
+    // The line of the key itself is for signatures without the certificate.
+    assert_eq!(certified("", &format!("alice@example.com {KEY}\n")), stranger);
+}
+
+#[test]
+fn a_certificate_and_the_line_of_its_authority_both_have_to_hold() {
+    let line = format!("alice@example.com cert-authority,valid-before=\"20261231Z\" {AUTHORITY}\n");
+    let open = format!("alice@example.com cert-authority {AUTHORITY}\n");
+    let judge = |line: &str, when: &When| judged("", line, BY_CERTIFICATE, when);
+    assert_eq!(judge(&open, &at(CERTIFICATE_END - 1)), "good alice@example.com");
+    assert_eq!(judge(&open, &at(CERTIFICATE_END)), "certificate-expired alice@example.com");
+    assert_eq!(judge(&open, &at(0)), "key-not-yet-valid alice@example.com");
+    let of_line = "key-expired alice@example.com: the line of its authority in `allowed_signers`";
+    assert_eq!(judge(&line, &at(CERTIFICATE_END - 1)), of_line);
+    let late = When { stated: Some(Timestamp(CERTIFICATE_END - 1)), grace: 60, ..at(CERTIFICATE_END + 59) };
+    assert_eq!(judge(&open, &late), "good alice@example.com");
+    assert_eq!(
+        judge(&open, &When { now: Timestamp(CERTIFICATE_END + 60), ..late }),
+        "certificate-expired alice@example.com"
+    );
+    assert_eq!(
+        judge(&open, &When { stated: Some(Timestamp(CERTIFICATE_END)), ..late }),
+        "certificate-expired alice@example.com"
+    );
+}
+
+#[test]
+fn whom_an_authority_alone_names_is_a_signer_all_the_same() {
+    let registry = registry("", &format!("alice@example.com,!bob@example.com cert-authority {AUTHORITY}\n"), "");
+    let Attribution::Good(signer) = registry.attribute(&signature(BY_CERTIFICATE), &at(NOW)) else { panic!() };
+    assert_eq!(signer.signer().emails, ["alice@example.com"]);
+    assert_eq!(signer.signer().kind, Kind::Person);
+    assert_eq!(registry.named("alice@EXAMPLE.com"), [signer.id().clone()]);
+    assert!(registry.named("bob@example.com").is_empty());
+}
+
+#[test]
+fn what_does_not_verify_is_nobodys() {
+    let registry = registry("", &format!("alice {KEY}\n"), "");
+    let signed = Signed { payload: b"another".into(), signature: BY_KEY.as_bytes().into() };
+    let other = signature::verify(&Slot::One(signed), registry.certificates());
+    assert_eq!(told(&registry.attribute(&other, &at(NOW))), "bad -");
+    assert_eq!(told(&registry.attribute(&Signature::Absent, &at(NOW))), "unsigned -");
+}
+
+#[test]
+fn names_find_ids_and_emails_and_groups_their_members() {
+    let people = "[[signer]]\nid = 'alice'\nemails = ['a@x.org', 'team@x.org']\ngroups = ['dev', 'ops']\n\
+                  [[signer]]\nid = 'bot'\nemails = ['team@x.org']\ngroups = ['dev']\nkind = 'bot'\n";
+    let registry = registry(people, &format!("carol@x.org {KEY}\nfile namespaces=\"file\" {KEY}\n"), "");
+    let named = |name: &str| registry.named(name).into_iter().map(|id| id.0).collect::<Vec<_>>();
+    assert_eq!(named("a@X.org"), ["alice"]);
+    assert_eq!(named("team@x.org"), ["alice", "bot"]);
+    assert_eq!(named("carol@x.org"), ["carol@x.org"]);
+    assert!(named("A@x.org").is_empty() && named("file").is_empty());
+    assert_eq!(registry.groups()["dev"], ["alice", "bot"]);
+    assert_eq!(registry.groups()["ops"], ["alice"]);
+    assert_eq!(registry.signer(&SignerId("bot".into())).unwrap().kind, Kind::Bot);
+    assert!(registry.signer(&SignerId("a@x.org".into())).is_none());
+    assert_eq!(registry.signers().count(), 3);
+}
+
+#[test]
+fn check_names_what_has_no_effect() {
+    let people = format!(
+        "[[signer]]\nid = 'a'\nemails = ['t@x']\n[[signer]]\nid = 'b'\nemails = ['t@x']\nkeys = ['SHA256:{}', '{KEY_NAME}']\n",
+        "A".repeat(43)
+    );
+    let allowed = format!("# fine\nalice,bob\n*@x no-touch-required {KEY}\nt@x {KEY}\n");
+    let mut registry = registry(&people, &allowed, "");
+    registry.unused = vec!["README".into(), "x509".into()];
+    let lints = registry.check(Timestamp(NOW));
+    let told: Vec<_> =
+        lints.iter().map(|lint| format!("{}:{}: {}", lint.file, lint.line.unwrap_or(0), lint.what)).collect();
+    assert_eq!(
+        told,
+        [
+            "/registry/README:0: it is no part of a registry, and is not read",
+            "/registry/x509:0: this version does not support it: nobody is trusted for what it holds",
+            "/registry/signers.toml:4: the email `t@x` is of `a` and `b`; what has no other owner is nobody's",
+            &format!(
+                "/registry/signers.toml:4: `b` lists SHA256:{}, which no other part of the registry has",
+                "A".repeat(43)
+            ),
+            "/registry/allowed_signers:2: this line grants nothing: it has no key",
+            "/registry/allowed_signers:3: this line grants nothing: it has an unknown option: `no-touch-required`",
+            &format!("/registry/allowed_signers:4: {KEY_NAME} is nobody's: resolves to two signers: `a`, `b`"),
+        ]
+    );
+    let clean = super::tests::registry("", &format!("alice {KEY}\n"), "");
+    assert_eq!(clean.check(Timestamp(NOW)), []);
+}
+
+#[test]
+fn every_key_is_listed_with_its_state() {
+    let list = |allowed: &str, revoked: &str| {
+        let entries = registry("", allowed, revoked).list(Timestamp(NOW));
+        let told = entries.iter().map(|entry| {
+            let signer = entry.signer.as_ref().map_or("-", |signer| &signer.0);
+            format!("{signer} {} {} {:?}", entry.format.name(), entry.state, entry.expires.map(|end| end.0))
+        });
+        told.collect::<Vec<_>>()
+    };
+    assert_eq!(list(&format!("alice {KEY}\n"), ""), ["alice ssh good None"]);
+    assert_eq!(list(&format!("alice {KEY}\n"), KEY), ["alice ssh revoked None"]);
+    let window = |from: &str, to: &str| format!("alice valid-after=\"{from}\",valid-before=\"{to}\" {KEY}\n");
+    assert_eq!(list(&window("20250101Z", "20260101Z"), ""), ["alice ssh expired Some(1767225600)"]);
+    assert_eq!(list(&window("20270101Z", "20280101Z"), ""), ["alice ssh not yet valid Some(1830297600)"]);
+    assert_eq!(
+        list(&format!("alice {KEY}\nbob {KEY}\n*@x cert-authority {AUTHORITY}\n"), ""),
+        ["- ssh nobody's: resolves to two signers: `alice`, `bob` None", "- ssh-cert certifies `*@x` None"]
+    );
+}
+
+/// A certificate whose fingerprint repeats `number`, with these emails.
+fn summary(number: u8, emails: &[&str]) -> CertificateSummary {
+    let fingerprint = Fingerprint::OpenPgp([number; 20].into());
+    CertificateSummary {
+        keys: vec![fingerprint.clone(), Fingerprint::OpenPgp([number + 100; 20].into())],
+        fingerprint,
+        emails: emails.iter().map(|&email| email.to_owned()).collect(),
+        name: None,
+        expires: None,
+        revoked: false,
+    }
+}
+
+/// Whose each certificate is.
+fn owners(signers: &str, allowed: &str, certificates: &[&[&str]]) -> Vec<String> {
+    let registry = registry(signers, allowed, "");
+    let summaries: Vec<_> = (1..).zip(certificates).map(|(number, emails)| summary(number, emails)).collect();
+    let keyring = Keyring::new(&registry.roster, &summaries, |name| registry.allowed.certifies(name));
+    let owner = |summary: &CertificateSummary| match keyring.of_certificate(&summary.fingerprint) {
+        Ok(signer) => signer.id.0.clone(),
+        Err(why) => format!("nobody: {why}"),
+    };
+    summaries.iter().map(owner).collect()
+}
+
+fn by_fingerprint(number: u8) -> String {
+    summary(number, &[]).fingerprint.to_string()
+}
+
+#[test]
+fn an_email_that_no_other_key_has_is_the_certificates() {
+    assert_eq!(
+        owners("", "", &[&["alice@x", "alice@home"], &["bob@x"], &[]]),
+        ["alice@x", "bob@x", &by_fingerprint(3)]
+    );
+    let contested = owners("", "", &[&["alice@x"], &["mallory@x", "alice@X"]]);
+    assert_eq!(contested, [&by_fingerprint(1), "mallory@x"]);
+    assert_eq!(owners("", &format!("alice@x {KEY}\n"), &[&["alice@x"]]), [by_fingerprint(1)]);
+    // Whatever an authority may certify is in doubt beside the primary address, and not instead of it.
+    let line = format!("*@x cert-authority {AUTHORITY}\n");
+    assert_eq!(owners("", &line, &[&["mallory@home", "alice@x"], &["bob@x"]]), ["mallory@home", "bob@x"]);
+}
+
+#[test]
+fn signers_toml_settles_whose_a_certificate_is() {
+    let listing = format!("[[signer]]\nid = 'alice'\nemails = ['alice@x']\nkeys = ['openpgp:{}']\n", "65".repeat(20));
+    let denied = "nobody: `alice@x` is `alice`, whose `keys` do not list this key";
+    assert_eq!(owners(&listing, "", &[&["alice@x", "alice@home"], &["alice@x"]]), ["alice", denied]);
+    assert_eq!(owners(&listing, "", &[&["else@x"], &["mallory@x", "alice@x"]]), ["alice", "mallory@x"]);
+    let emails = "[[signer]]\nid = 'alice'\nemails = ['alice@x']\n";
+    assert_eq!(owners(emails, "", &[&["alice@x", "alice@home"]]), ["alice"]);
+    assert_eq!(owners(emails, &format!("alice@x {KEY}\n"), &[&["alice@x"]]), ["alice"]);
+    // One's own certificate does not become a colleague's by a colleague's address.
+    assert_eq!(
+        owners(emails, "", &[&["alice@x"], &["mallory@x", "alice@x"], &["alice@x", "mallory@home"]]),
+        [
+            "alice",
+            "nobody: resolves to two signers: `alice`, `mallory@x`",
+            "nobody: resolves to two signers: `alice`, `mallory@home`"
+        ]
+    );
+}

@@ -1,0 +1,174 @@
+//! The certificates of a registry: scanned when they are added, parsed when a signature or a list asks for them.
+
+use super::holder::Holder;
+use crate::{push::Timestamp, signature::Fingerprint};
+use sequoia_openpgp::{
+    Cert, KeyHandle, KeyID,
+    armor::{Kind, Reader, ReaderMode},
+    cert::raw::{RawCert, RawCertParser},
+    packet::Tag,
+    parse::Parse,
+};
+use std::{
+    collections::HashMap,
+    io::Read,
+    sync::{Arc, OnceLock},
+};
+
+/// The OpenPGP certificates of a registry. Parsed on first use, each once.
+#[derive(Debug, Default)]
+pub struct Certificates {
+    held: Vec<Held>,
+    by_fingerprint: HashMap<sequoia_openpgp::Fingerprint, usize>,
+    /// Of every key, primary or not: the certificates that hold one of this id.
+    by_key_id: HashMap<KeyID, Vec<usize>>,
+}
+
+/// One certificate, in as many pieces as it was added in.
+#[derive(Debug)]
+struct Held {
+    pieces: Vec<Box<[u8]>>,
+    /// `None`: it cannot be parsed.
+    parsed: OnceLock<Option<Arc<Holder>>>,
+}
+
+/// One certificate as the registry sees it, for resolving people and for `registry list`.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct CertificateSummary {
+    /// The primary key's.
+    pub fingerprint: Fingerprint,
+    /// Of all keys, the primary one first: for `keys = ["openpgp:<subkey>"]`.
+    pub keys: Vec<Fingerprint>,
+    /// Email addresses of user IDs that are bound and not revoked; the primary user ID's first.
+    pub emails: Vec<String>,
+    /// The primary user ID, lossy.
+    pub name: Option<String>,
+    /// When the last of its signing keys ends.
+    pub expires: Option<Timestamp>,
+    /// The whole certificate is.
+    pub revoked: bool,
+}
+
+impl Certificates {
+    /// Adds a file's certificates: armored or binary, any number. One that is there already is merged. If the file has a
+    /// mistake, none of its certificates is added.
+    ///
+    /// # Errors
+    /// Says what is wrong, lower case, to be read after the file's name.
+    pub fn add_file(&mut self, bytes: &[u8]) -> Result<(), String> {
+        let binaries =
+            if bytes.first().is_some_and(|first| first & 0x80 != 0) { vec![bytes.into()] } else { blocks(bytes)? };
+        let mut certificates = Vec::new();
+        for binary in &binaries {
+            let parser =
+                RawCertParser::from_bytes(binary).map_err(|error| format!("is no OpenPGP certificate: {error}"))?;
+            for certificate in parser {
+                let certificate = certificate.map_err(|error| format!("has an unreadable certificate: {error}"))?;
+                let secret =
+                    certificate.packets().any(|packet| matches!(packet.tag(), Tag::SecretKey | Tag::SecretSubkey));
+                if secret {
+                    return Err(format!(
+                        "holds the secret key of {}: export the public one",
+                        certificate.fingerprint()
+                    ));
+                }
+                certificates.push(certificate.into_owned());
+            }
+        }
+        if certificates.is_empty() {
+            return Err("holds no certificate".into());
+        }
+        for certificate in &certificates {
+            self.add(certificate);
+        }
+        Ok(())
+    }
+
+    fn add(&mut self, certificate: &RawCert<'_>) {
+        let place = *self.by_fingerprint.entry(certificate.fingerprint()).or_insert_with(|| {
+            self.held.push(Held { pieces: Vec::new(), parsed: OnceLock::new() });
+            self.held.len() - 1
+        });
+        if let Some(held) = self.held.get_mut(place) {
+            held.pieces.push(certificate.as_bytes().into());
+            held.parsed = OnceLock::new();
+        }
+        for key in certificate.keys() {
+            let places = self.by_key_id.entry(key.keyid()).or_default();
+            if !places.contains(&place) {
+                places.push(place);
+            }
+        }
+    }
+
+    /// The keys that one of the handles means, each with its certificate.
+    pub(super) fn having(&self, handles: &[KeyHandle]) -> Vec<(Arc<Holder>, usize)> {
+        let mut found: Vec<(Arc<Holder>, usize)> = Vec::new();
+        for handle in handles {
+            for &place in self.by_key_id.get(&KeyID::from(handle)).into_iter().flatten() {
+                let Some(holder) = self.held.get(place).and_then(Held::holder) else { continue };
+                for (index, key) in holder.keys.iter().enumerate() {
+                    let known = found.iter().any(|(other, at)| Arc::ptr_eq(other, holder) && *at == index);
+                    if !known && key.key.key_handle().aliases(handle) {
+                        found.push((Arc::clone(holder), index));
+                    }
+                }
+            }
+        }
+        found
+    }
+
+    /// All, as of a time; those that cannot be parsed apart.
+    pub fn summaries(&self, at: Timestamp) -> Vec<CertificateSummary> {
+        self.held.iter().filter_map(Held::holder).map(|holder| holder.summary(at)).collect()
+    }
+}
+
+impl Held {
+    fn holder(&self) -> Option<&Arc<Holder>> {
+        self.parsed.get_or_init(|| self.parse().map(|certificate| Arc::new(Holder::new(certificate)))).as_ref()
+    }
+
+    fn parse(&self) -> Option<Cert> {
+        let mut whole: Option<Cert> = None;
+        for piece in &self.pieces {
+            let piece = Cert::from_bytes(piece).ok()?;
+            whole = Some(match whole {
+                Some(whole) => whole.merge_public(piece).ok()?,
+                None => piece,
+            });
+        }
+        whole
+    }
+}
+
+/// Every armored block of a file; text between them is nobody's concern, as people keep notes there.
+fn blocks(bytes: &[u8]) -> Result<Vec<Vec<u8>>, String> {
+    const BEGIN: &[u8] = b"-----BEGIN PGP ";
+    let mut found = Vec::new();
+    let mut rest = bytes;
+    while let Some(start) = position(rest, BEGIN) {
+        let block = rest.get(start..).unwrap_or_default();
+        let end =
+            position(block.get(BEGIN.len()..).unwrap_or_default(), BEGIN).map_or(block.len(), |at| at + BEGIN.len());
+        let (block, after) = block.split_at_checked(end).unwrap_or((block, &[]));
+        let number = found.len() + 1;
+        if block.starts_with(b"-----BEGIN PGP PRIVATE KEY BLOCK-----") {
+            return Err("holds a secret key: export the public one".into());
+        }
+        if !block.starts_with(b"-----BEGIN PGP PUBLIC KEY BLOCK-----") {
+            return Err(format!("has an armored block that is no public key, number {number}"));
+        }
+        let mut binary = Vec::new();
+        Reader::from_bytes(block, ReaderMode::Tolerant(Some(Kind::PublicKey)))
+            .read_to_end(&mut binary)
+            .map_err(|error| format!("has an unreadable armored block, number {number}: {error}"))?;
+        found.push(binary);
+        rest = after;
+    }
+    if found.is_empty() { Err("holds no certificate".into()) } else { Ok(found) }
+}
+
+fn position(bytes: &[u8], wanted: &[u8]) -> Option<usize> {
+    bytes.windows(wanted.len()).position(|window| window == wanted)
+}

@@ -1,0 +1,183 @@
+//! A certificate that is parsed, with what does not depend on time judged once.
+
+use super::{ANY_AGE, CertificateSummary, Defect, POLICY, fingerprint, validity::Judged};
+use crate::{push::Timestamp, signature::Fingerprint};
+use sequoia_openpgp::{
+    Cert,
+    cert::{
+        ValidCert,
+        amalgamation::{ValidateAmalgamation, key::ErasedKeyAmalgamation},
+    },
+    crypto::mpi,
+    packet::{
+        Key,
+        key::{PublicParts, UnspecifiedRole},
+    },
+    policy::Policy,
+    types::{PublicKeyAlgorithm, RevocationStatus},
+};
+use std::{
+    sync::Mutex,
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
+
+/// A certificate and its keys.
+#[derive(Debug)]
+pub(super) struct Holder {
+    pub(super) certificate: Cert,
+    pub(super) fingerprint: Fingerprint,
+    pub(super) keys: Vec<HeldKey>,
+    /// What was found for the time asked last. One push asks for one time, many times over.
+    pub(super) last: Mutex<Option<(Timestamp, Vec<Judged>)>>,
+}
+
+/// One key of a certificate; which comes from its place.
+#[derive(Debug)]
+pub(super) struct HeldKey {
+    pub(super) key: Key<PublicParts, UnspecifiedRole>,
+    /// Whether it and the primary key can be verified with, and are strong enough.
+    pub(super) strength: Result<(), Defect>,
+    /// Whether its certificate binds it, for signing, and it agrees (the back-signature). As of the newest that the
+    /// certificate says: that does not change with the clock, and is what GnuPG goes by.
+    pub(super) may_sign: Result<(), Defect>,
+}
+
+impl Holder {
+    pub(super) fn new(certificate: Cert) -> Self {
+        let primary = strength(certificate.primary_key().key().parts_as_public().role_as_unspecified());
+        let keys = certificate.keys().map(|key| HeldKey {
+            key: key.key().clone(),
+            strength: strength(key.key()).and(of_primary(primary.clone())),
+            may_sign: may_sign(&certificate, &key),
+        });
+        let keys = keys.collect();
+        Self { fingerprint: fingerprint(&certificate.fingerprint()), keys, certificate, last: Mutex::new(None) }
+    }
+
+    /// What the registry needs.
+    pub(super) fn summary(&self, at: Timestamp) -> CertificateSummary {
+        let time = time(at);
+        let valid = valid_near(&self.certificate, time);
+        let primary = valid.as_ref().and_then(|valid| valid.primary_userid().ok()).map(|user| user.userid().clone());
+        let mut users: Vec<_> = self
+            .certificate
+            .userids()
+            .filter_map(|user| {
+                let bound = user.self_signatures().filter_map(|signature| signature.signature_creation_time());
+                let bound = nearest(bound.collect(), time, |time| user.binding_signature(&*POLICY, time).ok());
+                let revoked = revoked(|policy| user.revocation_status(policy, time));
+                (bound.is_some() && !revoked).then(|| user.userid())
+            })
+            .collect();
+        users.sort_by_key(|user| Some(*user) != primary.as_ref());
+        let mut emails: Vec<String> = Vec::new();
+        for email in users.iter().filter_map(|user| user.email().ok().flatten()) {
+            if !emails.iter().any(|known| known == email) {
+                emails.push(email.into());
+            }
+        }
+        CertificateSummary {
+            fingerprint: self.fingerprint.clone(),
+            keys: self.keys.iter().map(|key| fingerprint(&key.key.fingerprint())).collect(),
+            emails,
+            name: users.first().map(|user| String::from_utf8_lossy(user.value()).into_owned()),
+            expires: self.expires(at),
+            revoked: revoked(|policy| self.certificate.revocation_status(policy, time)),
+        }
+    }
+}
+
+/// A time as sequoia wants it; it is never asked for `None`, which would be now.
+pub(super) fn time(at: Timestamp) -> SystemTime {
+    UNIX_EPOCH + Duration::from_secs(u64::try_from(at.0).unwrap_or(0).min(u64::from(u32::MAX)))
+}
+
+/// What is found at the time, or else, where the certificate says nothing of that time, at the first time after it, or
+/// the last before it, at which it says something. A certificate that was renewed often has only its newest
+/// self-signature left; it then speaks for the time before that, too.
+pub(super) fn nearest<T>(
+    mut times: Vec<SystemTime>,
+    at: SystemTime,
+    find: impl Fn(SystemTime) -> Option<T>,
+) -> Option<T> {
+    times.sort_unstable();
+    times.dedup();
+    let (before, after): (Vec<_>, Vec<_>) = times.into_iter().partition(|time| *time <= at);
+    find(at).or_else(|| after.into_iter().find_map(&find)).or_else(|| before.into_iter().rev().find_map(&find))
+}
+
+/// When the certificate says anything of itself or of this key.
+pub(super) fn self_signed<'a>(
+    certificate: &'a Cert,
+    key: Option<&ErasedKeyAmalgamation<'a, PublicParts>>,
+) -> Vec<SystemTime> {
+    let primary = certificate.primary_key();
+    let users = certificate.userids().flat_map(|user| user.self_signatures().collect::<Vec<_>>());
+    let keys = key.into_iter().flat_map(|key| key.self_signatures());
+    primary
+        .self_signatures()
+        .chain(users)
+        .chain(keys)
+        .filter_map(|signature| signature.signature_creation_time())
+        .collect()
+}
+
+pub(super) fn valid_near(certificate: &Cert, at: SystemTime) -> Option<ValidCert<'_>> {
+    nearest(self_signed(certificate, None), at, |time| certificate.with_policy(&*POLICY, time).ok())
+}
+
+/// Whether a revocation counts, be it hard, or soft and made before the time. A revocation by somebody else
+/// (`CouldBe`) is not verified, and anybody can attach one.
+pub(super) fn revoked<'a>(status: impl Fn(&'a dyn Policy) -> RevocationStatus<'a>) -> bool {
+    [&*POLICY, &*ANY_AGE].into_iter().any(|policy| matches!(status(policy), RevocationStatus::Revoked(_)))
+}
+
+fn strength(key: &Key<PublicParts, UnspecifiedRole>) -> Result<(), Defect> {
+    #[expect(deprecated, reason = "to refuse them")]
+    match key.pk_algo() {
+        PublicKeyAlgorithm::DSA => return Err(Defect::Weak("DSA".into())),
+        PublicKeyAlgorithm::ElGamalEncryptSign | PublicKeyAlgorithm::ElGamalEncrypt => {
+            return Err(Defect::Weak("ElGamal".into()));
+        }
+        algorithm if !algorithm.is_supported() => {
+            return Err(Defect::Unsupported(format!("keys of the type {algorithm}")));
+        }
+        _ => {}
+    }
+    match key.mpis() {
+        mpi::PublicKey::RSA { n, .. } if n.bits() < 2048 => Err(Defect::Weak(format!("RSA of {} bits", n.bits()))),
+        mpi::PublicKey::ECDSA { curve, .. } | mpi::PublicKey::EdDSA { curve, .. } if !curve.is_supported() => {
+            Err(Defect::Unsupported(format!("keys on the curve {curve}")))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn of_primary(strength: Result<(), Defect>) -> Result<(), Defect> {
+    strength.map_err(|defect| match defect {
+        Defect::Weak(what) => Defect::Weak(format!("{what} (its certificate's primary key)")),
+        Defect::Unsupported(what) => Defect::Unsupported(format!("{what} (its certificate's primary key)")),
+        other => other,
+    })
+}
+
+fn may_sign(certificate: &Cert, key: &ErasedKeyAmalgamation<'_, PublicParts>) -> Result<(), Defect> {
+    let times = self_signed(certificate, Some(key));
+    let newest = times.iter().max().copied().unwrap_or(UNIX_EPOCH);
+    let valid = nearest(times, newest, |time| key.clone().with_policy(&*POLICY, time).ok());
+    match valid {
+        Some(key) if key.for_signing() => Ok(()),
+        Some(_) => Err(Defect::Improper("its key is not one for signing".into())),
+        None if bound_weakly(certificate, key) => {
+            Err(Defect::Weak("its certificate is bound together with SHA-1 or MD5".into()))
+        }
+        None => Err(Defect::Improper("its certificate does not bind its key, or the key does not agree".into())),
+    }
+}
+
+/// Whether a policy that takes older algorithms would find the key bound.
+fn bound_weakly(certificate: &Cert, key: &ErasedKeyAmalgamation<'_, PublicParts>) -> bool {
+    let times = self_signed(certificate, Some(key));
+    let newest = times.iter().max().copied().unwrap_or(UNIX_EPOCH);
+    nearest(times, newest, |time| key.clone().with_policy(&*ANY_AGE, time).ok()).is_some()
+}

@@ -1,0 +1,181 @@
+//! The one packet that a detached signature consists of.
+
+use super::{Defect, seconds};
+use crate::{
+    push::Timestamp,
+    signature::{Fingerprint, armor},
+};
+use sequoia_openpgp::{
+    KeyHandle, Packet,
+    packet::{
+        Signature, Tag,
+        signature::subpacket::{SubpacketTag, SubpacketValue},
+    },
+    parse::{Dearmor, PacketParserBuilder, PacketParserResult, Parse},
+    types::{HashAlgorithm, PublicKeyAlgorithm, SignatureType},
+};
+use std::fmt;
+
+const BEGIN: &[u8] = b"-----BEGIN PGP SIGNATURE-----";
+const END: &[u8] = b"-----END PGP SIGNATURE-----";
+
+/// A signature packet over a document, alone in its armor.
+pub(super) struct Detached {
+    pub(super) packet: Signature,
+    /// As the packet says, in what it signs.
+    pub(super) made: Timestamp,
+}
+
+/// Nobody signs with more keys at once; each issuer named costs a verification.
+const MOST_ISSUERS: usize = 8;
+
+impl Detached {
+    /// Reads the armor and the one packet within.
+    pub(super) fn read(armor: &[u8]) -> Result<Self, Defect> {
+        let lines = armor::lines(armor, BEGIN, END)?;
+        // Headers end at a blank line (RFC 9580, 6.2); a checksum may follow the data, and be wrong (6.1).
+        let headers = lines
+            .iter()
+            .position(|line| line.is_empty())
+            .ok_or_else(|| Defect::Malformed("its armor has no blank line after the headers".into()))?;
+        let data = lines.get(headers + 1..).unwrap_or_default();
+        let data = match data.split_last() {
+            Some((last, data)) if last.starts_with(b"=") => data,
+            _ => data,
+        };
+        let packet = only_packet(&armor::decode(data)?)?;
+        let made = made(&packet)?;
+        Ok(Self { packet, made })
+    }
+
+    /// What needs no key: type, hash, and whatever it asks a verifier to understand.
+    pub(super) fn check(&self) -> Result<(), Defect> {
+        if self.packet.typ() != SignatureType::Binary {
+            return Err(Defect::Malformed(format!(
+                "is no signature over a document, but of type \"{}\"",
+                self.packet.typ()
+            )));
+        }
+        match self.packet.hash_algo() {
+            HashAlgorithm::MD5 => return Err(Defect::Weak("MD5".into())),
+            HashAlgorithm::SHA1 => return Err(Defect::Weak("SHA-1".into())),
+            HashAlgorithm::RipeMD => return Err(Defect::Weak("RIPEMD-160".into())),
+            hash if !hash.is_supported() => return Err(Defect::Unsupported(format!("hash algorithm {hash}"))),
+            _ => {}
+        }
+        self.check_subpackets()?;
+        #[expect(deprecated, reason = "to refuse them")]
+        match self.packet.pk_algo() {
+            PublicKeyAlgorithm::DSA => Err(Defect::Weak("DSA".into())),
+            PublicKeyAlgorithm::ElGamalEncryptSign | PublicKeyAlgorithm::ElGamalEncrypt => {
+                Err(Defect::Weak("ElGamal".into()))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Whoever does not know a critical subpacket or notation must refuse the signature (RFC 9580, 5.2.3.7). As GnuPG
+    /// does, also where the signature does not cover it.
+    fn check_subpackets(&self) -> Result<(), Defect> {
+        let areas = [self.packet.hashed_area(), self.packet.unhashed_area()];
+        for subpacket in areas.into_iter().flat_map(|area| area.iter()).filter(|subpacket| subpacket.critical()) {
+            if let SubpacketValue::NotationData(notation) = subpacket.value() {
+                let name = notation.name().escape_default();
+                return Err(Defect::Unsupported(format!("the critical notation `{name}`")));
+            }
+            if !UNDERSTOOD.contains(&subpacket.tag()) {
+                return Err(Defect::Unsupported(format!("the critical subpacket \"{}\"", subpacket.tag())));
+            }
+        }
+        Ok(())
+    }
+
+    /// The keys that it may be by. What the signature covers is believed before what it does not.
+    pub(super) fn issuers(&self) -> Result<Vec<KeyHandle>, Defect> {
+        let mut issuers: Vec<KeyHandle> = self.packet.issuer_fingerprints().map(KeyHandle::from).collect();
+        if !self.covers_fingerprint() {
+            issuers.extend(self.packet.issuers().map(KeyHandle::from));
+        }
+        issuers.dedup();
+        match issuers.len() {
+            0 => Err(Defect::Malformed("names no issuer".into())),
+            1..=MOST_ISSUERS => Ok(issuers),
+            _ => Err(Defect::Malformed("names too many issuers".into())),
+        }
+    }
+
+    fn covers_fingerprint(&self) -> bool {
+        self.packet.hashed_area().subpacket(SubpacketTag::IssuerFingerprint).is_some()
+    }
+
+    /// The fingerprint that it claims to be by, if it does.
+    pub(super) fn claimed_issuer(&self) -> Option<Fingerprint> {
+        self.packet.issuer_fingerprints().next().map(super::fingerprint)
+    }
+
+    /// When it says it ceases to be good.
+    pub(super) fn expires(&self) -> Option<Timestamp> {
+        self.packet.signature_expiration_time().map(|end| Timestamp(seconds(end)))
+    }
+}
+
+/// What a signature over a document may ask a verifier to understand: what is understood here, or says nothing about who
+/// signed what.
+const UNDERSTOOD: &[SubpacketTag] = &[
+    SubpacketTag::SignatureCreationTime,
+    SubpacketTag::SignatureExpirationTime,
+    SubpacketTag::Issuer,
+    SubpacketTag::IssuerFingerprint,
+    SubpacketTag::SignersUserID,
+    SubpacketTag::PolicyURI,
+    SubpacketTag::KeyFlags,
+    SubpacketTag::Features,
+    SubpacketTag::PreferredSymmetricAlgorithms,
+    SubpacketTag::PreferredHashAlgorithms,
+    SubpacketTag::PreferredCompressionAlgorithms,
+];
+
+fn only_packet(bytes: &[u8]) -> Result<Signature, Defect> {
+    let builder = PacketParserBuilder::from_bytes(bytes).map_err(unreadable)?.dearmor(Dearmor::Disabled);
+    let mut signature = None;
+    let mut parsed = builder.build().map_err(unreadable)?;
+    while let PacketParserResult::Some(parser) = parsed {
+        // Before anything is decompressed or skipped.
+        if parser.packet.tag() != Tag::Signature {
+            return Err(Defect::Malformed(format!("holds a packet of the type \"{}\"", parser.packet.tag())));
+        }
+        let (packet, next) = parser.next().map_err(unreadable)?;
+        if signature.is_some() {
+            return Err(Defect::Ambiguous);
+        }
+        signature = Some(packet);
+        parsed = next;
+    }
+    match signature {
+        Some(Packet::Signature(signature)) if matches!(signature.version(), 4 | 6) => Ok(signature),
+        Some(Packet::Signature(signature)) => {
+            Err(Defect::Unsupported(format!("version {} signatures", signature.version())))
+        }
+        Some(Packet::Unknown(unknown)) => {
+            Err(Defect::Malformed(format!("holds no readable signature packet: {}", unknown.error())))
+        }
+        Some(_) | None => Err(Defect::Malformed("holds no packet".into())),
+    }
+}
+
+fn unreadable(error: impl fmt::Display) -> Defect {
+    Defect::Malformed(format!("holds no readable packet: {error}"))
+}
+
+fn made(packet: &Signature) -> Result<Timestamp, Defect> {
+    let tag = SubpacketTag::SignatureCreationTime;
+    if packet.hashed_area().subpacket(tag).is_none() {
+        let what = match packet.unhashed_area().subpacket(tag) {
+            Some(_) => "does not cover its own creation time",
+            None => "has no creation time",
+        };
+        return Err(Defect::Malformed(what.into()));
+    }
+    let made = packet.signature_creation_time();
+    made.map(|made| Timestamp(seconds(made))).ok_or_else(|| Defect::Malformed("has no creation time".into()))
+}

@@ -1,0 +1,153 @@
+//! The judgement in time: nothing but times and what the certificate says of them.
+
+use super::{
+    POLICY,
+    holder::{Holder, nearest, revoked, self_signed, time},
+    packet::Detached,
+    seconds,
+};
+use crate::push::Timestamp;
+use sequoia_openpgp::{
+    cert::amalgamation::{ValidAmalgamation, ValidateAmalgamation, key::ErasedKeyAmalgamation},
+    packet::key::PublicParts,
+};
+use std::{
+    fmt, iter,
+    sync::{Arc, PoisonError},
+    time::SystemTime,
+};
+
+/// Which certificate and key made a signature, and the signature's own times.
+#[derive(Clone)]
+pub struct SignedBy {
+    holder: Arc<Holder>,
+    key: usize,
+    made: Timestamp,
+    expires: Option<Timestamp>,
+}
+
+/// Whether key, certificate and signature are good at a time.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Validity {
+    /// They are.
+    Good,
+    /// The signature is dated ahead of the clock, by more than clocks differ (five minutes).
+    SignatureInFuture,
+    /// The signature says until when it is good, and that is over.
+    SignatureExpired,
+    /// Key or certificate.
+    KeyExpired {
+        /// The first second at which it was not valid any more.
+        end: Timestamp,
+    },
+    /// Key or certificate was made later.
+    KeyNotYetValid,
+    /// Key or certificate: because it may be in other hands, or without a reason, for all times; because it is out of
+    /// use, from then on.
+    KeyRevoked,
+}
+
+/// What is known of one key at one time.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Judged {
+    revoked: bool,
+    created: Timestamp,
+    /// `None`: never.
+    end: Option<Timestamp>,
+}
+
+/// Seconds by which the clock of whoever signed may be ahead of ours.
+const CLOCK_DIFFERENCE: i64 = 300;
+
+impl SignedBy {
+    pub(super) fn new(holder: Arc<Holder>, key: usize, signature: &Detached) -> Self {
+        Self { holder, key, made: signature.made, expires: signature.expires() }
+    }
+
+    /// When the signature says it was made.
+    pub fn stated_time(&self) -> Timestamp {
+        self.made
+    }
+
+    /// `now`: the clock, for a date ahead of it. `at`: when signature, key and certificate must be valid.
+    pub fn validity(&self, at: Timestamp, now: Timestamp) -> Validity {
+        if self.made.0 > now.0.saturating_add(CLOCK_DIFFERENCE) {
+            return Validity::SignatureInFuture;
+        }
+        let judged = self.holder.judged(at, self.key);
+        if judged.revoked {
+            return Validity::KeyRevoked;
+        }
+        if self.expires.is_some_and(|end| end <= at) {
+            return Validity::SignatureExpired;
+        }
+        if judged.created.0 > at.0.saturating_add(CLOCK_DIFFERENCE) {
+            return Validity::KeyNotYetValid;
+        }
+        match judged.end {
+            Some(end) if end <= at => Validity::KeyExpired { end },
+            Some(_) | None => Validity::Good,
+        }
+    }
+}
+
+impl fmt::Debug for SignedBy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut debug = f.debug_struct("SignedBy");
+        debug.field("certificate", &self.holder.fingerprint).field("key", &self.key).field("made", &self.made).finish()
+    }
+}
+
+impl Holder {
+    fn judged(&self, at: Timestamp, key: usize) -> Judged {
+        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        if last.as_ref().is_none_or(|(known, _)| *known != at) {
+            *last = Some((at, self.judge(at)));
+        }
+        let found = last.as_ref().and_then(|(_, keys)| keys.get(key)).copied();
+        // Every key has its place; if not, nothing is good.
+        found.unwrap_or(Judged { revoked: true, created: at, end: Some(at) })
+    }
+
+    fn judge(&self, at: Timestamp) -> Vec<Judged> {
+        let time = time(at);
+        let whole = revoked(|policy| self.certificate.revocation_status(policy, time));
+        let subkeys = self.certificate.keys().subkeys();
+        let revoked = subkeys.map(|key| whole || revoked(|policy| key.revocation_status(policy, time)));
+        let revoked: Vec<bool> = iter::once(whole).chain(revoked).collect();
+        self.certificate.keys().zip(revoked).map(|(key, revoked)| self.judge_key(&key, revoked, time)).collect()
+    }
+
+    fn judge_key(&self, key: &ErasedKeyAmalgamation<'_, PublicParts>, revoked: bool, time: SystemTime) -> Judged {
+        let primary = self.certificate.primary_key();
+        let times = self_signed(&self.certificate, Some(key));
+        let valid = nearest(times, time, |time| key.clone().with_policy(&*POLICY, time).ok());
+        let end = match valid {
+            Some(valid) => {
+                let primary = valid.valid_cert().primary_key().key_expiration_time();
+                let binding = valid.binding_signature().signature_expiration_time();
+                [valid.key_expiration_time(), primary, binding].into_iter().flatten().min()
+            }
+            // Bound at no time, so never good.
+            None => Some(SystemTime::UNIX_EPOCH),
+        };
+        Judged {
+            revoked,
+            created: Timestamp(seconds(key.key().creation_time().max(primary.key().creation_time()))),
+            end: end.map(|end| Timestamp(seconds(end))),
+        }
+    }
+
+    /// When the last of the keys that may sign ends; `None`: never.
+    pub(super) fn expires(&self, at: Timestamp) -> Option<Timestamp> {
+        let judged = self.judge(at);
+        let ends: Vec<_> = self
+            .keys
+            .iter()
+            .zip(judged)
+            .filter(|(key, _)| key.may_sign.is_ok())
+            .map(|(_, judged)| judged.end)
+            .collect();
+        if ends.contains(&None) { None } else { ends.into_iter().flatten().max() }
+    }
+}

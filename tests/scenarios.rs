@@ -1,0 +1,236 @@
+//! One test a folder of `fixtures/scenarios`: a real push to a real repository through the hook.
+//!
+//! To add one, copy a folder and edit its files:
+//!
+//! - `policy.toml`, whose first comment says what the scenario shows; or `policy`, the name of a file in `policies/`
+//! - `push.sh`: the last line is the push that is judged, what comes before must succeed; `fixtures/scenarios/prelude.sh`
+//!   says what it can use
+//! - `verdict`: `accepted`, `warned: REASON`, `refused: REASON, …` or `undecided`
+//! - `stderr`: what the pusher was told, made by `UPDATE_GOLDENS=1 cargo test --test scenarios`, and to be read
+//! - `object-format`, if it is not `sha1`
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, clippy::as_conversions)]
+#![allow(clippy::disallowed_methods, clippy::print_stderr, clippy::print_stdout, clippy::wildcard_enum_match_arm)]
+
+#[path = "suite/support/mod.rs"]
+#[allow(dead_code, unused_imports, reason = "the suite uses the rest")]
+mod support;
+
+use libtest_mimic::{Arguments, Failed, Trial};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs,
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
+use support::{Pushed, World, keys, phrase_of, run, run_well};
+
+/// Every key of a rule and of a policy: each is shown by a scenario that accepts and by one that does not.
+const KEYS: &[&str] = &[
+    "registry",
+    "registry-require",
+    "groups",
+    "refs",
+    "except-refs",
+    "repositories",
+    "except-repositories",
+    "repositories-root",
+    "mode",
+    "warn-until",
+    "baseline",
+    "commits",
+    "unsigned",
+    "by",
+    "formats",
+    "verify-time",
+    "grace",
+    "create",
+    "update",
+    "force-push",
+    "delete",
+    "annotated",
+    "signed",
+    "name-matches-ref",
+    "on",
+];
+
+fn main() -> ExitCode {
+    let scenarios = scenarios();
+    let shown: Vec<(String, String)> =
+        scenarios.iter().map(|scenario| (scenario.policy_text(), scenario.verdict())).collect();
+    let mut trials: Vec<Trial> = scenarios
+        .into_iter()
+        .map(|scenario| Trial::test(scenario.name.clone(), move || scenario.play().map_err(Failed::from)))
+        .collect();
+    trials.push(Trial::test("every_key_is_shown_accepting_and_refusing", move || {
+        every_key_is_shown(&shown).map_err(Failed::from)
+    }));
+    libtest_mimic::run(&Arguments::from_args(), trials).exit_code()
+}
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/scenarios")
+}
+
+/// One folder.
+struct Scenario {
+    /// `area::case`.
+    name: String,
+    folder: PathBuf,
+}
+
+fn scenarios() -> Vec<Scenario> {
+    let folders = |path: &Path| -> Vec<PathBuf> {
+        let entries = fs::read_dir(path).unwrap().map(|entry| entry.unwrap().path());
+        let mut folders: Vec<PathBuf> = entries.filter(|path| path.is_dir()).collect();
+        folders.sort();
+        folders
+    };
+    let last = |path: &Path| path.file_name().unwrap().to_str().unwrap().to_owned();
+    let mut found = Vec::new();
+    for area in folders(&root()) {
+        for folder in folders(&area) {
+            found.push(Scenario { name: format!("{}::{}", last(&area), last(&folder)), folder });
+        }
+    }
+    assert!(!found.is_empty(), "no scenarios in {}", root().display());
+    found
+}
+
+impl Scenario {
+    fn file(&self, name: &str) -> Option<String> {
+        fs::read_to_string(self.folder.join(name)).ok()
+    }
+
+    fn policy_text(&self) -> String {
+        match self.file("policy") {
+            Some(name) => fs::read_to_string(policies().join(name.trim())).unwrap(),
+            None => self.file("policy.toml").unwrap(),
+        }
+    }
+
+    fn verdict(&self) -> String {
+        self.file("verdict").unwrap().trim().to_owned()
+    }
+
+    fn play(&self) -> Result<(), String> {
+        let world = World::of_format(self.file("object-format").as_deref().unwrap_or("sha1").trim());
+        world.policy(&self.policy_text());
+        let pushed = self.push(&world)?;
+        let verdict = verdict_of(&world, &pushed);
+        let told = without_what_varies(&world, &pushed.told());
+        if verdict != self.verdict() {
+            return Err(format!("`verdict` says: {}\nthe push was: {verdict}\n{}", self.verdict(), pushed.output));
+        }
+        let golden = self.folder.join("stderr");
+        if std::env::var_os("UPDATE_GOLDENS").is_some() {
+            fs::write(golden, told).unwrap();
+            return Ok(());
+        }
+        match fs::read_to_string(golden) {
+            Ok(expected) if expected == told => Ok(()),
+            Ok(expected) => Err(format!("`stderr` says:\n{expected}\nthe pusher was told:\n{told}")),
+            Err(error) => Err(format!("`stderr`: {error}; the pusher was told:\n{told}")),
+        }
+    }
+
+    /// Runs `push.sh`: what comes before its last line, which must succeed, then that.
+    fn push(&self, world: &World) -> Result<Pushed, String> {
+        let script = self.file("push.sh").ok_or("no `push.sh`")?;
+        let script = script.trim_end();
+        let (before, last) = script.rsplit_once('\n').unwrap_or(("", script));
+        if !last.starts_with("git push ") {
+            return Err(format!("the last line of `push.sh` is no push: {last}"));
+        }
+        let shell = |text: &str| {
+            let mut command = world.command("sh", &world.clone_path());
+            command.args(["-e", "-u", "-c", &format!(". '{}'\n{text}", root().join("prelude.sh").display())]);
+            command
+                .env("SERVER", world.server())
+                .env("POLICY", world.policy_path())
+                .env("REGISTRY", world.registry_path());
+            for key in [keys::ALICE_SSH, keys::BOB_SSH, keys::MALLORY_SSH, keys::DAVE_OPENPGP, keys::CAROL_EXPIRED] {
+                command.env(key.replace('-', "_").to_uppercase(), keys::signing_key(key));
+            }
+            command
+        };
+        let prepared = run(shell(before), b"");
+        if !prepared.status.success() {
+            return Err(format!("what comes before the push failed:\n{}", String::from_utf8_lossy(&prepared.stderr)));
+        }
+        Ok(world.pushed_by(shell(last)))
+    }
+}
+
+fn policies() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("policies")
+}
+
+/// What came of it, in the words of `verdict`.
+fn verdict_of(world: &World, pushed: &Pushed) -> String {
+    let told = pushed.told();
+    let changed = pushed.before != pushed.after;
+    let reasons = || {
+        let (_, refusing, warning) = world.judge_all();
+        if pushed.succeeded { warning } else { refusing }
+    };
+    let listed = |reasons: BTreeSet<String>| {
+        for reason in &reasons {
+            assert!(told.contains(phrase_of(reason)), "`{}` is missing:\n{told}", phrase_of(reason));
+        }
+        reasons.into_iter().collect::<Vec<_>>().join(", ")
+    };
+    match (pushed.succeeded, pushed.hook, changed) {
+        (true, Some(0), true) if told.contains("warning:") => format!("warned: {}", listed(reasons())),
+        (true, Some(0), true) => "accepted".to_owned(),
+        (false, Some(1), false) => format!("refused: {}", listed(reasons())),
+        (false, Some(3), false) => "undecided".to_owned(),
+        odd => format!("{odd:?}"),
+    }
+}
+
+/// Ids, fingerprints, paths and days differ from run to run, or with new keys.
+fn without_what_varies(world: &World, told: &str) -> String {
+    let list = ["cat-file", "--batch-all-objects", "--batch-check=%(objectname)"];
+    let objects: BTreeSet<String> = [world.clone_path(), world.server()]
+        .iter()
+        .flat_map(|folder| world.git_in(folder, &list).lines().map(str::to_owned).collect::<Vec<_>>())
+        .collect();
+    let mut text = told.to_owned();
+    for key in [keys::ALICE_SSH, keys::BOB_SSH, keys::MALLORY_SSH] {
+        text = text.replace(&keys::fingerprint(key), &format!("<{key}>"));
+    }
+    for key in [keys::DAVE_OPENPGP, keys::ERIN_OPENPGP, keys::CAROL_EXPIRED, keys::MALLORY_OPENPGP] {
+        text = text.replace(&keys::fingerprint(key), &format!("<{key}>"));
+        text = text.replace(&keys::fingerprint(key).to_lowercase(), &format!("<{key}>"));
+    }
+    let mut numbered: BTreeMap<usize, &String> = BTreeMap::new();
+    for id in &objects {
+        if let Some(at) = text.find(&id[..7]) {
+            numbered.insert(at, id);
+        }
+    }
+    for (id, number) in numbered.into_values().zip(1..) {
+        text = text.replace(id, &format!("<id {number}>")).replace(&id[..7], &format!("<id {number}>"));
+    }
+    text.replace(world.path("").to_str().unwrap(), "<world>/")
+}
+
+fn every_key_is_shown(shown: &[(String, String)]) -> Result<(), String> {
+    let has = |text: &str, key: &str| {
+        let setting = format!("{key} =");
+        let stands = |line: &str| {
+            let line = line.split('#').next().unwrap();
+            line.match_indices(&setting)
+                .any(|(at, _)| !line[..at].ends_with(|before: char| before.is_alphanumeric() || before == '-'))
+        };
+        text.contains(&format!("[{key}]")) || text.lines().any(stands)
+    };
+    for key in KEYS {
+        for (what, accepts) in [("accepting", true), ("refusing", false)] {
+            if !shown.iter().any(|(policy, verdict)| has(policy, key) && accepts == (verdict == "accepted")) {
+                return Err(format!("no {what} scenario shows `{key}`"));
+            }
+        }
+    }
+    Ok(())
+}

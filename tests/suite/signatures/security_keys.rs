@@ -1,0 +1,86 @@
+//! Signatures by FIDO tokens (OpenSSH's PROTOCOL.u2f), made here: there is no hardware.
+
+use super::{Certificates, Defect, Home, PAYLOAD, Signature, bad, good, ssh::armored, verify_with};
+use aws_lc_rs::{
+    digest::{self, SHA256, SHA512},
+    rand::SystemRandom,
+    signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, Ed25519KeyPair, KeyPair},
+};
+use countersign::signature::UserCheck;
+
+const APPLICATION: &[u8] = b"ssh:";
+
+fn string(bytes: &[u8]) -> Vec<u8> {
+    [&u32::try_from(bytes.len()).unwrap().to_be_bytes()[..], bytes].concat()
+}
+
+fn mpint(bytes: &[u8]) -> Vec<u8> {
+    let zeros = bytes.iter().take_while(|&&byte| byte == 0).count();
+    let sign: &[u8] = if bytes[zeros] & 0x80 == 0 { &[] } else { &[0] };
+    string(&[sign, &bytes[zeros..]].concat())
+}
+
+/// What a key signs in SSHSIG.
+fn signed_data() -> Vec<u8> {
+    let sum = digest::digest(&SHA512, PAYLOAD);
+    [b"SSHSIG".to_vec(), string(b"git"), string(b""), string(b"sha512"), string(sum.as_ref())].concat()
+}
+
+fn sshsig(key: &[u8], signature: &[u8]) -> Vec<u8> {
+    let fields = [string(key), string(b"git"), string(b""), string(b"sha512"), string(signature)].concat();
+    armored(&[&b"SSHSIG\0\0\0\x01"[..], &fields].concat())
+}
+
+fn token_data(flags: u8) -> Vec<u8> {
+    let sum = |bytes: &[u8]| digest::digest(&SHA256, bytes).as_ref().to_vec();
+    [sum(APPLICATION), vec![flags], 7u32.to_be_bytes().to_vec(), sum(&signed_data())].concat()
+}
+
+fn by_ed25519(flags_signed: u8, flags_said: u8) -> Vec<u8> {
+    let pair = Ed25519KeyPair::from_seed_unchecked(&[9; 32]).unwrap();
+    let name = b"sk-ssh-ed25519@openssh.com";
+    let key = [string(name), string(pair.public_key().as_ref()), string(APPLICATION)].concat();
+    let signature = pair.sign(&token_data(flags_signed));
+    let field = [string(name), string(signature.as_ref()), vec![flags_said], 7u32.to_be_bytes().to_vec()].concat();
+    sshsig(&key, &field)
+}
+
+fn by_ecdsa(flags: u8) -> Vec<u8> {
+    let pair = EcdsaKeyPair::generate(&ECDSA_P256_SHA256_FIXED_SIGNING).unwrap();
+    let name = b"sk-ecdsa-sha2-nistp256@openssh.com";
+    let key = [string(name), string(b"nistp256"), string(pair.public_key().as_ref()), string(APPLICATION)].concat();
+    let signature = pair.sign(&SystemRandom::new(), &token_data(flags)).unwrap();
+    let (r, s) = signature.as_ref().split_at(32);
+    let field = [string(name), string(&[mpint(r), mpint(s)].concat()), vec![flags], 7u32.to_be_bytes().to_vec()];
+    sshsig(&key, &field.concat())
+}
+
+fn verify(armor: &[u8]) -> Signature {
+    verify_with(&Certificates::default(), PAYLOAD, armor)
+}
+
+#[test]
+fn a_touch_and_a_pin_are_told_apart() {
+    for make in [|flags| by_ed25519(flags, flags), by_ecdsa] {
+        assert_eq!(good(verify(&make(0x01))).user_check(), Some(UserCheck::Presence));
+        assert_eq!(good(verify(&make(0x05))).user_check(), Some(UserCheck::Verification));
+        assert_eq!(good(verify(&make(0x81))).user_check(), Some(UserCheck::Presence));
+    }
+}
+
+#[test]
+fn no_touch_is_bad_even_where_ssh_keygen_takes_it() {
+    let home = Home::new();
+    for armor in [by_ed25519(0, 0), by_ecdsa(0), by_ed25519(4, 4)] {
+        home.write("sig", &armor);
+        home.ok("ssh-keygen", &["-Y", "check-novalidate", "-n", "git", "-s", "sig"], PAYLOAD);
+        assert_eq!(bad(verify(&armor)).defect, Defect::Improper("its security key was not touched".into()));
+    }
+}
+
+#[test]
+fn flags_are_what_was_signed() {
+    good(verify(&by_ed25519(1, 1)));
+    assert_eq!(bad(verify(&by_ed25519(0, 1))).defect, Defect::DoesNotVerify);
+    assert_eq!(bad(verify(&by_ed25519(1, 5))).defect, Defect::DoesNotVerify);
+}

@@ -1,0 +1,152 @@
+//! Trust and time: whose word counts.
+
+use crate::support::{
+    World,
+    keys::{self, *},
+    objects::{self, Commit, signature_header},
+};
+
+fn to_main(id: &str) -> String {
+    format!("{id}:refs/heads/main")
+}
+
+#[test]
+fn a_commit_that_claims_to_be_alices() {
+    let world = World::new();
+    world.signed_main();
+    // Author and committer are Alice throughout; the key is not.
+    for key in [MALLORY_SSH, MALLORY_OPENPGP] {
+        let told = world.refuses(&[&to_main(&objects::signed(&world, key, &[], "claims"))], &["unknown-key"]).told();
+        assert!(told.contains(&keys::fingerprint(key)), "{told}");
+    }
+    world.accepts(&[&to_main(&objects::signed(&world, ALICE_SSH, &[], "hers"))]);
+}
+
+#[test]
+fn a_colleague_who_may_not() {
+    let world = World::new();
+    world.policy_for_main("signatures = { commits = \"all\", by = [\"alice@example.com\"] }");
+    let told = world.refuses(&[&to_main(&objects::signed(&world, BOB_SSH, &[], "Bob's"))], &["not-allowed"]).told();
+    assert!(told.contains("bob@example.com"), "{told}");
+    let hers = Commit::new(&world, &[], "hers").by(objects::BOB).signed(&world, ALICE_SSH);
+    world.accepts(&[&to_main(&hers)]);
+}
+
+#[test]
+fn a_date_before_the_key_expired_proves_nothing() {
+    let world = World::new();
+    world.signed_main();
+    world.registry(&[
+        ("openpgp/carol.asc", &keys::public_openpgp(CAROL_EXPIRED)),
+        ("openpgp/dave.asc", &keys::public_openpgp(DAVE_OPENPGP)),
+    ]);
+    let mut commit = Commit::new(&world, &[], "in 2020, they say");
+    commit.committer = b"Carol Example <carol@example.com> 1590969600 +0000".to_vec();
+    let armor = keys::sign_at(CAROL_EXPIRED, "20200601T000000", &commit.payload());
+    let id = objects::write(&world, "commit", &commit.with(&signature_header(&world, &armor)));
+    world.refuses(&[&to_main(&id)], &["key-expired"]);
+    world.accepts(&[&to_main(&objects::signed(&world, DAVE_OPENPGP, &[], "now"))]);
+    world.git_in(&world.server(), &["update-ref", "-d", "refs/heads/main"]);
+    // Unless the administrator believes it, for an import.
+    world.policy_for_main("signatures = { commits = \"all\", verify-time = \"signature\" }");
+    world.accepts(&[&to_main(&id)]);
+}
+
+#[test]
+fn an_ssh_key_outside_its_window_whatever_the_commit_is_dated() {
+    let world = World::new();
+    world.signed_main();
+    let line = |options: &str, key| format!("{} {options} {}", keys::user_id(key), keys::public_ssh(key));
+    let id = objects::signed(&world, ALICE_SSH, &[], "dated 2023");
+    world.registry(&[("allowed_signers", &line("valid-before=\"20240101Z\"", ALICE_SSH))]);
+    world.refuses(&[&to_main(&id)], &["key-expired"]);
+    world.registry(&[("allowed_signers", &line("valid-after=\"20990101Z\"", ALICE_SSH))]);
+    world.refuses(&[&to_main(&id)], &["key-not-yet-valid"]);
+    world.registry(&[("allowed_signers", &line("valid-after=\"20200101Z\",valid-before=\"20990101Z\"", ALICE_SSH))]);
+    world.accepts(&[&to_main(&id)]);
+}
+
+#[test]
+fn a_signature_dated_ahead_of_the_clock() {
+    let world = World::new();
+    world.signed_main();
+    let commit = Commit::new(&world, &[], "from the future");
+    let armor = keys::sign_at(DAVE_OPENPGP, "20900101T000000", &commit.payload());
+    let id = objects::write(&world, "commit", &commit.with(&signature_header(&world, &armor)));
+    world.refuses(&[&to_main(&id)], &["signature-in-future"]);
+    world.accepts(&[&to_main(&commit.signed(&world, DAVE_OPENPGP))]);
+}
+
+#[test]
+fn a_revoked_ssh_key() {
+    let world = World::new();
+    world.signed_main();
+    let line = |key| format!("{} {}", keys::user_id(key), keys::public_ssh(key));
+    let signers = line(ALICE_SSH) + &line(BOB_SSH);
+    world.registry(&[("allowed_signers", &signers), ("revoked_keys", &keys::public_ssh(ALICE_SSH))]);
+    world.refuses(&[&to_main(&objects::signed(&world, ALICE_SSH, &[], "hers"))], &["key-revoked"]);
+    world.accepts(&[&to_main(&objects::signed(&world, BOB_SSH, &[], "his"))]);
+}
+
+#[test]
+fn a_key_that_signers_toml_says_is_compromised_or_retired() {
+    let world = World::new();
+    world.signed_main();
+    let id = objects::signed(&world, ALICE_SSH, &[], "hers");
+    let line = format!("{} {}", keys::user_id(ALICE_SSH), keys::public_ssh(ALICE_SSH));
+    let fingerprint = keys::fingerprint(ALICE_SSH);
+    let states = |state: &str, since: &str| {
+        let text = format!("[[key]]\nfingerprint = \"{fingerprint}\"\nstate = \"{state}\"\nsince = {since}\n");
+        world.registry(&[("allowed_signers", &line), ("signers.toml", &text)]);
+    };
+    states("compromised", "2026-01-01T00:00:00Z");
+    world.refuses(&[&to_main(&id)], &["key-compromised"]);
+    states("retired", "2026-01-01T00:00:00Z");
+    world.refuses(&[&to_main(&id)], &["key-retired"]);
+    states("retired", "2099-01-01T00:00:00Z");
+    world.accepts(&[&to_main(&id)]);
+}
+
+#[test]
+fn history_that_was_accepted_is_not_judged_anew() {
+    let world = World::new();
+    world.signed_main();
+    let old = objects::signed(&world, ALICE_SSH, &[], "hers");
+    world.accepts(&[&to_main(&old)]);
+    world.registry(&[("allowed_signers", &format!("bob@example.com {}", keys::public_ssh(BOB_SSH)))]);
+    world.refuses(&[&to_main(&objects::signed(&world, ALICE_SSH, &[&old], "too late"))], &["unknown-key"]);
+    world.accepts(&[&to_main(&objects::signed(&world, BOB_SSH, &[&old], "his"))]);
+}
+
+#[test]
+fn a_key_that_belongs_to_two_is_nobodys() {
+    let world = World::new();
+    world.signed_main();
+    let key = keys::public_ssh(ALICE_SSH);
+    let id = objects::signed(&world, ALICE_SSH, &[], "whose?");
+    world.registry(&[("allowed_signers", &format!("alice@example.com {key}bob@example.com {key}"))]);
+    world.refuses(&[&to_main(&id)], &["unknown-key"]);
+    world.registry(&[("allowed_signers", &format!("alice@example.com {key}alice@example.com {key}"))]);
+    world.accepts(&[&to_main(&id)]);
+}
+
+#[test]
+fn a_policy_and_a_registry_in_the_push() {
+    let world = World::new();
+    world.signed_main();
+    let file = |name: &str, text: &str| {
+        let path = world.clone_path().join(name);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, text).unwrap();
+    };
+    file("policy.toml", "version = 1\nunmatched-refs = \"accept\"\n");
+    file("countersign/policy.toml", "version = 1\nunmatched-refs = \"accept\"\n");
+    file("registry/allowed_signers", &format!("mallory {}", keys::public_ssh(MALLORY_SSH)));
+    world.git(&["add", "."]);
+    world.work_as(MALLORY_SSH);
+    world.git(&["commit", "-q", "-S", "-m", "Trust me"]);
+    world.refuses(&["HEAD:refs/heads/main"], &["unknown-key"]);
+    world.work_as(ALICE_SSH);
+    world.git(&["commit", "-q", "--amend", "--no-edit", "--reset-author", "-S"]);
+    world.accepts(&["HEAD:refs/heads/main"]);
+}
