@@ -88,7 +88,7 @@ follow_hint() {
     sh -c "$hint" >"$work/told" 2>&1 || { shown && fail "the hint did not work"; }
 }
 
-say "1. An administrator installs the hook in a bare repository."
+say "1. An administrator installs the hook. The policy asks for signed commits and signed release tags."
 git init --quiet --bare "$work/project.git"
 say "  \$ ./install.sh --server plain --repos project.git"
 "$here/install.sh" --server plain --repos "$work/project.git" --prefix "$work" --config "$config" >"$work/told" ||
@@ -117,6 +117,6 @@ push refused v1.0
 follow_hint
 shown
 
-say "What is there now, and who signed it:"
+say "What the server has now, and who signed it:"
 "$program" --repo "$work/project.git" verify --registry "$config/registry" main v1.0 main~1 | cut -c 1-100
 say "All pushes ended as they must."

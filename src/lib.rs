@@ -11,6 +11,7 @@
 //! [`signature::Verified`], [`registry`] turns it into a [`registry::VerifiedSigner`], the verdict of [`policy`] makes
 //! [`policy::AcceptedPush`], and a hook exits 0 with nothing else. What could not be found out is [`Undecided`] and
 //! refuses the push; a bad signature is data.
+#![cfg_attr(test, allow(clippy::disallowed_methods, clippy::wildcard_enum_match_arm))]
 
 pub mod cli;
 pub mod document;

@@ -2,6 +2,7 @@
 //!
 //! A policy that a stranger can change is no policy. The way to a file is walked folder by folder on open handles, so
 //! what was checked is what is read: between the check and the reading there is no name to swap.
+#![expect(clippy::disallowed_methods, reason = "reads `/etc/group`; all else goes through open handles")]
 
 use crate::Undecided;
 use rustix::{
@@ -131,7 +132,7 @@ impl TrustedFiles {
     /// Goes to `path` over checked folders and links. `None`: nothing is there.
     fn walk(&self, path: &Path) -> Result<Option<Place>, String> {
         let path = std::path::absolute(path).map_err(|error| error.to_string())?;
-        let mut place = Place { folders: vec![self.enter(&CWD, OsStr::new("/"), PathBuf::from("/"))?], file: None };
+        let mut place = Place { folders: vec![self.enter(CWD, OsStr::new("/"), PathBuf::from("/"))?], file: None };
         // What is still to be walked, last first, and whether a link says so.
         let mut steps: Vec<(OsString, bool)> = steps(&path, false);
         let mut links = 0;

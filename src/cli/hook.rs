@@ -115,7 +115,9 @@ fn read_push(hook: &Hook, git_dir: &Path) -> Result<(Repository, Push), Undecide
             Ok((repository, push))
         }
         Hook::Update { name, old, new } => {
-            let repository = Repository::open(git_dir, &Quarantine::default())?;
+            // By now the objects are where they stay.
+            let repository =
+                Repository::open(git_dir, &Quarantine { shallow_file: shallow_file(), ..Quarantine::default() })?;
             let update = [name.as_bytes(), old.as_bytes(), new.as_bytes()];
             let push = parse_arguments(&[update], repository.format()).map_err(malformed)?;
             Ok((repository, push))
@@ -128,7 +130,13 @@ fn quarantine() -> Quarantine {
     Quarantine {
         objects: env::var_os("GIT_OBJECT_DIRECTORY").filter(|path| !path.is_empty()).map(PathBuf::from),
         alternates: env::var_os("GIT_ALTERNATE_OBJECT_DIRECTORIES").unwrap_or_default().into_vec(),
+        shallow_file: shallow_file(),
     }
+}
+
+/// Set by receive-pack for every hook of a push that brings a shallow boundary.
+fn shallow_file() -> Option<PathBuf> {
+    env::var_os("GIT_SHALLOW_FILE").filter(|path| !path.is_empty()).map(PathBuf::from)
 }
 
 /// A panic is a fault of ours; it must not look like a verdict.
@@ -154,7 +162,7 @@ impl Deadline {
         let watch = move || {
             thread::sleep(after);
             tell(&report::undecided(&over()));
-            #[expect(clippy::exit, reason = "the thread that judges may be stuck")]
+            // The thread that judges may be stuck.
             std::process::exit(3);
         };
         let watching = thread::Builder::new().stack_size(WATCH_STACK).spawn(watch);

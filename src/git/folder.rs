@@ -6,6 +6,7 @@
 
 use super::{ObjectKind, opening::described};
 use crate::Undecided;
+use data::decode::{entry::ResolvedBase as EntryBase, header::ResolvedBase as HeaderBase};
 use gix::{
     hash::{Kind, oid},
     odb::{
@@ -42,6 +43,14 @@ pub(super) struct Pack {
 pub(super) enum Place {
     Loose,
     Packed(Rc<Pack>, data::Offset),
+}
+
+/// What the packs that were listed say.
+enum Packed {
+    At(Place),
+    Not,
+    /// None of them has it, but one is gone: its objects are elsewhere now.
+    Repacked,
 }
 
 /// Working memory for inflating.
@@ -100,21 +109,39 @@ impl Folder {
 
     /// Finds an object among packs, then among loose objects.
     pub(super) fn locate(&self, id: &oid) -> Result<Option<Place>, Undecided> {
-        let packs = self.packs.borrow();
-        let last = self.last.get();
-        let order = (last..packs.len()).chain(0..last.min(packs.len()));
-        for number in order {
-            let Some(pack) = packs.get(number) else { continue };
-            // A pack that is gone was repacked; its objects are elsewhere now.
-            let Some(index) = pack.index(self.hash)? else { continue };
-            if let Some(at) = index.lookup(id) {
-                if pack.data(self.hash)?.is_some() {
-                    self.last.set(number);
-                    return Ok(Some(Place::Packed(Rc::clone(pack), index.pack_offset_at_index(at))));
+        let found = match self.locate_packed(id)? {
+            Packed::At(place) => Some(place),
+            Packed::Not => None,
+            Packed::Repacked => {
+                self.list_again()?;
+                match self.locate_packed(id)? {
+                    Packed::At(place) => Some(place),
+                    Packed::Not | Packed::Repacked => None,
                 }
             }
+        };
+        Ok(found.or_else(|| self.loose.contains(id).then_some(Place::Loose)))
+    }
+
+    fn locate_packed(&self, id: &oid) -> Result<Packed, Undecided> {
+        let packs = self.packs.borrow();
+        let last = self.last.get();
+        let mut not_found = Packed::Not;
+        for number in (last..packs.len()).chain(0..last.min(packs.len())) {
+            let Some(pack) = packs.get(number) else { continue };
+            let Some(index) = pack.index(self.hash)? else {
+                not_found = Packed::Repacked;
+                continue;
+            };
+            let Some(at) = index.lookup(id) else { continue };
+            if pack.data(self.hash)?.is_none() {
+                not_found = Packed::Repacked;
+                continue;
+            }
+            self.last.set(number);
+            return Ok(Packed::At(Place::Packed(Rc::clone(pack), index.pack_offset_at_index(at))));
         }
-        Ok(self.loose.contains(id).then_some(Place::Loose))
+        Ok(not_found)
     }
 
     /// Kind and size; `None` if it has gone since it was located.
@@ -170,8 +197,6 @@ impl Folder {
         }
     }
 }
-
-use data::decode::{entry::ResolvedBase as EntryBase, header::ResolvedBase as HeaderBase};
 
 /// The base of a delta: a pack on disk holds all its bases (gitformat-pack(5)).
 fn in_pack(index: &index::File, data: &data::File, base: &oid) -> Result<Option<data::Entry>, gix::Error> {

@@ -27,7 +27,23 @@ impl Objects {
         self.quarantine.is_some()
     }
 
-    /// Whether the object was there before the push. An object that the push brings again was there before.
+    /// Whether the push brings this object, and it was not there before.
+    pub(super) fn is_new(&self, id: ObjectId) -> Result<bool, Undecided> {
+        let Some(hash) = self.known_hash(&id) else { return Ok(false) };
+        if self.is_settled(id)? {
+            return Ok(false);
+        }
+        if let Some(quarantine) = &self.quarantine
+            && quarantine.locate(hash)?.is_some()
+        {
+            return Ok(true);
+        }
+        // It is nowhere: either it is missing, or it was repacked since the folders were listed.
+        self.settled.iter().try_for_each(Folder::list_again)?;
+        Ok(!self.is_settled(id)?)
+    }
+
+    /// Whether the object was there before the push, which may bring it again.
     pub(super) fn is_settled(&self, id: ObjectId) -> Result<bool, Undecided> {
         let Some(id) = self.known_hash(&id) else { return Ok(false) };
         for folder in &self.settled {

@@ -12,6 +12,10 @@ use std::{fs, io::ErrorKind, path::Path};
 const HARMLESS_EXTENSIONS: &[&str] =
     &["noop", "noop-v1", "objectformat", "partialclone", "preciousobjects", "relativeworktrees", "worktreeconfig"];
 
+/// gix's own object database serves `verify`'s revisions alone. A number given, it does not look at any folder before it
+/// is used; it refuses a circle of alternates, which git lets pass.
+const MOST_PACKS: u16 = 1024;
+
 pub(super) fn open(git_dir: &Path, quarantine: &Quarantine) -> Result<Repository, Undecided> {
     let failed = |cause| Undecided::server(format!("opening the repository {}", git_dir.display()), cause);
     if is_reftable(git_dir) {
@@ -23,6 +27,7 @@ pub(super) fn open(git_dir: &Path, quarantine: &Quarantine) -> Result<Repository
         .open_path_as_is(true)
         .strict_config(true)
         .bail_if_untrusted(true)
+        .object_store_slots(gix::odb::store::init::Slots::Given(MOST_PACKS))
         .config_overrides(["core.useReplaceRefs=false", "core.commitGraph=false"]);
     let gix = options.open(git_dir).map_err(|error| failed(explained(git_dir, &described(&error))))?.to_thread_local();
     check_extensions(&gix).map_err(failed)?;

@@ -177,7 +177,7 @@ impl Walk<'_, '_> {
     fn is_gained_at_once(&self, id: ObjectId) -> Result<bool, Undecided> {
         Ok(match self.gain {
             Gain::Always => true,
-            Gain::IfNew => !self.repository.objects.is_settled(id)?,
+            Gain::IfNew => self.repository.objects.is_new(id)?,
             Gain::Never => false,
         })
     }

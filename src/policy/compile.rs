@@ -321,7 +321,7 @@ impl Rule {
     pub fn mode_at(&self, now: Timestamp) -> Mode {
         match self.mode {
             Mode::Enforce if self.warn_until.is_some_and(|until| now < until) => Mode::Warn,
-            mode => mode,
+            mode @ (Mode::Enforce | Mode::Warn | Mode::Observe | Mode::Off) => mode,
         }
     }
 

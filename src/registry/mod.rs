@@ -21,6 +21,7 @@ mod window;
 pub use attribution::{Attribution, Fault, Status, VerifiedSigner};
 pub use check::Lint;
 pub use list::Entry;
+pub(crate) use people::folded;
 pub use signers::BrokenSigners;
 
 use crate::{

@@ -87,7 +87,7 @@ impl People {
 }
 
 /// A name as it is compared: the domain of an email in lower case, all else as it stands.
-pub(super) fn folded(name: &str) -> String {
+pub(crate) fn folded(name: &str) -> String {
     match name.rsplit_once('@') {
         Some((local, domain)) => format!("{local}@{}", domain.to_ascii_lowercase()),
         None => name.into(),

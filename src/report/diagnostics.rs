@@ -109,7 +109,7 @@ mod tests {
     #[test]
     fn a_place_of_any_kind_can_be_shown() {
         let source = "ü = 1\n[[rule]]\nname = 1";
-        for place in [0..0, 1..2, 0..source.len(), 8..4, source.len()..source.len(), 90..99] {
+        for place in [0..0, 1..2, 0..source.len(), 8..8, source.len()..source.len(), 90..99] {
             let problem = Problem { place, what: What::Missing { key: "name" } };
             assert!(rendered(Path::new("p"), source, &[problem], false).contains("`name` is missing"));
         }

@@ -1,4 +1,5 @@
 //! What the administrator set up: which policies are in force, read with their registries.
+#![expect(clippy::disallowed_methods, reason = "finds the policies, and the repository's place, on disk")]
 
 use crate::{
     Undecided,

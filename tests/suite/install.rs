@@ -82,9 +82,8 @@ impl Site {
     /// From now on `main` takes only what registered people signed.
     fn protect_main(&self) {
         fs::create_dir_all(self.world.path("etc/registry")).unwrap();
-        for (from, to) in [(self.world.path("policy/registry"), self.world.path("etc/registry"))] {
-            fs::copy(from.join("allowed_signers"), to.join("allowed_signers")).unwrap();
-        }
+        fs::copy(self.world.path("policy/registry/allowed_signers"), self.world.path("etc/registry/allowed_signers"))
+            .unwrap();
         let policy = Path::new(env!("CARGO_MANIFEST_DIR")).join("policies/signed-main.toml");
         fs::write(self.policy(), fs::read(policy).unwrap()).unwrap();
         for path in ["etc", "etc/registry"] {
@@ -393,6 +392,23 @@ fn without_the_program_or_the_policy_every_push_is_refused() {
     }
     let (accepted, out) = site.push(&commit, &repository, "refs/heads/main");
     assert!(accepted, "{out}");
+}
+
+#[test]
+fn the_hooks_can_be_copied_by_hand_and_obey_the_repositorys_own_policy() {
+    let site = Site::new();
+    site.protect_main();
+    for hook in ["pre-receive", "update"] {
+        let repository = site.bare(&format!("{hook}.git"));
+        fs::rename(site.world.path("etc"), repository.join("countersign")).unwrap();
+        fs::create_dir(repository.join("hooks")).unwrap();
+        let source = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("hooks/plain").join(hook)).unwrap();
+        let fitted = source.replace("/usr/local/bin/countersign", env!("CARGO_BIN_EXE_countersign"));
+        assert_ne!(fitted, source);
+        write_program(&repository.join("hooks").join(hook), &fitted);
+        site.judges(&repository);
+        fs::rename(repository.join("countersign"), site.world.path("etc")).unwrap();
+    }
 }
 
 #[test]

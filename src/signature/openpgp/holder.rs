@@ -1,6 +1,6 @@
 //! A certificate that is parsed, with what does not depend on time judged once.
 
-use super::{CertificateSummary, Defect, POLICY, ANY_AGE, fingerprint, validity::Judged};
+use super::{ANY_AGE, CertificateSummary, Defect, POLICY, fingerprint, validity::Judged};
 use crate::{push::Timestamp, signature::Fingerprint};
 use sequoia_openpgp::{
     Cert,
