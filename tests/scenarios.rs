@@ -22,7 +22,7 @@ use std::{
     path::{Path, PathBuf},
     process::ExitCode,
 };
-use support::{Pushed, World, keys, phrase_of, run, run_well};
+use support::{Pushed, World, keys, phrase_of, run};
 
 /// Every key of a rule and of a policy: each is shown by a scenario that accepts and by one that does not.
 const KEYS: &[&str] = &[

@@ -208,7 +208,7 @@ fn lines_and_certificates_that_grant_nothing_stop_nobody_else() {
     let (world, refspec) = world();
     let signers = world.registry_path().join("allowed_signers");
     let text = fs::read_to_string(&signers).unwrap();
-    fs::write(&signers, format!("{text}carol@example.com magic {}what is this\n", public_ssh(ALICE_SSH))).unwrap();
+    fs::write(&signers, format!("{text}carol@example.com magic {}\nwhat is this\n", public_ssh(ALICE_SSH))).unwrap();
     world.accepts(&[&refspec]);
 }
 

@@ -28,7 +28,7 @@ fn fixture(name: &str) -> PathBuf {
 
 /// `ssh-ed25519 AAAA… comment`.
 pub fn public_ssh(name: &str) -> String {
-    fs::read_to_string(fixture(&format!("{name}.pub"))).unwrap()
+    fs::read_to_string(fixture(&format!("{name}.pub"))).unwrap().trim_end().to_owned()
 }
 
 /// An armored certificate.

@@ -64,7 +64,7 @@ impl World {
     }
 
     fn default_registry(&self) {
-        let line = |name| format!("{} {}", keys::user_id(name), keys::public_ssh(name));
+        let line = |name| format!("{} {}\n", keys::user_id(name), keys::public_ssh(name));
         self.registry(&[
             ("allowed_signers", &(line(keys::ALICE_SSH) + &line(keys::BOB_SSH))),
             ("openpgp/dave.asc", &keys::public_openpgp(keys::DAVE_OPENPGP)),
@@ -307,9 +307,9 @@ impl World {
         (verdict["verdict"].as_str().unwrap().to_owned(), reasons("refuses"), reasons("warns"))
     }
 
-    /// The server's refs with the objects of both sides: `judge` sees no quarantine.
+    /// The server's refs, under its name, with the objects of both sides: `judge` sees no quarantine.
     fn mirror(&self) -> PathBuf {
-        let mirror = self.path("mirror.git");
+        let mirror = self.path("mirror/server.git");
         drop(fs::remove_dir_all(&mirror));
         fs::create_dir_all(mirror.join("objects/info")).unwrap();
         let server = self.server();

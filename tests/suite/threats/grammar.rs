@@ -202,8 +202,13 @@ fn what_was_signed_is_not_what_is_pushed() {
 }
 
 #[test]
-fn nul_in_the_headers() {
+fn nul_in_the_headers_or_the_message() {
     let (world, _, commit) = world();
+    // Git shows what comes before it.
+    let mut cut = commit.clone();
+    cut.message = b"Harmless\n\0and what nobody reads\n".to_vec();
+    let signature = signature_header(&world, &keys::sign(ALICE_SSH, &cut.payload()));
+    refuses(&world, &cut.with(&signature), "malformed-object");
     let mut hidden = commit.clone();
     hidden.author = b"Alice\0Mallory <alice@example.com> 1700000000 +0000".to_vec();
     let signature = signature_header(&world, &keys::sign(ALICE_SSH, &hidden.payload()));

@@ -467,6 +467,6 @@ fn two_thousand_bad_refs_do_not_flood_the_terminal() {
     let bad = objects::unsigned(&world, &[], "bad");
     let refspecs: Vec<String> = (0..2000).map(|number| format!("{bad}:refs/heads/b{number:04}")).collect();
     let refspecs: Vec<&str> = refspecs.iter().map(String::as_str).collect();
-    let told = world.refuses(&refspecs, &["unsigned"]).told();
+    let told = world.refuses_in_words(&refspecs, &["unsigned"]).told();
     assert!(told.contains("1990 more refusals") && told.lines().count() < 100, "{told}");
 }

@@ -110,7 +110,7 @@ fn text_after_the_signature() {
     let payload = tag_payload(&commit, "commit", "v1");
     let signature = keys::sign(ALICE_SSH, payload.as_bytes());
     let followed = objects::write(&world, "tag", format!("{payload}{signature}Signed-off-by: everybody\n").as_bytes());
-    world.refuses(&[&to(&followed, "v1")], &["malformed"]);
+    world.refuses(&[&to(&followed, "v1")], &["malformed-object"]);
     world.accepts(&[&to(&objects::write(&world, "tag", format!("{payload}{signature}").as_bytes()), "v1")]);
 }
 

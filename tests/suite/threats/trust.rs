@@ -56,7 +56,7 @@ fn a_date_before_the_key_expired_proves_nothing() {
 fn an_ssh_key_outside_its_window_whatever_the_commit_is_dated() {
     let world = World::new();
     world.signed_main();
-    let line = |options: &str, key| format!("{} {options} {}", keys::user_id(key), keys::public_ssh(key));
+    let line = |options: &str, key| format!("{} {options} {}\n", keys::user_id(key), keys::public_ssh(key));
     let id = objects::signed(&world, ALICE_SSH, &[], "dated 2023");
     world.registry(&[("allowed_signers", &line("valid-before=\"20240101Z\"", ALICE_SSH))]);
     world.refuses(&[&to_main(&id)], &["key-expired"]);
@@ -81,30 +81,11 @@ fn a_signature_dated_ahead_of_the_clock() {
 fn a_revoked_ssh_key() {
     let world = World::new();
     world.signed_main();
-    let line = |key| format!("{} {}", keys::user_id(key), keys::public_ssh(key));
+    let line = |key| format!("{} {}\n", keys::user_id(key), keys::public_ssh(key));
     let signers = line(ALICE_SSH) + &line(BOB_SSH);
     world.registry(&[("allowed_signers", &signers), ("revoked_keys", &keys::public_ssh(ALICE_SSH))]);
     world.refuses(&[&to_main(&objects::signed(&world, ALICE_SSH, &[], "hers"))], &["key-revoked"]);
     world.accepts(&[&to_main(&objects::signed(&world, BOB_SSH, &[], "his"))]);
-}
-
-#[test]
-fn a_key_that_signers_toml_says_is_compromised_or_retired() {
-    let world = World::new();
-    world.signed_main();
-    let id = objects::signed(&world, ALICE_SSH, &[], "hers");
-    let line = format!("{} {}", keys::user_id(ALICE_SSH), keys::public_ssh(ALICE_SSH));
-    let fingerprint = keys::fingerprint(ALICE_SSH);
-    let states = |state: &str, since: &str| {
-        let text = format!("[[key]]\nfingerprint = \"{fingerprint}\"\nstate = \"{state}\"\nsince = {since}\n");
-        world.registry(&[("allowed_signers", &line), ("signers.toml", &text)]);
-    };
-    states("compromised", "2026-01-01T00:00:00Z");
-    world.refuses(&[&to_main(&id)], &["key-compromised"]);
-    states("retired", "2026-01-01T00:00:00Z");
-    world.refuses(&[&to_main(&id)], &["key-retired"]);
-    states("retired", "2099-01-01T00:00:00Z");
-    world.accepts(&[&to_main(&id)]);
 }
 
 #[test]
@@ -113,7 +94,7 @@ fn history_that_was_accepted_is_not_judged_anew() {
     world.signed_main();
     let old = objects::signed(&world, ALICE_SSH, &[], "hers");
     world.accepts(&[&to_main(&old)]);
-    world.registry(&[("allowed_signers", &format!("bob@example.com {}", keys::public_ssh(BOB_SSH)))]);
+    world.registry(&[("allowed_signers", &format!("bob@example.com {}\n", keys::public_ssh(BOB_SSH)))]);
     world.refuses(&[&to_main(&objects::signed(&world, ALICE_SSH, &[&old], "too late"))], &["unknown-key"]);
     world.accepts(&[&to_main(&objects::signed(&world, BOB_SSH, &[&old], "his"))]);
 }
@@ -124,9 +105,9 @@ fn a_key_that_belongs_to_two_is_nobodys() {
     world.signed_main();
     let key = keys::public_ssh(ALICE_SSH);
     let id = objects::signed(&world, ALICE_SSH, &[], "whose?");
-    world.registry(&[("allowed_signers", &format!("alice@example.com {key}bob@example.com {key}"))]);
+    world.registry(&[("allowed_signers", &format!("alice@example.com {key}\nbob@example.com {key}\n"))]);
     world.refuses(&[&to_main(&id)], &["unknown-key"]);
-    world.registry(&[("allowed_signers", &format!("alice@example.com {key}alice@example.com {key}"))]);
+    world.registry(&[("allowed_signers", &format!("alice@example.com {key}\nalice@example.com {key}\n"))]);
     world.accepts(&[&to_main(&id)]);
 }
 
@@ -141,7 +122,7 @@ fn a_policy_and_a_registry_in_the_push() {
     };
     file("policy.toml", "version = 1\nunmatched-refs = \"accept\"\n");
     file("countersign/policy.toml", "version = 1\nunmatched-refs = \"accept\"\n");
-    file("registry/allowed_signers", &format!("mallory {}", keys::public_ssh(MALLORY_SSH)));
+    file("registry/allowed_signers", &format!("mallory {}\n", keys::public_ssh(MALLORY_SSH)));
     world.git(&["add", "."]);
     world.work_as(MALLORY_SSH);
     world.git(&["commit", "-q", "-S", "-m", "Trust me"]);
