@@ -418,7 +418,7 @@ fn revocations_void_all_or_what_comes_after() {
             (KeySuperseded, Validity::Good),
         ] {
             let revoked = alice.clone().insert_packets(revocation(reason)).unwrap().0;
-            let verified = good(judged(&revoked.strip_secret_key_material(), &[signature.clone()]));
+            let verified = good(judged(&revoked.strip_secret_key_material(), std::slice::from_ref(&signature)));
             assert_eq!(validity(&verified, day(2)), before, "{reason}");
             assert_eq!(validity(&verified, day(6)), Validity::KeyRevoked, "{reason}");
         }
