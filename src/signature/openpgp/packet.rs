@@ -85,13 +85,13 @@ impl Detached {
         Ok(())
     }
 
-    /// The keys that it may be by. What the signature covers is believed before what it does not.
+    /// The keys that it may be by: those whose fingerprints it covers, else all that it names.
     pub(super) fn issuers(&self) -> Result<Vec<KeyHandle>, Defect> {
-        let mut issuers: Vec<KeyHandle> = self.packet.issuer_fingerprints().map(KeyHandle::from).collect();
-        if !self.covers_fingerprint() {
+        let mut issuers: Vec<KeyHandle> = self.covered_issuers().map(KeyHandle::from).collect();
+        if issuers.is_empty() {
+            issuers.extend(self.packet.issuer_fingerprints().map(KeyHandle::from));
             issuers.extend(self.packet.issuers().map(KeyHandle::from));
         }
-        issuers.dedup();
         match issuers.len() {
             0 => Err(Defect::Malformed("names no issuer".into())),
             1..=MOST_ISSUERS => Ok(issuers),
@@ -99,13 +99,15 @@ impl Detached {
         }
     }
 
-    fn covers_fingerprint(&self) -> bool {
-        self.packet.hashed_area().subpacket(SubpacketTag::IssuerFingerprint).is_some()
-    }
-
     /// The fingerprint that it claims to be by, if it does.
     pub(super) fn claimed_issuer(&self) -> Option<Fingerprint> {
-        self.packet.issuer_fingerprints().next().map(super::fingerprint)
+        self.covered_issuers().chain(self.packet.issuer_fingerprints()).next().map(super::fingerprint)
+    }
+
+    fn covered_issuers(&self) -> impl Iterator<Item = &sequoia_openpgp::Fingerprint> {
+        self.packet.hashed_area().subpackets(SubpacketTag::IssuerFingerprint).filter_map(|subpacket| {
+            if let SubpacketValue::IssuerFingerprint(issuer) = subpacket.value() { Some(issuer) } else { None }
+        })
     }
 
     /// When it says it ceases to be good.
