@@ -8,10 +8,13 @@ use countersign::{
 use sequoia_openpgp::{
     Cert, Packet, Profile,
     armor::{Kind, Writer},
-    cert::{CertBuilder, CertRevocationBuilder, CipherSuite, SubkeyRevocationBuilder, amalgamation::key::PrimaryKey},
+    cert::{
+        CertBuilder, CertRevocationBuilder, CipherSuite, SubkeyRevocationBuilder, UserIDRevocationBuilder,
+        amalgamation::key::PrimaryKey,
+    },
     crypto::KeyPair,
     packet::{
-        Body, CompressedData, Key, Literal, Marker, Signature,
+        Body, CompressedData, Key, Literal, Marker, Signature, UserID,
         key::{PublicParts, SubordinateRole},
         signature::{
             SignatureBuilder,
@@ -427,4 +430,40 @@ fn revocations_void_all_or_what_comes_after() {
         }
     }
     assert_eq!(validity(&good(judged(&alice.strip_secret_key_material(), &[signature])), day(6)), Validity::Good);
+}
+
+/// Whoever hands a certificate on can add user IDs to it, and certify them with a key of their own.
+#[test]
+fn only_what_its_holder_bound_is_a_certificates_email() {
+    let (alice, mallory) = (
+        builder(CipherSuite::Cv25519)
+            .add_userid("Alice <alice@old.example>")
+            .add_userid("no address")
+            .add_signing_subkey()
+            .generate()
+            .unwrap()
+            .0,
+        alice(),
+    );
+    let stolen = UserID::from("Bob <bob@example.com>");
+    let certified = SignatureBuilder::new(SignatureType::GenericCertification)
+        .set_signature_creation_time(day(0))
+        .unwrap()
+        .sign_userid_binding(&mut secret(&mallory, Role::Primary), Some(alice.primary_key().key()), &stolen)
+        .unwrap();
+    let left = alice.userids().find(|user| user.userid().value() == b"Alice <alice@old.example>").unwrap();
+    let revocation = UserIDRevocationBuilder::new()
+        .set_signature_creation_time(day(5))
+        .unwrap()
+        .set_reason_for_revocation(ReasonForRevocation::UIDRetired, b"")
+        .unwrap()
+        .build(&mut secret(&alice, Role::Primary), &alice, left.userid(), None)
+        .unwrap();
+    let packets = [Packet::from(stolen), certified.into(), revocation.into()];
+    let cert = alice.clone().insert_packets(packets).unwrap().0.strip_secret_key_material();
+    let certificates = held(&[&cert]);
+    let emails = |at| certificates.summaries(timestamp(at)).remove(0).emails;
+    assert_eq!(emails(day(2)), ["alice@example.com", "alice@old.example"]);
+    assert_eq!(emails(day(6)), ["alice@example.com"]);
+    assert_eq!(certificates.summaries(timestamp(day(2)))[0].name.as_deref(), Some("Alice <alice@example.com>"));
 }
