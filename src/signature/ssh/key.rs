@@ -172,8 +172,8 @@ fn uncompressed(point: &[u8]) -> Option<Box<[u8]>> {
 mod tests {
     use super::*;
 
-    // Made with `ssh-keygen -t …`, version 9.2.
-    const ED25519: &str = "AAAAC3NzaC1lZDI1NTE5AAAAILM+rvN+ot98qgEN796jTiQfZfG1KaT0PtFDJ/XFSqti";
+    // Made with `ssh-keygen -t ed25519`.
+    const ED25519: &str = "AAAAC3NzaC1lZDI1NTE5AAAAIIJduQu0yP4Ew07t67F7QwR4Nxhp+nyTokB1H6r+YhbI";
 
     fn refused(algorithm: &str, base64: &str) -> String {
         PublicKey::from_fields(algorithm, base64).unwrap_err()

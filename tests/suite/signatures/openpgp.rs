@@ -308,6 +308,9 @@ fn what_is_no_keyring_says_why() {
     assert_eq!(why(&home.gpg(&["--armor", "--export-secret-keys"], b"")), "holds a secret key: export the public one");
     let secret = why(&home.gpg(&["--export-secret-keys"], b""));
     assert_eq!(secret, format!("holds the secret key of {key}: export the public one"));
+    let armored = home.export(&["--armor"]);
+    assert!(why(&armored[..armored.len() / 2]).starts_with("has an unreadable "));
+    assert!(why(&[&armored[..], &armored[..armored.len() / 2]].concat()).starts_with("has an unreadable "));
     assert!(why(&whole[..whole.len() - 3]).starts_with("has an unreadable certificate: "));
     assert!(why(&[&whole[..], b"junk"].concat()).starts_with("has an unreadable certificate: "));
 }
