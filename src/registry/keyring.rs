@@ -64,7 +64,7 @@ impl Keyring {
 
     fn settle(&mut self, roster: &Roster, summary: &CertificateSummary, rivals: &Rivals<'_>) -> Owner {
         let claims = Claims::of(roster, summary, rivals);
-        let owners = claims.owners.iter().filter_map(|&place| roster.signers.get(place).cloned());
+        let owners = roster.entries(&claims.owners).into_iter();
         if claims.settle() {
             return one(owners, claims.denied.iter());
         }

@@ -4,6 +4,7 @@
 
 mod allowed_signers;
 mod attribution;
+mod book;
 mod check;
 mod folder;
 mod judgement;
@@ -28,11 +29,11 @@ use crate::{
     push::Timestamp,
     signature::{Certificates, Fingerprint},
 };
-use allowed_signers::AllowedSigners;
+use book::{Book, Shelf};
 use keyring::Keyring;
-use resolution::{Owner, Roster, certified};
+use resolution::certified;
 use std::{
-    collections::{HashMap, HashSet},
+    collections::HashSet,
     path::PathBuf,
     sync::{Arc, OnceLock},
 };
@@ -96,11 +97,8 @@ pub struct When {
 #[derive(Debug)]
 pub struct Registry {
     folder: PathBuf,
-    allowed: AllowedSigners,
+    shelf: Shelf,
     revoked: HashSet<Fingerprint>,
-    roster: Roster,
-    /// Whose each plain key is while all its lines hold.
-    owners: HashMap<Fingerprint, Owner>,
     certificates: Certificates,
     /// Settled on first use, since it takes every certificate.
     keyring: OnceLock<Keyring>,
@@ -117,7 +115,7 @@ impl Registry {
     /// The groups that `signers.toml` makes, with the ids of their members.
     pub fn groups(&self) -> Groups {
         let mut groups = Groups::new();
-        for entry in &self.roster.people.entries {
+        for entry in &self.shelf.people.entries {
             for group in &entry.signer.groups {
                 groups.entry(group.clone()).or_default().push(entry.signer.id.0.clone());
             }
@@ -128,20 +126,25 @@ impl Registry {
     /// Everybody who is known by name, those in `signers.toml` first. Not whom an authority alone names: see
     /// [`VerifiedSigner::signer`].
     pub fn signers(&self) -> impl Iterator<Item = &Signer> {
-        self.roster.signers.iter().chain(&self.keyring(None).signers).map(Arc::as_ref)
+        self.book().roster.signers().chain(&self.keyring(None).signers).map(Arc::as_ref)
     }
 
     /// The one whose id this is.
     pub fn signer(&self, id: &SignerId) -> Option<&Signer> {
-        self.roster.known_as(&id.0).or_else(|| self.keyring(None).known_as(&id.0)).map(Arc::as_ref)
+        self.book().roster.known_as(&id.0).or_else(|| self.keyring(None).known_as(&id.0)).map(Arc::as_ref)
     }
 
     /// The signers that a name in a policy's list means: an id or an email (domain case-insensitive). A name that an
     /// authority's certificates may bear is somebody's, too.
     pub fn named(&self, name: &str) -> Vec<SignerId> {
-        let mut ids: Vec<_> =
-            self.roster.named(name).chain(self.keyring(None).named(name)).map(|signer| signer.id.clone()).collect();
-        if ids.is_empty() && self.allowed.certifies(name) {
+        let mut ids: Vec<_> = self
+            .book()
+            .roster
+            .named(name)
+            .chain(self.keyring(None).named(name))
+            .map(|signer| signer.id.clone())
+            .collect();
+        if ids.is_empty() && self.book().allowed.certifies(name) {
             ids.push(certified(name).id);
         }
         ids.sort();
@@ -149,11 +152,16 @@ impl Registry {
         ids
     }
 
+    fn book(&self) -> &Book {
+        self.shelf.all()
+    }
+
     /// `now`: of a judgement under way. Whose a certificate is does not change while one process lives.
     fn keyring(&self, now: Option<Timestamp>) -> &Keyring {
         self.keyring.get_or_init(|| {
             let summaries = self.certificates.summaries(now.unwrap_or(keyring::LATEST));
-            Keyring::new(&self.roster, &summaries, |name| self.allowed.certifies(name))
+            let book = self.book();
+            Keyring::new(&book.roster, &summaries, |name| book.allowed.certifies(name))
         })
     }
 }
