@@ -63,9 +63,7 @@ impl Certificates {
             let parser =
                 RawCertParser::from_bytes(binary).map_err(|error| format!("is no OpenPGP certificate: {error}"))?;
             for certificate in parser {
-                let certificate = certificate.map_err(|error| {
-                    format!("has an unreadable certificate, number {}: {error}", certificates.len() + 1)
-                })?;
+                let certificate = certificate.map_err(|error| format!("has an unreadable certificate: {error}"))?;
                 let secret =
                     certificate.packets().any(|packet| matches!(packet.tag(), Tag::SecretKey | Tag::SecretSubkey));
                 if secret {

@@ -1,11 +1,11 @@
 //! SSHSIG by ssh-keygen.
 
 use super::{Bad, Certificates, Defect, Home, PAYLOAD, Signature, bad, good, verify_with};
-use ssh_key::encoding::base64::{Base64, Encoding};
 use countersign::{
     push::Timestamp,
     signature::{Evidence, Fingerprint, Format},
 };
+use ssh_key::encoding::base64::{Base64, Encoding};
 use std::fs;
 
 fn verify(payload: &[u8], armor: &[u8]) -> Signature {
@@ -29,7 +29,7 @@ impl Home {
     }
 
     /// What ssh-keygen says of a signature, whoever's it is.
-    fn oracle(&self, payload: &[u8], armor: &[u8]) -> bool {
+    fn ssh_keygen_accepts(&self, payload: &[u8], armor: &[u8]) -> bool {
         self.write("oracle.sig", armor);
         let arguments = ["-Y", "check-novalidate", "-n", "git", "-s", "oracle.sig"];
         self.run("ssh-keygen", &arguments, payload).status.success()
@@ -66,14 +66,14 @@ fn every_key_type_and_hash_verifies_as_ssh_keygen_says() {
         home.keygen(name, options);
         for hash in ["hashalg=sha256", "hashalg=sha512"] {
             let armor = home.sign(name, &["-n", "git", "-O", hash], PAYLOAD);
-            assert!(home.oracle(PAYLOAD, &armor));
+            assert!(home.ssh_keygen_accepts(PAYLOAD, &armor));
             let verified = good(verify(PAYLOAD, &armor));
             assert_eq!(verified.key().to_string(), home.fingerprint(name));
             assert_eq!(Fingerprint::parse(&home.fingerprint(name)).as_ref(), Some(verified.key()));
             assert_eq!((verified.format(), verified.stated_time(), verified.user_check()), (Format::Ssh, None, None));
 
             let other = [PAYLOAD, b"x"].concat();
-            assert!(!home.oracle(&other, &armor));
+            assert!(!home.ssh_keygen_accepts(&other, &armor));
             let bad = bad(verify(&other, &armor));
             let key = Some(verified.key().clone());
             assert_eq!(bad, Bad { defect: Defect::DoesNotVerify, format: Some(Format::Ssh), key });
@@ -94,7 +94,9 @@ fn an_empty_and_a_large_payload_verify() {
 fn no_byte_of_payload_or_signature_can_change() {
     let home = Home::new();
     home.keygen("ca", &["-t", "ecdsa"]);
-    for (name, options) in [("ed25519", &["-t", "ed25519"][..]), ("ecdsa", &["-t", "ecdsa"]), ("rsa", &["-t", "rsa", "-b", "2048"])] {
+    for (name, options) in
+        [("ed25519", &["-t", "ed25519"][..]), ("ecdsa", &["-t", "ecdsa"]), ("rsa", &["-t", "rsa", "-b", "2048"])]
+    {
         home.keygen(name, options);
         home.ok("ssh-keygen", &["-q", "-s", "ca", "-I", "id", "-n", "alice", &format!("{name}.pub")], b"");
         for file in [name.to_owned(), format!("{name}-cert.pub")] {
@@ -139,7 +141,7 @@ fn a_signature_for_another_use_is_none() {
     home.keygen("key", &["-t", "ed25519"]);
     for namespace in ["file", "Git", "git ", "git@example.com"] {
         let armor = home.sign("key", &["-n", namespace], PAYLOAD);
-        assert!(!home.oracle(PAYLOAD, &armor));
+        assert!(!home.ssh_keygen_accepts(PAYLOAD, &armor));
         let why = format!("is made for the namespace `{namespace}`, not `git`");
         assert_eq!(defect(verify(PAYLOAD, &armor)), Defect::Malformed(why));
     }
@@ -232,7 +234,7 @@ fn certificates_of_every_authority_are_read() {
         let window = [window[0], "20260101000000:20270101000000", window[2], window[3], window[4]];
         home.ok("ssh-keygen", &[&options[..], &window].concat(), b"");
         let armor = home.sign("user-cert.pub", &["-n", "git"], PAYLOAD);
-        assert!(home.oracle(PAYLOAD, &armor));
+        assert!(home.ssh_keygen_accepts(PAYLOAD, &armor));
         let verified = good(verify(PAYLOAD, &armor));
         assert_eq!(verified.format(), Format::SshCert);
         assert_eq!(verified.key().to_string(), home.fingerprint("user"));
