@@ -2,7 +2,7 @@
 
 use super::{
     allowed_signers::{AllowedSigners, Line},
-    people::People,
+    people::{People, folded},
     resolution::{Owner, Roster},
     window::{Moment, Phase},
 };
@@ -134,6 +134,16 @@ impl Shelf {
         Arc::clone(book)
     }
 
+    /// Whether a key that may sign for git has this principal, as a name and not by a pattern.
+    pub(super) fn has_principal(&self, name: &str) -> bool {
+        if let Some(all) = self.all.get() {
+            return all.roster.names.contains(&folded(name));
+        }
+        let mut lines = BTreeMap::new();
+        self.mentioning(before_domain(name), &mut lines);
+        self.book(numbered(&lines)).roster.names.contains(&folded(name))
+    }
+
     fn book<'t>(&self, lines: impl Iterator<Item = (usize, &'t str)>) -> Arc<Book> {
         Arc::new(Book::new(AllowedSigners::read(lines, &self.zone), Arc::clone(&self.people)))
     }
@@ -145,9 +155,7 @@ impl Shelf {
         let own = AllowedSigners::read(numbered(&lines), &self.zone);
         let named = own.lines.iter().flat_map(|line| line.principals.names()).chain(names.iter().map(String::as_str));
         for name in named {
-            // The domain may be in another case.
-            let domain = name.rfind('@').map_or(0, |at| name.len() - at - 1);
-            self.mentioning(name.get(..name.len() - domain).unwrap_or(name), &mut lines);
+            self.mentioning(before_domain(name), &mut lines);
         }
         self.book(numbered(&lines))
     }
@@ -162,6 +170,12 @@ impl Shelf {
             from = start + line.len();
         }
     }
+}
+
+/// With its `@`: the domain may be in another case elsewhere.
+fn before_domain(name: &str) -> &str {
+    let domain = name.rfind('@').map_or(0, |at| name.len() - at - 1);
+    name.get(..name.len() - domain).unwrap_or(name)
 }
 
 /// In the order of the file. Their real numbers do not matter to a judgement.

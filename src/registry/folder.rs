@@ -7,7 +7,7 @@ use std::{
     collections::{BTreeSet, HashSet},
     ffi::OsStr,
     path::{Path, PathBuf},
-    sync::OnceLock,
+    sync::{Mutex, OnceLock},
 };
 
 /// A hundred thousand lines of RSA keys take 60 MiB. In bytes.
@@ -54,7 +54,7 @@ impl Registry {
         let certificates = folder.certificates()?;
         let unused = folder.entries.iter().filter(|name| !PARTS.contains(&name.as_str())).cloned().collect();
         let folder = folder.path.to_owned();
-        Ok(Self { folder, shelf, revoked, certificates, keyring: OnceLock::new(), unused })
+        Ok(Self { folder, shelf, revoked, certificates, settled: Mutex::default(), keyring: OnceLock::new(), unused })
     }
 }
 

@@ -134,7 +134,7 @@ impl Registry {
     fn judge_openpgp(&self, signed_by: &SignedBy, key: &Fingerprint, when: &When) -> Result<Arc<Signer>, Refusal> {
         let made = signed_by.stated_time();
         let moment = Moment::of_openpgp(made, when).ok_or(Status::SignatureInFuture)?;
-        let owner = || self.keyring(Some(when.now)).of_certificate(key);
+        let owner = || self.owner_of_certificate(key, when.now);
         let refusal = match signed_by.validity(moment.at, when.now) {
             Validity::Good => return owned(owner()),
             Validity::KeyExpired { end } => {

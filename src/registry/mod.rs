@@ -30,12 +30,13 @@ use crate::{
     signature::{Certificates, Fingerprint},
 };
 use book::{Book, Shelf};
-use keyring::Keyring;
-use resolution::certified;
+use keyring::{Keyring, Rivals, has_email};
+use people::folded;
+use resolution::{Owner, certified};
 use std::{
-    collections::HashSet,
+    collections::{HashMap, HashSet},
     path::PathBuf,
-    sync::{Arc, OnceLock},
+    sync::{Arc, Mutex, OnceLock, PoisonError},
 };
 
 /// What groups, records and messages call a person, bot or forge.
@@ -100,7 +101,9 @@ pub struct Registry {
     shelf: Shelf,
     revoked: HashSet<Fingerprint>,
     certificates: Certificates,
-    /// Settled on first use, since it takes every certificate.
+    /// Whose those certificates are that were asked for.
+    settled: Mutex<HashMap<Fingerprint, Owner>>,
+    /// Whose all are: settled when somebody asks for all.
     keyring: OnceLock<Keyring>,
     /// Entries of the folder that this version does nothing with.
     unused: Vec<String>,
@@ -160,8 +163,43 @@ impl Registry {
     fn keyring(&self, now: Option<Timestamp>) -> &Keyring {
         self.keyring.get_or_init(|| {
             let summaries = self.certificates.summaries(now.unwrap_or(keyring::LATEST));
-            let book = self.book();
-            Keyring::new(&book.roster, &summaries, |name| book.allowed.certifies(name))
+            let mut bearers: HashMap<String, usize> = HashMap::new();
+            for summary in &summaries {
+                let names: HashSet<_> = summary.emails.iter().map(|email| folded(email)).collect();
+                names.into_iter().for_each(|name| *bearers.entry(name).or_default() += 1);
+            }
+            let rivals = Rivals {
+                claimed_twice: &|email| bearers.get(&folded(email)).is_some_and(|&bearers| bearers > 1),
+                is_principal: &|email| self.shelf.has_principal(email),
+                is_certifiable: &|email| self.book().allowed.certifies(email),
+            };
+            self.shelf.all();
+            Keyring::new(&self.shelf.people, &summaries, &rivals)
         })
+    }
+
+    /// Whose one certificate is; the others are looked at only where they matter.
+    fn owner_of_certificate(&self, certificate: &Fingerprint, now: Timestamp) -> Owner {
+        if let Some(keyring) = self.keyring.get() {
+            return keyring.of_certificate(certificate);
+        }
+        let mut settled = self.settled.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(owner) = settled.get(certificate) {
+            return owner.clone();
+        }
+        let claim = |email: &str| {
+            let claiming = self.certificates.mentioning(email, now);
+            claiming.iter().filter(|summary| has_email(summary, email)).count() > 1
+        };
+        let rivals = Rivals {
+            claimed_twice: &claim,
+            is_principal: &|email| self.shelf.has_principal(email),
+            is_certifiable: &|email| self.book().allowed.certifies(email),
+        };
+        let owner = match self.certificates.summary(certificate, now) {
+            Some(summary) => Keyring::owner(&self.shelf.people, &summary, &rivals),
+            None => Err(keyring::NOT_HELD.into()),
+        };
+        settled.entry(certificate.clone()).or_insert(owner).clone()
     }
 }

@@ -113,10 +113,10 @@ impl Roster {
     /// The owner of a plain key that these lines admit.
     pub(super) fn of_key(&self, key: &Fingerprint, lines: impl Iterator<Item = usize>) -> Owner {
         let listing = self.people.listing(key);
-        let mut found = self.entries(listing);
+        let mut found = self.people.signers(listing);
         let (mut unnamed, mut denied) = (false, Vec::new());
         for grant in lines.filter_map(|line| self.grants.get(line)) {
-            found.extend(self.entries(&grant.owners));
+            found.extend(self.people.signers(&grant.owners));
             if listing.is_empty() {
                 found.extend(grant.own.and_then(|place| self.own.get(place)).cloned());
             }
@@ -127,11 +127,6 @@ impl Roster {
             found.extend(self.unnamed.get(key).and_then(|&place| self.own.get(place)).cloned());
         }
         one(found.into_iter(), denied.into_iter())
-    }
-
-    /// The signers of entries in `signers.toml`.
-    pub(super) fn entries(&self, places: &[usize]) -> Vec<Arc<Signer>> {
-        places.iter().filter_map(|&place| self.people.entry(place)).map(|entry| Arc::clone(&entry.signer)).collect()
     }
 
     /// The owner of a certified key: the one of the certificate's principals that these lines of its authority admit.
@@ -146,7 +141,7 @@ impl Roster {
         let key = certificate.subject.fingerprint();
         let listing = self.people.listing(&key);
         let (mut admitted, mut denied) = (false, Vec::new());
-        let mut found = self.entries(listing);
+        let mut found = self.people.signers(listing);
         let mut own: Vec<Arc<Signer>> = Vec::new();
         for line in lines {
             for name in certificate.principals.iter().filter(|name| !name.is_empty() && line.principals.admits(name)) {
@@ -159,7 +154,7 @@ impl Roster {
                 {
                     own.push(self.known_as(name).cloned().unwrap_or_else(|| Arc::new(certified(name))));
                 }
-                found.extend(self.entries(&claim.owners));
+                found.extend(self.people.signers(&claim.owners));
             }
         }
         if !admitted {

@@ -47,6 +47,7 @@ fn registry(signers: &str, allowed: &str, revoked: &str) -> Registry {
         shelf: Shelf::new(allowed.as_bytes(), &TimeZone::UTC, signers::read_text(signers).unwrap()),
         revoked: revoked_keys::read(revoked.as_bytes()).unwrap(),
         certificates: Certificates::default(),
+        settled: Mutex::default(),
         keyring: OnceLock::new(),
         unused: Vec::new(),
     }
@@ -322,7 +323,12 @@ fn summary(number: u8, emails: &[&str]) -> CertificateSummary {
 fn owners(signers: &str, allowed: &str, certificates: &[&[&str]]) -> Vec<String> {
     let registry = registry(signers, allowed, "");
     let summaries: Vec<_> = (1..).zip(certificates).map(|(number, emails)| summary(number, emails)).collect();
-    let keyring = Keyring::new(&registry.book().roster, &summaries, |name| registry.book().allowed.certifies(name));
+    let rivals = Rivals {
+        claimed_twice: &|email| summaries.iter().filter(|summary| has_email(summary, email)).count() > 1,
+        is_principal: &|email| registry.shelf.has_principal(email),
+        is_certifiable: &|email| registry.book().allowed.certifies(email),
+    };
+    let keyring = Keyring::new(&registry.shelf.people, &summaries, &rivals);
     let owner = |summary: &CertificateSummary| match keyring.of_certificate(&summary.fingerprint) {
         Ok(signer) => signer.id.0.clone(),
         Err(why) => format!("nobody: {why}"),
