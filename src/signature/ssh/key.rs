@@ -122,6 +122,11 @@ impl PublicKey {
         Fingerprint::Ssh(sha256(&self.blob))
     }
 
+    /// As the second field of a line has it; a key has no other such form.
+    pub fn base64(&self) -> String {
+        Base64::encode_string(&self.blob)
+    }
+
     /// `ssh-ed25519`, `ecdsa-sha2-nistp256`, …
     pub fn algorithm(&self) -> &str {
         &self.algorithm
