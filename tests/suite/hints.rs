@@ -360,6 +360,7 @@ fn a_shallow_clone() {
     }
     let (clone, upstream) = (world.clone_path(), world.path("upstream.git"));
     fs::rename(clone.join(".git"), &upstream).unwrap();
+    fs::remove_dir_all(&clone).unwrap();
     let url = format!("file://{}", upstream.display());
     world.git_in(&world.path("home"), &["clone", "-q", "--depth=1", &url, clone.to_str().unwrap()]);
     world.work_as(ALICE_SSH);
