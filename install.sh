@@ -43,7 +43,7 @@ main() {
     temporary=''
     trap 'clean_up' EXIT
     trap 'exit 1' HUP INT TERM
-    found=0 visit=count
+    known_owner='' found=0 visit=count
     walk "$repos"
     [ "$found" -gt 0 ] || stop "$repos: no bare repository is there"
     if [ "$action" = install ]; then
@@ -247,18 +247,24 @@ is_repository() {
 }
 
 count() {
-    repository=$1
-    if is_bare; then found=$((found + 1)); fi
+    if [ "$found" = 0 ] && look_at "$1"; then found=1; fi
 }
 
-is_bare() {
+# Whether a repository is a bare one; and whose it is.
+look_at() {
+    repository=$1
+    owner=$(owner_of "$repository")
+    if [ "$owner" != "$known_owner" ]; then
+        known_owner=$owner
+        home=$(getent passwd "$owner" 2>/dev/null | cut -d: -f6)
+        [ -n "$home" ] || home=${HOME:-/}
+    fi
     bare=$(setting core.bare) || bare=''
     [ "$bare" = true ] || { [ -z "$bare" ] && [ "${repository##*/}" != .git ]; }
 }
 
 visit() {
-    repository=$1
-    if ! is_bare; then
+    if ! look_at "$1"; then
         say hook "$repository" "has a work tree: passed over"
         return
     fi
@@ -307,14 +313,12 @@ find_problem() {
 # A setting as git sees it when it serves this repository: with the configuration of the repository's owner. Fails with
 # 1 where it is not set.
 setting() {
-    home=$(getent passwd "$(owner_of "$repository")" 2>/dev/null | cut -d: -f6)
-    [ -n "$home" ] || home=${HOME:-/}
     HOME=$home XDG_CONFIG_HOME="$home/.config" GIT_DIR="$repository" git config --get "$1" 2>/dev/null
 }
 
 owner_of() {
     # shellcheck disable=SC2012 # the third field comes before the name
-    LC_ALL=C ls -ldn "$1/" | awk 'NR == 1 { print $3 }'
+    LC_ALL=C ls -ldn "$1/" | { read -r _ _ number _ && echo "$number"; }
 }
 
 install_hook() {
@@ -359,7 +363,7 @@ install_hook() {
 put_hook() {
     if ! [ -d "$repository/hooks" ]; then
         mkdir "$repository/hooks" || return 1
-        if [ "$(id -u)" = 0 ]; then chown "$(owner_of "$repository")" "$repository/hooks" || return 1; fi
+        if [ "$(id -u)" = 0 ]; then chown "$owner" "$repository/hooks" || return 1; fi
     fi
     if [ "$whose_hook" = theirs ]; then
         [ -e "$former" ] || ln "$existing" "$former" 2>/dev/null || cp -p "$existing" "$former" || return 1
@@ -373,7 +377,6 @@ put_hook() {
 # policy, the registry or the repository would refuse every push.
 works() {
     [ -e "$policy" ] || return 0
-    owner=$(owner_of "$repository")
     set -- policy explain HEAD --repo "$repository"
     [ "$config" = "$default_config" ] || set -- "$@" --policy "$policy"
     if ! cmp -s "$binary" "$program"; then

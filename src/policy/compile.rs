@@ -325,6 +325,11 @@ impl Rule {
         }
     }
 
+    /// Whether commits have to be signed.
+    pub fn asks_for_signatures(&self) -> bool {
+        self.requirements.iter().any(|requirement| matches!(requirement, Requirement::Signatures(_)))
+    }
+
     /// What it is about, for sentences: `` `refs/heads/main`, except `…`, in the repositories `…` ``.
     pub fn scope(&self) -> String {
         let mut scope = self.refs.described();

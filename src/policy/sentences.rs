@@ -30,6 +30,8 @@ pub struct Said<'a> {
     pub update: &'a RefUpdate,
     /// The policy's `help`.
     pub help: Option<&'a str>,
+    /// Whether the rule asks for signed commits.
+    pub signing: bool,
 }
 
 impl<'a> Said<'a> {
@@ -59,9 +61,18 @@ impl<'a> Said<'a> {
 
     /// The command that signs what was found anew, where there is one that signs nothing but what is the pusher's own.
     pub fn signing_command(&self) -> Option<String> {
+        let sign = self.commit_signing_command()?;
+        match self.update.name.tag_name() {
+            None => Some(sign),
+            // The tag still names what is not signed.
+            Some(name) => Some(format!("{sign} && git tag -f -s {}", shell_word(name)?)),
+        }
+    }
+
+    fn commit_signing_command(&self) -> Option<String> {
         let Finding { count, one_committer, last, brought, .. } = self.finding;
         let newest = self.newest()?;
-        if *count == 1 && Some(newest.id) == self.update.change.new() {
+        if *count == 1 && Some(newest.id) == brought.peeled {
             return Some("git commit --amend --no-edit -S".into());
         }
         let rebase = |base: String| format!("git rebase -f -S --rebase-merges {base}");

@@ -12,7 +12,7 @@ use crate::{
 use jiff::tz::TimeZone;
 use std::collections::{HashMap, HashSet};
 
-/// The whole file, its lines found by their key.
+/// The whole file, or some of its lines, found by their key.
 #[derive(Debug, Default)]
 pub(super) struct AllowedSigners {
     /// Those that grant something, in the order of the file.
@@ -28,9 +28,15 @@ pub(super) struct AllowedSigners {
 }
 
 impl AllowedSigners {
-    /// `local`: the time zone of windows that name none.
-    pub(super) fn read(bytes: &[u8], local: &TimeZone) -> Self {
-        let (lines, unreadable) = read(bytes, local);
+    /// `numbered`: lines with their numbers. `local`: the time zone of windows that name none.
+    pub(super) fn read<'t>(numbered: impl Iterator<Item = (usize, &'t str)>, local: &TimeZone) -> Self {
+        let (mut lines, mut unreadable) = (Vec::new(), Vec::new());
+        for (number, line) in numbered {
+            match read_line(number, line, local) {
+                Ok(line) => lines.extend(line),
+                Err(what) => unreadable.push(Unreadable { number, what }),
+            }
+        }
         let mut allowed = Self { unreadable, ..Self::default() };
         for (place, line) in lines.iter().enumerate() {
             let key = line.key.clone();
@@ -89,21 +95,9 @@ impl Line {
     }
 }
 
-/// Reads every line; comments and blank lines are neither granting nor unreadable.
-fn read(bytes: &[u8], local: &TimeZone) -> (Vec<Line>, Vec<Unreadable>) {
-    let (mut lines, mut unreadable) = (Vec::new(), Vec::new());
-    for (number, line) in (1..).zip(bytes.split(|&byte| byte == b'\n')) {
-        // Comments may be in any encoding; what else is no UTF-8 shows as replacement characters, and is refused below.
-        match read_line(number, &String::from_utf8_lossy(line), local) {
-            Ok(line) => lines.extend(line),
-            Err(what) => unreadable.push(Unreadable { number, what }),
-        }
-    }
-    (lines, unreadable)
-}
-
 const SPACE: [char; 4] = [' ', '\t', '\r', '\n'];
 
+/// Comments and blank lines are neither granting nor unreadable.
 fn read_line(number: usize, text: &str, local: &TimeZone) -> Result<Option<Line>, String> {
     let text = text.trim_start_matches(SPACE);
     if text.is_empty() || text.starts_with('#') {

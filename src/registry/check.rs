@@ -2,8 +2,8 @@
 
 use super::{
     Registry,
+    book::Holding,
     folder::SIGNERS,
-    judgement::Holding,
     people::{Entry, folded},
     window::Moment,
 };
@@ -27,6 +27,7 @@ impl Registry {
         let mut lints: Vec<_> = self.unused.iter().map(|name| self.unused(name)).collect();
         lints.extend(self.people());
         let grants_nothing = self
+            .book()
             .allowed
             .unreadable
             .iter()
@@ -51,7 +52,7 @@ impl Registry {
     }
 
     fn people(&self) -> Vec<Lint> {
-        let entries = &self.roster.people.entries;
+        let entries = &self.shelf.people.entries;
         let mut lints = Vec::new();
         let at = |entry: &Entry, what| self.lint(SIGNERS, Some(entry.line), what);
         for (sort, names) in [
@@ -79,7 +80,7 @@ impl Registry {
 
     /// Certified keys are not among them: any key may be certified.
     fn held_keys(&self) -> HashSet<Fingerprint> {
-        let mut held: HashSet<_> = self.allowed.lines.iter().map(|line| line.key.clone()).collect();
+        let mut held: HashSet<_> = self.book().allowed.lines.iter().map(|line| line.key.clone()).collect();
         for summary in self.certificates.summaries(super::keyring::LATEST) {
             held.insert(summary.fingerprint);
             held.extend(summary.keys);
@@ -88,13 +89,13 @@ impl Registry {
     }
 
     fn ambiguous_keys(&self, now: Timestamp) -> impl Iterator<Item = (usize, String)> {
-        self.allowed.keys.iter().filter_map(move |(key, places)| {
-            let owner = match self.holding(places, &Moment::plain(now)) {
-                Holding::All => self.owners.get(key).cloned()?,
-                Holding::Some(places) => self.roster.of_key(key, places.into_iter()),
+        self.book().allowed.keys.iter().filter_map(move |(key, places)| {
+            let owner = match self.book().holding(places, &Moment::plain(now)) {
+                Holding::All => self.book().owners.get(key).cloned()?,
+                Holding::Some(places) => self.book().roster.of_key(key, places.into_iter()),
                 Holding::None | Holding::Over(_) => return None,
             };
-            let line = places.last().and_then(|&place| self.allowed.lines.get(place))?;
+            let line = places.last().and_then(|&place| self.book().allowed.lines.get(place))?;
             owner.err().map(|why| (line.number, format!("{key} is nobody's: {why}")))
         })
     }

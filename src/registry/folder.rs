@@ -1,17 +1,13 @@
 //! The registry folder on disk (the only I/O of the registry).
 
-use super::{Registry, allowed_signers::AllowedSigners, people::People, resolution::Roster, revoked_keys, signers};
-use crate::{
-    Undecided,
-    signature::{Certificates, Fingerprint},
-    trusted::TrustedFiles,
-};
+use super::{Registry, book::Shelf, people::People, revoked_keys, signers};
+use crate::{Undecided, signature::Certificates, trusted::TrustedFiles};
 use jiff::tz::TimeZone;
 use std::{
-    collections::{BTreeSet, HashMap, HashSet},
+    collections::{BTreeSet, HashSet},
     ffi::OsStr,
     path::{Path, PathBuf},
-    sync::OnceLock,
+    sync::{Mutex, OnceLock},
 };
 
 /// A hundred thousand lines of RSA keys take 60 MiB. In bytes.
@@ -50,38 +46,15 @@ impl Registry {
             None => People::default(),
         };
         let allowed = folder.part(ALLOWED_SIGNERS, LARGEST_KEY_FILE)?.unwrap_or_default();
-        let allowed = AllowedSigners::read(&allowed, zone);
+        let shelf = Shelf::new(&allowed, zone, people);
         let revoked = match folder.part(REVOKED_KEYS, LARGEST_KEY_FILE)? {
             Some(bytes) => revoked_keys::read(&bytes).map_err(|why| folder.broken(REVOKED_KEYS, why))?,
             None => HashSet::new(),
         };
         let certificates = folder.certificates()?;
         let unused = folder.entries.iter().filter(|name| !PARTS.contains(&name.as_str())).cloned().collect();
-        let parts = Parts { people, allowed, revoked, certificates, unused };
-        Ok(parts.assemble(folder.path))
-    }
-}
-
-/// What was read.
-#[derive(Default)]
-pub(super) struct Parts {
-    pub(super) people: People,
-    pub(super) allowed: AllowedSigners,
-    pub(super) revoked: HashSet<Fingerprint>,
-    pub(super) certificates: Certificates,
-    /// Entries of the folder that are no parts.
-    pub(super) unused: Vec<String>,
-}
-
-impl Parts {
-    /// `folder`: for messages.
-    pub(super) fn assemble(self, folder: &Path) -> Registry {
-        let Self { people, allowed, revoked, certificates, unused } = self;
-        let roster = Roster::new(people, &allowed.lines);
-        let owners: HashMap<_, _> =
-            allowed.keys.iter().map(|(key, lines)| (key.clone(), roster.of_key(key, lines.iter().copied()))).collect();
-        let folder = folder.to_owned();
-        Registry { folder, allowed, revoked, roster, owners, certificates, keyring: OnceLock::new(), unused }
+        let folder = folder.path.to_owned();
+        Ok(Self { folder, shelf, revoked, certificates, settled: Mutex::default(), keyring: OnceLock::new(), unused })
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::{
     Attribution, Fault, Registry, Signer, SignerId, Status, VerifiedSigner, When,
-    allowed_signers::Line,
+    book::{Holding, NOBODYS},
     resolution::Owner,
     window::{Moment, Phase, Window},
 };
@@ -11,7 +11,7 @@ use crate::{
     signature::{
         Bad, Defect, Evidence, Fingerprint, Signature, UserCheck, Verified,
         openpgp::{SignedBy, Validity},
-        ssh::Certificate,
+        ssh::{Certificate, PublicKey},
     },
 };
 use std::sync::Arc;
@@ -32,7 +32,7 @@ impl Registry {
             Signature::Verified(proof) => proof,
         };
         let judged = match proof.evidence() {
-            Evidence::Ssh(_) => self.judge_key(proof.key(), when),
+            Evidence::Ssh(key) => self.judge_key(key, proof.key(), when),
             Evidence::SshCert(certificate) => self.judge_certificate(certificate, proof, when),
             Evidence::OpenPgp(signed_by) => self.judge_openpgp(signed_by, proof.key(), when),
         };
@@ -50,31 +50,22 @@ impl Registry {
     }
 
     /// A plain key: one of its lines has to hold.
-    fn judge_key(&self, key: &Fingerprint, when: &When) -> Result<Arc<Signer>, Refusal> {
+    fn judge_key(&self, public: &PublicKey, key: &Fingerprint, when: &When) -> Result<Arc<Signer>, Refusal> {
         let moment = Moment::of_ssh(when).ok_or(Status::SignatureInFuture)?;
-        let lines = self.allowed.keys.get(key).map_or(&[][..], Vec::as_slice);
+        let book = self.shelf.about(public, key, &[]);
+        let lines = book.allowed.keys.get(key).map_or(&[][..], Vec::as_slice);
         if self.revoked.contains(key) {
-            let owner = self.roster.of_key(key, lines.iter().copied());
+            let owner = book.roster.of_key(key, lines.iter().copied());
             return Err(Refusal::from(Status::KeyRevoked).of(lines.first().map(|_| owner)));
         }
-        match self.holding(lines, &moment) {
-            Holding::All => owned(self.owners.get(key).cloned().unwrap_or_else(|| Err(NOBODYS.into()))),
-            Holding::Some(lines) => owned(self.roster.of_key(key, lines.into_iter())),
-            Holding::None => Err(Status::UnknownKey.because(self.why_unknown(key))),
+        match book.holding(lines, &moment) {
+            Holding::All => owned(book.owners.get(key).cloned().unwrap_or_else(|| Err(NOBODYS.into()))),
+            Holding::Some(lines) => owned(book.roster.of_key(key, lines.into_iter())),
+            Holding::None => Err(Status::UnknownKey.because(book.why_unknown(key))),
             Holding::Over(phase) => {
                 let refusal = Refusal::of_window(&phase, Status::KeyExpired);
-                Err(refusal.of(Some(self.roster.of_key(key, lines.iter().copied()))))
+                Err(refusal.of(Some(book.roster.of_key(key, lines.iter().copied()))))
             }
-        }
-    }
-
-    fn why_unknown(&self, key: &Fingerprint) -> String {
-        if self.allowed.authorities.contains_key(key) {
-            "`allowed_signers` has it as an authority, which certifies others and does not sign itself".into()
-        } else if self.allowed.for_other_uses.contains(key) {
-            "its `namespaces` in `allowed_signers` leave out `git`".into()
-        } else {
-            NOBODYS.into()
         }
     }
 
@@ -88,10 +79,11 @@ impl Registry {
     ) -> Result<Arc<Signer>, Refusal> {
         let moment = Moment::of_ssh(when).ok_or(Status::SignatureInFuture)?;
         let authority = certificate.authority.fingerprint();
-        let lines = self.allowed.authorities.get(&authority).map_or(&[][..], Vec::as_slice);
-        let admitting: Vec<usize> = lines.iter().copied().filter(|&place| self.admits(place, certificate)).collect();
+        let book = self.shelf.about(&certificate.authority, &authority, &certificate.principals);
+        let lines = book.allowed.authorities.get(&authority).map_or(&[][..], Vec::as_slice);
+        let admitting: Vec<usize> = lines.iter().copied().filter(|&place| book.admits(place, certificate)).collect();
         let owner = |places: &[usize]| {
-            self.roster.of_certificate(certificate, places.iter().filter_map(|&place| self.allowed.lines.get(place)))
+            book.roster.of_certificate(certificate, places.iter().filter_map(|&place| book.allowed.lines.get(place)))
         };
         let whose = || (!admitting.is_empty()).then(|| owner(&admitting));
         if self.revoked.contains(proof.key()) {
@@ -128,7 +120,7 @@ impl Registry {
         if phase != Phase::Within {
             return Err(Refusal::of_window(&phase, Status::CertificateExpired).of(whose()));
         }
-        match self.holding(&admitting, &moment) {
+        match book.holding(&admitting, &moment) {
             Holding::All | Holding::None => owned(owner(&admitting)),
             Holding::Some(places) => owned(owner(&places)),
             Holding::Over(phase) => {
@@ -139,16 +131,10 @@ impl Registry {
         }
     }
 
-    fn admits(&self, place: usize, certificate: &Certificate) -> bool {
-        let admits =
-            |line: &Line| certificate.principals.iter().any(|name| !name.is_empty() && line.principals.admits(name));
-        self.allowed.lines.get(place).is_some_and(admits)
-    }
-
     fn judge_openpgp(&self, signed_by: &SignedBy, key: &Fingerprint, when: &When) -> Result<Arc<Signer>, Refusal> {
         let made = signed_by.stated_time();
         let moment = Moment::of_openpgp(made, when).ok_or(Status::SignatureInFuture)?;
-        let owner = || self.keyring(Some(when.now)).of_certificate(key);
+        let owner = || self.owner_of_certificate(key, when.now);
         let refusal = match signed_by.validity(moment.at, when.now) {
             Validity::Good => return owned(owner()),
             Validity::KeyExpired { end } => {
@@ -165,39 +151,6 @@ impl Registry {
         };
         Err(refusal.of(Some(owner())))
     }
-
-    /// Which of these lines hold at that moment.
-    pub(super) fn holding(&self, places: &[usize], moment: &Moment) -> Holding {
-        let phase = |place: &usize| self.allowed.lines.get(*place).map(|line| line.window.phase(moment));
-        if places.is_empty() {
-            return Holding::None;
-        }
-        if places.iter().all(|place| phase(place) == Some(Phase::Within)) {
-            return Holding::All;
-        }
-        let within: Vec<usize> = places.iter().copied().filter(|place| phase(place) == Some(Phase::Within)).collect();
-        if !within.is_empty() {
-            return Holding::Some(within);
-        }
-        // The one that ended last is the one that was used last.
-        let ended = places.iter().filter_map(phase).filter_map(|phase| match phase {
-            Phase::Ended(end) => Some(end),
-            Phase::NotYet | Phase::Within => None,
-        });
-        Holding::Over(ended.max().map_or(Phase::NotYet, Phase::Ended))
-    }
-}
-
-/// Which of several lines hold.
-pub(super) enum Holding {
-    /// There are none.
-    None,
-    /// All.
-    All,
-    /// These.
-    Some(Vec<usize>),
-    /// None does any more, or none yet.
-    Over(Phase),
 }
 
 /// Both ends still count; the certificate's own end does not (PROTOCOL.certkeys: `valid after <= now < valid before`).
@@ -206,8 +159,6 @@ fn certificate_window(certificate: &Certificate) -> Window {
     let last = if end == i64::MAX { Window::OPEN.last } else { Timestamp(end.saturating_sub(1)) };
     Window { first: certificate.valid_after, last }
 }
-
-const NOBODYS: &str = "no signer has it";
 
 fn owned(owner: Owner) -> Result<Arc<Signer>, Refusal> {
     owner.map_err(|why| Status::UnknownKey.because(why))

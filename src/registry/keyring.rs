@@ -2,20 +2,19 @@
 
 use super::{
     Signer,
-    people::folded,
-    resolution::{Owner, Roster, by_fingerprint, denial, in_its_own_right, names_of, one},
+    people::{People, folded},
+    resolution::{Owner, by_fingerprint, denial, in_its_own_right, names_of, one},
 };
 use crate::{
     push::Timestamp,
     signature::{Fingerprint, openpgp::CertificateSummary},
 };
-use std::{
-    collections::{HashMap, HashSet},
-    sync::Arc,
-};
+use std::{collections::HashMap, sync::Arc};
 
 /// When it does not matter when (2100-01-01): every revocation of a user ID counts then.
 pub(super) const LATEST: Timestamp = Timestamp(4_102_444_800);
+
+pub(super) const NOT_HELD: &str = "the registry has no such certificate";
 
 /// Everybody who has an OpenPGP certificate.
 #[derive(Debug, Default)]
@@ -29,12 +28,10 @@ pub(super) struct Keyring {
 }
 
 impl Keyring {
-    /// `certifies`: whether an authority's certificates may bear this name.
-    pub(super) fn new(roster: &Roster, summaries: &[CertificateSummary], certifies: impl Fn(&str) -> bool) -> Self {
-        let rivals = Rivals::of(roster, summaries, &certifies);
+    pub(super) fn new(people: &People, summaries: &[CertificateSummary], rivals: &Rivals<'_>) -> Self {
         let mut keyring = Self::default();
         for summary in summaries {
-            let owner = keyring.settle(roster, summary, &rivals);
+            let owner = keyring.settle(people, summary, rivals);
             keyring.owners.insert(summary.fingerprint.clone(), owner);
         }
         for (place, signer) in keyring.signers.iter().enumerate() {
@@ -48,7 +45,7 @@ impl Keyring {
     /// The owner of the certificate with this fingerprint.
     pub(super) fn of_certificate(&self, fingerprint: &Fingerprint) -> Owner {
         let known = self.owners.get(fingerprint).cloned();
-        known.unwrap_or_else(|| Err("no valid user ID or key of its certificate is left".into()))
+        known.unwrap_or_else(|| Err(NOT_HELD.into()))
     }
 
     /// The signer whose id this is.
@@ -62,10 +59,15 @@ impl Keyring {
         places.iter().filter_map(|&place| self.signers.get(place))
     }
 
-    fn settle(&mut self, roster: &Roster, summary: &CertificateSummary, rivals: &Rivals<'_>) -> Owner {
-        let claims = Claims::of(roster, summary, rivals);
-        let owners = claims.owners.iter().filter_map(|&place| roster.signers.get(place).cloned());
-        if claims.settle() {
+    /// Whose a certificate is, without looking at those that do not matter to it.
+    pub(super) fn owner(people: &People, summary: &CertificateSummary, rivals: &Rivals<'_>) -> Owner {
+        Self::default().settle(people, summary, rivals)
+    }
+
+    fn settle(&mut self, people: &People, summary: &CertificateSummary, rivals: &Rivals<'_>) -> Owner {
+        let claims = Claims::of(people, summary);
+        let owners = people.signers(&claims.owners).into_iter();
+        if claims.settle(rivals) {
             return one(owners, claims.denied.iter());
         }
         let (contested, own): (Vec<_>, Vec<_>) =
@@ -95,7 +97,8 @@ struct Claims {
     owners: Vec<usize>,
     /// Whether an entry lists one of its keys.
     listed: bool,
-    primary_is_claimed: bool,
+    /// The primary user ID's email, if entries claim it.
+    primary: Option<String>,
     /// Emails that no entry has, with their place among the user IDs.
     unclaimed: Vec<(usize, String)>,
     /// Emails that are people's who have other keys.
@@ -103,23 +106,19 @@ struct Claims {
 }
 
 impl Claims {
-    fn of(roster: &Roster, summary: &CertificateSummary, rivals: &Rivals<'_>) -> Self {
-        let people = &roster.people;
+    fn of(people: &People, summary: &CertificateSummary) -> Self {
         let keys: Vec<_> = summary.keys.iter().chain([&summary.fingerprint]).cloned().collect();
         let owners: Vec<usize> = keys.iter().flat_map(|key| people.listing(key)).copied().collect();
-        let mut claims = Self {
-            listed: !owners.is_empty(),
-            owners,
-            primary_is_claimed: false,
-            unclaimed: Vec::new(),
-            denied: Vec::new(),
-        };
+        let mut claims =
+            Self { listed: !owners.is_empty(), owners, primary: None, unclaimed: Vec::new(), denied: Vec::new() };
         for (place, email) in summary.emails.iter().enumerate() {
             let claim = people.claim(email, &keys);
             if claim.is_none() {
                 claims.unclaimed.push((place, email.clone()));
             }
-            claims.primary_is_claimed |= place == 0 && !claim.owners.is_empty() && !rivals.contest(place, email);
+            if place == 0 && !claim.owners.is_empty() {
+                claims.primary = Some(email.clone());
+            }
             let others = claim.others.iter().filter_map(|&other| people.entry(other));
             claims.denied.extend(others.map(|other| denial(email, &other.signer)));
             claims.owners.extend(claim.owners);
@@ -130,38 +129,33 @@ impl Claims {
     /// Whether nobody but `owners` can have it. User IDs are their holder's word: so an entry without `keys` has the
     /// certificate only if entries claim all of its emails, or its primary one and no other key has that. Else a
     /// certificate of one's own, to which one adds a colleague's address, would become the colleague's.
-    fn settle(&self) -> bool {
-        self.listed || (!self.owners.is_empty() && (self.unclaimed.is_empty() || self.primary_is_claimed))
+    fn settle(&self, rivals: &Rivals<'_>) -> bool {
+        let primary_is_claimed = || self.primary.as_ref().is_some_and(|email| !rivals.contest(0, email));
+        self.listed || (!self.owners.is_empty() && (self.unclaimed.is_empty() || primary_is_claimed()))
     }
 }
 
-/// Who else has an email that a certificate claims.
-struct Rivals<'a> {
-    /// How many certificates claim each.
-    bearers: HashMap<String, usize>,
-    roster: &'a Roster,
-    certifies: &'a dyn Fn(&str) -> bool,
+/// Who else has an email that a certificate claims. Asked only where that matters.
+pub(super) struct Rivals<'a> {
+    /// Whether several certificates claim it.
+    pub(super) claimed_twice: &'a dyn Fn(&str) -> bool,
+    /// Whether an SSH key has it.
+    pub(super) is_principal: &'a dyn Fn(&str) -> bool,
+    /// Whether an authority's certificates may bear it.
+    pub(super) is_certifiable: &'a dyn Fn(&str) -> bool,
 }
 
-impl<'a> Rivals<'a> {
-    fn of(roster: &'a Roster, summaries: &[CertificateSummary], certifies: &'a dyn Fn(&str) -> bool) -> Self {
-        let mut bearers: HashMap<String, usize> = HashMap::new();
-        for summary in summaries {
-            let names: HashSet<_> = summary.emails.iter().map(|email| folded(email)).collect();
-            for name in names {
-                *bearers.entry(name).or_default() += 1;
-            }
-        }
-        Self { bearers, roster, certifies }
-    }
-
+impl Rivals<'_> {
     /// `place`: of the user ID; the primary one's is 0. An authority's certificates may bear whatever its line's pattern
     /// admits. That puts in doubt an address beside the primary one, not the whole certificate: else a line for `*` would
     /// leave nobody their name.
     fn contest(&self, place: usize, email: &str) -> bool {
-        let name = folded(email);
-        self.bearers.get(&name).is_some_and(|&bearers| bearers > 1)
-            || self.roster.names.contains(&name)
-            || (place > 0 && (self.certifies)(email))
+        (self.claimed_twice)(email) || (self.is_principal)(email) || (place > 0 && (self.is_certifiable)(email))
     }
+}
+
+/// Whether a certificate has this email: user IDs compare as all emails do.
+pub(super) fn has_email(summary: &CertificateSummary, email: &str) -> bool {
+    let name = folded(email);
+    summary.emails.iter().any(|own| folded(own) == name)
 }

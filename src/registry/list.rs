@@ -3,7 +3,7 @@
 use super::{
     Registry, SignerId,
     allowed_signers::Line,
-    judgement::Holding,
+    book::Holding,
     resolution::Owner,
     window::{Moment, Phase},
 };
@@ -39,10 +39,10 @@ impl Registry {
     }
 
     fn plain_keys(&self, now: Timestamp) -> impl Iterator<Item = Entry> {
-        self.allowed.keys.iter().map(move |(key, places)| {
-            let holding = self.holding(places, &Moment::plain(now));
+        self.book().allowed.keys.iter().map(move |(key, places)| {
+            let holding = self.book().holding(places, &Moment::plain(now));
             let judged = if let Holding::Some(places) = &holding { places } else { places };
-            let owner = self.roster.of_key(key, judged.iter().copied());
+            let owner = self.book().roster.of_key(key, judged.iter().copied());
             let state = match holding {
                 _ if self.revoked.contains(key) => Some("revoked".to_owned()),
                 Holding::Over(phase) => Some(over(phase).to_owned()),
@@ -53,8 +53,8 @@ impl Registry {
     }
 
     fn authorities(&self, now: Timestamp) -> impl Iterator<Item = Entry> {
-        self.allowed.authorities.iter().map(move |(key, places)| {
-            let state = match self.holding(places, &Moment::plain(now)) {
+        self.book().allowed.authorities.iter().map(move |(key, places)| {
+            let state = match self.book().holding(places, &Moment::plain(now)) {
                 _ if self.revoked.contains(key) => "revoked".to_owned(),
                 Holding::Over(phase) => over(phase).to_owned(),
                 Holding::All | Holding::Some(_) | Holding::None => {
@@ -86,7 +86,7 @@ impl Registry {
     }
 
     fn lines(&self, places: &[usize]) -> impl Iterator<Item = &Line> {
-        places.iter().filter_map(|&place| self.allowed.lines.get(place))
+        places.iter().filter_map(|&place| self.book().allowed.lines.get(place))
     }
 
     /// When the last of these lines ends; none if one never does.

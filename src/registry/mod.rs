@@ -4,6 +4,7 @@
 
 mod allowed_signers;
 mod attribution;
+mod book;
 mod check;
 mod folder;
 mod judgement;
@@ -29,13 +30,14 @@ use crate::{
     push::Timestamp,
     signature::{Certificates, Fingerprint},
 };
-use allowed_signers::AllowedSigners;
-use keyring::Keyring;
-use resolution::{Owner, Roster, certified};
+use book::{Book, Shelf};
+use keyring::{Keyring, Rivals, has_email};
+use people::folded;
+use resolution::{Owner, certified};
 use std::{
     collections::{HashMap, HashSet},
     path::PathBuf,
-    sync::{Arc, OnceLock},
+    sync::{Arc, Mutex, OnceLock, PoisonError},
 };
 
 /// What groups, records and messages call a person, bot or forge.
@@ -97,13 +99,12 @@ pub struct When {
 #[derive(Debug)]
 pub struct Registry {
     folder: PathBuf,
-    allowed: AllowedSigners,
+    shelf: Shelf,
     revoked: HashSet<Fingerprint>,
-    roster: Roster,
-    /// Whose each plain key is while all its lines hold.
-    owners: HashMap<Fingerprint, Owner>,
     certificates: Certificates,
-    /// Settled on first use, since it takes every certificate.
+    /// Whose those certificates are that were asked for.
+    settled: Mutex<HashMap<Fingerprint, Owner>>,
+    /// Whose all are: settled when somebody asks for all.
     keyring: OnceLock<Keyring>,
     /// Entries of the folder that this version does nothing with.
     unused: Vec<String>,
@@ -118,7 +119,7 @@ impl Registry {
     /// The groups that `signers.toml` makes, with the ids of their members.
     pub fn groups(&self) -> Groups {
         let mut groups = Groups::new();
-        for entry in &self.roster.people.entries {
+        for entry in &self.shelf.people.entries {
             for group in &entry.signer.groups {
                 groups.entry(group.clone()).or_default().push(entry.signer.id.0.clone());
             }
@@ -129,20 +130,25 @@ impl Registry {
     /// Everybody who is known by name, those in `signers.toml` first. Not whom an authority alone names: see
     /// [`VerifiedSigner::signer`].
     pub fn signers(&self) -> impl Iterator<Item = &Signer> {
-        self.roster.signers.iter().chain(&self.keyring(None).signers).map(Arc::as_ref)
+        self.book().roster.signers().chain(&self.keyring(None).signers).map(Arc::as_ref)
     }
 
     /// The one whose id this is.
     pub fn signer(&self, id: &SignerId) -> Option<&Signer> {
-        self.roster.known_as(&id.0).or_else(|| self.keyring(None).known_as(&id.0)).map(Arc::as_ref)
+        self.book().roster.known_as(&id.0).or_else(|| self.keyring(None).known_as(&id.0)).map(Arc::as_ref)
     }
 
     /// The signers that a name in a policy's list means: an id or an email (domain case-insensitive). A name that an
     /// authority's certificates may bear is somebody's, too.
     pub fn named(&self, name: &str) -> Vec<SignerId> {
-        let mut ids: Vec<_> =
-            self.roster.named(name).chain(self.keyring(None).named(name)).map(|signer| signer.id.clone()).collect();
-        if ids.is_empty() && self.allowed.certifies(name) {
+        let mut ids: Vec<_> = self
+            .book()
+            .roster
+            .named(name)
+            .chain(self.keyring(None).named(name))
+            .map(|signer| signer.id.clone())
+            .collect();
+        if ids.is_empty() && self.book().allowed.certifies(name) {
             ids.push(certified(name).id);
         }
         ids.sort();
@@ -150,11 +156,51 @@ impl Registry {
         ids
     }
 
+    fn book(&self) -> &Book {
+        self.shelf.all()
+    }
+
     /// `now`: of a judgement under way. Whose a certificate is does not change while one process lives.
     fn keyring(&self, now: Option<Timestamp>) -> &Keyring {
         self.keyring.get_or_init(|| {
             let summaries = self.certificates.summaries(now.unwrap_or(keyring::LATEST));
-            Keyring::new(&self.roster, &summaries, |name| self.allowed.certifies(name))
+            let mut bearers: HashMap<String, usize> = HashMap::new();
+            for summary in &summaries {
+                let names: HashSet<_> = summary.emails.iter().map(|email| folded(email)).collect();
+                names.into_iter().for_each(|name| *bearers.entry(name).or_default() += 1);
+            }
+            let rivals = Rivals {
+                claimed_twice: &|email| bearers.get(&folded(email)).is_some_and(|&bearers| bearers > 1),
+                is_principal: &|email| self.shelf.has_principal(email),
+                is_certifiable: &|email| self.book().allowed.certifies(email),
+            };
+            self.shelf.all();
+            Keyring::new(&self.shelf.people, &summaries, &rivals)
         })
+    }
+
+    /// Whose one certificate is; the others are looked at only where they matter.
+    fn owner_of_certificate(&self, certificate: &Fingerprint, now: Timestamp) -> Owner {
+        if let Some(keyring) = self.keyring.get() {
+            return keyring.of_certificate(certificate);
+        }
+        let mut settled = self.settled.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(owner) = settled.get(certificate) {
+            return owner.clone();
+        }
+        let claim = |email: &str| {
+            let claiming = self.certificates.mentioning(email, now);
+            claiming.iter().filter(|summary| has_email(summary, email)).count() > 1
+        };
+        let rivals = Rivals {
+            claimed_twice: &claim,
+            is_principal: &|email| self.shelf.has_principal(email),
+            is_certifiable: &|email| self.book().allowed.certifies(email),
+        };
+        let owner = match self.certificates.summary(certificate, now) {
+            Some(summary) => Keyring::owner(&self.shelf.people, &summary, &rivals),
+            None => Err(keyring::NOT_HELD.into()),
+        };
+        settled.entry(certificate.clone()).or_insert(owner).clone()
     }
 }

@@ -81,6 +81,11 @@ impl People {
         claim
     }
 
+    /// The signers of these entries.
+    pub(super) fn signers(&self, places: &[usize]) -> Vec<Arc<Signer>> {
+        places.iter().filter_map(|&place| self.entry(place)).map(|entry| Arc::clone(&entry.signer)).collect()
+    }
+
     pub(super) fn entry(&self, index: usize) -> Option<&Entry> {
         self.entries.get(index)
     }

@@ -16,15 +16,16 @@ pub(super) type Owner = Result<Arc<Signer>, String>;
 /// Everybody who has an SSH key, or an entry in `signers.toml`.
 #[derive(Debug, Default)]
 pub(super) struct Roster {
-    pub(super) people: People,
-    /// The entries of `signers.toml`, by their number; then those who are signers in their own right.
-    pub(super) signers: Vec<Arc<Signer>>,
+    pub(super) people: Arc<People>,
+    /// Those who are signers in their own right.
+    own: Vec<Arc<Signer>>,
+    /// Places in `own`.
     by_name: HashMap<String, Vec<usize>>,
     /// What each line gives to its key, by the line's place.
     grants: Vec<Grant>,
     /// Names of SSH keys, wildcards apart.
     pub(super) names: HashSet<String>,
-    /// Signers known by their key's fingerprint.
+    /// Signers known by their key's fingerprint: places in `own`.
     unnamed: HashMap<Fingerprint, usize>,
 }
 
@@ -42,8 +43,8 @@ struct Grant {
 }
 
 impl Roster {
-    pub(super) fn new(people: People, lines: &[Line]) -> Self {
-        let mut signers: Vec<Signer> = people.entries.iter().map(|entry| Signer::clone(&entry.signer)).collect();
+    pub(super) fn new(people: Arc<People>, lines: &[Line]) -> Self {
+        let mut signers = Vec::new();
         let mut own: HashMap<String, usize> = HashMap::new();
         let mut roster = Self { people, ..Self::default() };
         for line in lines {
@@ -60,8 +61,8 @@ impl Roster {
             };
             roster.grants.push(grant);
         }
-        roster.signers = signers.into_iter().map(Arc::new).collect();
-        for (index, signer) in roster.signers.iter().enumerate() {
+        roster.own = signers.into_iter().map(Arc::new).collect();
+        for (index, signer) in roster.own.iter().enumerate() {
             for name in names_of(signer) {
                 roster.by_name.entry(name).or_default().push(index);
             }
@@ -112,20 +113,20 @@ impl Roster {
     /// The owner of a plain key that these lines admit.
     pub(super) fn of_key(&self, key: &Fingerprint, lines: impl Iterator<Item = usize>) -> Owner {
         let listing = self.people.listing(key);
-        let mut found = listing.to_vec();
+        let mut found = self.people.signers(listing);
         let (mut unnamed, mut denied) = (false, Vec::new());
         for grant in lines.filter_map(|line| self.grants.get(line)) {
-            found.extend(&grant.owners);
+            found.extend(self.people.signers(&grant.owners));
             if listing.is_empty() {
-                found.extend(grant.own);
+                found.extend(grant.own.and_then(|place| self.own.get(place)).cloned());
             }
             unnamed |= grant.unnamed;
             denied.extend(&grant.denied);
         }
-        if let (true, true, Some(&signer)) = (found.is_empty(), unnamed, self.unnamed.get(key)) {
-            found.push(signer);
+        if found.is_empty() && unnamed {
+            found.extend(self.unnamed.get(key).and_then(|&place| self.own.get(place)).cloned());
         }
-        self.one(found, denied)
+        one(found.into_iter(), denied.into_iter())
     }
 
     /// The owner of a certified key: the one of the certificate's principals that these lines of its authority admit.
@@ -140,7 +141,7 @@ impl Roster {
         let key = certificate.subject.fingerprint();
         let listing = self.people.listing(&key);
         let (mut admitted, mut denied) = (false, Vec::new());
-        let mut found = Vec::new();
+        let mut found = self.people.signers(listing);
         let mut own: Vec<Arc<Signer>> = Vec::new();
         for line in lines {
             for name in certificate.principals.iter().filter(|name| !name.is_empty() && line.principals.admits(name)) {
@@ -153,15 +154,18 @@ impl Roster {
                 {
                     own.push(self.known_as(name).cloned().unwrap_or_else(|| Arc::new(certified(name))));
                 }
-                found.extend(claim.owners);
+                found.extend(self.people.signers(&claim.owners));
             }
         }
         if !admitted {
             return Err("no `cert-authority` line admits a principal of the certificate".into());
         }
-        found.extend(listing);
-        let signers = found.iter().filter_map(|&index| self.signers.get(index).cloned()).chain(own);
-        one(signers, denied.iter())
+        one(found.into_iter().chain(own), denied.iter())
+    }
+
+    /// Everybody, those in `signers.toml` first.
+    pub(super) fn signers(&self) -> impl Iterator<Item = &Arc<Signer>> {
+        self.people.entries.iter().map(|entry| &entry.signer).chain(&self.own)
     }
 
     /// The signer whose id this is.
@@ -171,12 +175,9 @@ impl Roster {
 
     /// The signers who have this id or email.
     pub(super) fn named(&self, name: &str) -> impl Iterator<Item = &Arc<Signer>> {
-        let places = self.by_name.get(&folded(name)).map_or(&[][..], Vec::as_slice);
-        places.iter().filter_map(|&place| self.signers.get(place))
-    }
-
-    fn one<'d>(&self, found: Vec<usize>, denied: impl IntoIterator<Item = &'d String>) -> Owner {
-        one(found.into_iter().filter_map(|index| self.signers.get(index).cloned()), denied.into_iter())
+        let entries = self.people.having(name).iter().filter_map(|&place| self.people.entry(place));
+        let own = self.by_name.get(&folded(name)).map_or(&[][..], Vec::as_slice);
+        entries.map(|entry| &entry.signer).chain(own.iter().filter_map(|&place| self.own.get(place)))
     }
 }
 

@@ -1,13 +1,12 @@
 //! The judgement on SSH signatures and the registry's answers, from hand-made parts. What lines mean to OpenSSH is
 //! compared with `ssh-keygen` itself in the integration tests.
 
-use super::{allowed_signers::AllowedSigners, folder::Parts, keyring::Keyring, *};
+use super::{keyring::Keyring, *};
 use crate::{
     object::{Signed, Slot},
     signature::{self, Signature, openpgp::CertificateSummary},
 };
 use jiff::tz::TimeZone;
-use std::path::Path;
 
 // Made with `ssh-keygen`, version 9.2, over `payload`.
 const KEY: &str = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAkPdfr/zwsNBD5+8dOG+VB3XPDwTA0+wuxrYGB6y5LW";
@@ -43,13 +42,15 @@ const NOW: i64 = 1_782_907_200;
 const CERTIFICATE_END: i64 = 1_798_761_600;
 
 fn registry(signers: &str, allowed: &str, revoked: &str) -> Registry {
-    let parts = Parts {
-        people: signers::read_text(signers).unwrap(),
-        allowed: AllowedSigners::read(allowed.as_bytes(), &TimeZone::UTC),
+    Registry {
+        folder: "/registry".into(),
+        shelf: Shelf::new(allowed.as_bytes(), &TimeZone::UTC, signers::read_text(signers).unwrap()),
         revoked: revoked_keys::read(revoked.as_bytes()).unwrap(),
-        ..Parts::default()
-    };
-    parts.assemble(Path::new("/registry"))
+        certificates: Certificates::default(),
+        settled: Mutex::default(),
+        keyring: OnceLock::new(),
+        unused: Vec::new(),
+    }
 }
 
 fn signature(armor: &'static str) -> Signature {
@@ -72,7 +73,11 @@ fn told(attribution: &Attribution) -> String {
 }
 
 fn judged(signers: &str, allowed: &str, armor: &'static str, when: &When) -> String {
-    told(&registry(signers, allowed, "").attribute(&signature(armor), when))
+    let registry = registry(signers, allowed, "");
+    let from_some_lines = told(&registry.attribute(&signature(armor), when));
+    registry.shelf.all();
+    assert_eq!(told(&registry.attribute(&signature(armor), when)), from_some_lines);
+    from_some_lines
 }
 
 fn now(signers: &str, allowed: &str) -> String {
@@ -318,7 +323,12 @@ fn summary(number: u8, emails: &[&str]) -> CertificateSummary {
 fn owners(signers: &str, allowed: &str, certificates: &[&[&str]]) -> Vec<String> {
     let registry = registry(signers, allowed, "");
     let summaries: Vec<_> = (1..).zip(certificates).map(|(number, emails)| summary(number, emails)).collect();
-    let keyring = Keyring::new(&registry.roster, &summaries, |name| registry.allowed.certifies(name));
+    let rivals = Rivals {
+        claimed_twice: &|email| summaries.iter().filter(|summary| has_email(summary, email)).count() > 1,
+        is_principal: &|email| registry.shelf.has_principal(email),
+        is_certifiable: &|email| registry.book().allowed.certifies(email),
+    };
+    let keyring = Keyring::new(&registry.shelf.people, &summaries, &rivals);
     let owner = |summary: &CertificateSummary| match keyring.of_certificate(&summary.fingerprint) {
         Ok(signer) => signer.id.0.clone(),
         Err(why) => format!("nobody: {why}"),

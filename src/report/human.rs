@@ -4,7 +4,7 @@ use super::{Judged, escaped};
 use crate::{
     error::{Mends, Undecided},
     policy::{
-        Effect, Finding, Verdict,
+        Effect, Finding, Rule, Verdict,
         sentences::{Said, explain},
     },
 };
@@ -53,7 +53,12 @@ fn lay_out(findings: &[&Finding], judged: &Judged<'_>, lines: &mut Vec<String>) 
     });
     let mut hints = Vec::new();
     for finding in findings {
-        let said = Said { finding, update, help: loaded.policy.help.as_deref() };
+        let said = Said {
+            finding,
+            update,
+            help: loaded.policy.help.as_deref(),
+            signing: rule.is_some_and(Rule::asks_for_signatures),
+        };
         let explanation = explain(&said);
         lines.extend(explanation.lines.into_iter().map(|line| format!("  {line}")));
         for hint in explanation.hints {

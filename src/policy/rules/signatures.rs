@@ -183,8 +183,10 @@ impl Kind for Signatures {
             Reason::Unsigned => {
                 let mut lines = vec![format!("{subject} not signed")];
                 lines.extend(said.objects());
+                let whose = if said.finding.count == 1 { "it" } else { "yours" };
+                let place = if said.update.name.tag_name().is_some() { " on its branch" } else { "" };
                 let mut hints = match said.signing_command() {
-                    Some(command) => vec![format!("sign {} (ids change): {command}", if said.finding.count == 1 { "it" } else { "yours" })],
+                    Some(command) => vec![format!("sign {whose}{place} (ids change): {command}")],
                     None => said.whom_to_ask(),
                 };
                 hints.push("from now on: git config commit.gpgsign true".into());

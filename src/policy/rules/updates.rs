@@ -12,7 +12,7 @@ use crate::{
     document::{Reader, Value},
     policy::{
         facts::{CommitFacts, Context, TargetKind, UpdateFacts},
-        sentences::{Explanation, Said, described_target},
+        sentences::{Explanation, Said, described_target, shell_word},
     },
     push::{Change, ObjectId},
 };
@@ -115,13 +115,17 @@ impl Kind for Updates {
         let remote_name = said.update.name.to_string();
         let name = remote_name.strip_prefix("refs/heads/").or(remote_name.strip_prefix("refs/tags/"));
         let name = name.unwrap_or(&remote_name);
+        let sign = if said.signing { " -S" } else { "" };
         let (code, line, hints): (_, String, Vec<String>) = match reason {
             Reason::Create => ("create", "nobody may create it".into(), vec![]),
             Reason::Update => ("update", "it is frozen: nobody may update it".into(), vec![]),
             Reason::ForcePush => (
                 "force-push",
                 "the new value does not contain the old one: this is a force-push, and nobody may".into(),
-                vec![format!("take in what is there, then push again: git pull --rebase origin {name}")],
+                shell_word(name.as_bytes())
+                    .map(|name| format!("take in what is there, then push again: git pull --rebase{sign} origin {name}"))
+                    .into_iter()
+                    .collect(),
             ),
             Reason::TagMoved => (
                 "tag-moved",

@@ -22,6 +22,8 @@ pub struct Certificates {
     by_fingerprint: HashMap<sequoia_openpgp::Fingerprint, usize>,
     /// Of every key, primary or not: the certificates that hold one of this id.
     by_key_id: HashMap<KeyID, Vec<usize>>,
+    /// Of every user ID, good or not: the email in lower case, and the certificates that have it.
+    by_email: HashMap<String, Vec<usize>>,
 }
 
 /// One certificate, in as many pieces as it was added in.
@@ -99,6 +101,13 @@ impl Certificates {
                 places.push(place);
             }
         }
+        for user in certificate.userids() {
+            let Ok(Some(email)) = user.email() else { continue };
+            let places = self.by_email.entry(email.to_ascii_lowercase()).or_default();
+            if !places.contains(&place) {
+                places.push(place);
+            }
+        }
     }
 
     /// The keys that one of the handles means, each with its certificate.
@@ -121,6 +130,26 @@ impl Certificates {
     /// All, as of a time; those that cannot be parsed apart.
     pub fn summaries(&self, at: Timestamp) -> Vec<CertificateSummary> {
         self.held.iter().filter_map(Held::holder).map(|holder| holder.summary(at)).collect()
+    }
+
+    /// The one of this fingerprint (its primary key's), as of a time.
+    pub fn summary(&self, certificate: &Fingerprint, at: Timestamp) -> Option<CertificateSummary> {
+        let bytes = match certificate {
+            Fingerprint::OpenPgp(bytes) => bytes,
+            Fingerprint::Ssh(_) | Fingerprint::X509(_) => return None,
+        };
+        let version = if bytes.len() == 20 { 4 } else { 6 };
+        let fingerprint = sequoia_openpgp::Fingerprint::from_bytes(version, bytes).ok()?;
+        let held = self.held.get(*self.by_fingerprint.get(&fingerprint)?)?;
+        held.holder().map(|holder| holder.summary(at))
+    }
+
+    /// Those that may have this email (case apart), as of a time: theirs, all the same, are the emails that the summary
+    /// has.
+    pub fn mentioning(&self, email: &str, at: Timestamp) -> Vec<CertificateSummary> {
+        let places = self.by_email.get(&email.to_ascii_lowercase()).map_or(&[][..], Vec::as_slice);
+        let holders = places.iter().filter_map(|&place| self.held.get(place)?.holder());
+        holders.map(|holder| holder.summary(at)).collect()
     }
 }
 

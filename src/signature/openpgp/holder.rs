@@ -1,6 +1,6 @@
 //! A certificate that is parsed, with what does not depend on time judged once.
 
-use super::{ANY_AGE, CertificateSummary, Defect, POLICY, fingerprint, validity::Judged};
+use super::{ANY_AGE, CertificateSummary, Defect, POLICY, fingerprint, validity::Judged, weak_algorithm};
 use crate::{push::Timestamp, signature::Fingerprint};
 use sequoia_openpgp::{
     Cert,
@@ -14,7 +14,7 @@ use sequoia_openpgp::{
         key::{PublicParts, UnspecifiedRole},
     },
     policy::Policy,
-    types::{PublicKeyAlgorithm, RevocationStatus},
+    types::RevocationStatus,
 };
 use std::{
     sync::Mutex,
@@ -44,10 +44,11 @@ pub(super) struct HeldKey {
 
 impl Holder {
     pub(super) fn new(certificate: Cert) -> Self {
-        let primary = strength(certificate.primary_key().key().parts_as_public().role_as_unspecified());
+        let primary =
+            strength(certificate.primary_key().key().parts_as_public().role_as_unspecified()).map_err(of_primary);
         let keys = certificate.keys().map(|key| HeldKey {
             key: key.key().clone(),
-            strength: strength(key.key()).and(of_primary(primary.clone())),
+            strength: strength(key.key()).and(primary.clone()),
             may_sign: may_sign(&certificate, &key),
         });
         let keys = keys.collect();
@@ -133,32 +134,34 @@ pub(super) fn revoked<'a>(status: impl Fn(&'a dyn Policy) -> RevocationStatus<'a
 }
 
 fn strength(key: &Key<PublicParts, UnspecifiedRole>) -> Result<(), Defect> {
-    #[expect(deprecated, reason = "to refuse them")]
-    match key.pk_algo() {
-        PublicKeyAlgorithm::DSA => return Err(Defect::Weak("DSA".into())),
-        PublicKeyAlgorithm::ElGamalEncryptSign | PublicKeyAlgorithm::ElGamalEncrypt => {
-            return Err(Defect::Weak("ElGamal".into()));
-        }
-        algorithm if !algorithm.is_supported() => {
-            return Err(Defect::Unsupported(format!("keys of the type {algorithm}")));
-        }
-        _ => {}
+    let algorithm = key.pk_algo();
+    if let Some(name) = weak_algorithm(algorithm) {
+        return Err(Defect::Weak(name.into()));
     }
-    match key.mpis() {
-        mpi::PublicKey::RSA { n, .. } if n.bits() < 2048 => Err(Defect::Weak(format!("RSA of {} bits", n.bits()))),
-        mpi::PublicKey::ECDSA { curve, .. } | mpi::PublicKey::EdDSA { curve, .. } if !curve.is_supported() => {
-            Err(Defect::Unsupported(format!("keys on the curve {curve}")))
-        }
-        _ => Ok(()),
+    if !algorithm.is_supported() {
+        return Err(Defect::Unsupported(format!("keys of the type {algorithm}")));
     }
+    if let mpi::PublicKey::RSA { n, .. } = key.mpis() {
+        return if n.bits() < 2048 { Err(Defect::Weak(format!("RSA of {} bits", n.bits()))) } else { Ok(()) };
+    }
+    if let mpi::PublicKey::ECDSA { curve, .. } | mpi::PublicKey::EdDSA { curve, .. } = key.mpis()
+        && !curve.is_supported()
+    {
+        return Err(Defect::Unsupported(format!("keys on the curve {curve}")));
+    }
+    Ok(())
 }
 
-fn of_primary(strength: Result<(), Defect>) -> Result<(), Defect> {
-    strength.map_err(|defect| match defect {
-        Defect::Weak(what) => Defect::Weak(format!("{what} (its certificate's primary key)")),
-        Defect::Unsupported(what) => Defect::Unsupported(format!("{what} (its certificate's primary key)")),
-        other => other,
-    })
+/// A certificate is as strong as the key that binds it together.
+fn of_primary(defect: Defect) -> Defect {
+    let of_primary = |what: String| format!("{what} (its certificate's primary key)");
+    match defect {
+        Defect::Weak(what) => Defect::Weak(of_primary(what)),
+        Defect::Unsupported(what) => Defect::Unsupported(of_primary(what)),
+        Defect::DoesNotVerify | Defect::Improper(_) | Defect::KeyNotHeld | Defect::Malformed(_) | Defect::Ambiguous => {
+            defect
+        }
+    }
 }
 
 fn may_sign(certificate: &Cert, key: &ErasedKeyAmalgamation<'_, PublicParts>) -> Result<(), Defect> {

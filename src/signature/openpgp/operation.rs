@@ -32,33 +32,40 @@ pub(super) fn verify(signature: &Detached, holder: &Holder, index: usize, payloa
 /// The public-key operation over the digest.
 fn compute(packet: &Signature, key: &HeldKey, payload: &[u8]) -> Result<(), Defect> {
     key.strength.clone()?;
-    let hash = match packet.hash_algo() {
-        HashAlgorithm::SHA256 => Some(Hash::Sha256),
-        HashAlgorithm::SHA384 => Some(Hash::Sha384),
-        HashAlgorithm::SHA512 => Some(Hash::Sha512),
-        _ => None,
-    };
     let digest = digest(packet, payload)?;
-    match (key.key.mpis(), packet.mpis(), hash) {
-        (mpi::PublicKey::RSA { e, n }, mpi::Signature::RSA { s }, Some(hash)) => {
-            public_key::verify_rsa(n.value(), e.value(), hash, &digest, s.value())
+    match (key.key.mpis(), packet.mpis()) {
+        (mpi::PublicKey::RSA { e, n }, mpi::Signature::RSA { s }) => {
+            if let Some(hash) = hash(packet.hash_algo()) {
+                return public_key::verify_rsa(n.value(), e.value(), hash, &digest, s.value());
+            }
         }
-        (mpi::PublicKey::ECDSA { curve, q }, mpi::Signature::ECDSA { r, s }, _) if nist(curve).is_some() => {
-            let curve = nist(curve).unwrap_or(Curve::P256);
-            public_key::verify_ecdsa(curve, q.value(), &digest, r.value(), s.value())
+        (mpi::PublicKey::ECDSA { curve, q }, mpi::Signature::ECDSA { r, s }) => {
+            if let Some(curve) = nist(curve) {
+                return public_key::verify_ecdsa(curve, q.value(), &digest, r.value(), s.value());
+            }
         }
-        (mpi::PublicKey::EdDSA { curve: PacketCurve::Ed25519, q }, mpi::Signature::EdDSA { r, s }, _) => {
+        (mpi::PublicKey::EdDSA { curve: PacketCurve::Ed25519, q }, mpi::Signature::EdDSA { r, s }) => {
             // A native point behind the octet 0x40; two numbers in place of one string (RFC 9580, 5.2.3.3.1).
             let point = q.value().strip_prefix(&[0x40]).unwrap_or_default();
             let (Ok(r), Ok(s)) = (r.value_padded(32), s.value_padded(32)) else { return Err(Defect::DoesNotVerify) };
-            public_key::verify_ed25519(point, &digest, &[r, s].concat())
+            return public_key::verify_ed25519(point, &digest, &[r, s].concat());
         }
-        (mpi::PublicKey::Ed25519 { a }, mpi::Signature::Ed25519 { s }, _) => {
-            public_key::verify_ed25519(a, &digest, s.as_slice())
+        (mpi::PublicKey::Ed25519 { a }, mpi::Signature::Ed25519 { s }) => {
+            return public_key::verify_ed25519(a, &digest, s.as_slice());
         }
-        // What aws-lc-rs does not do: RSA with other hashes, Ed448, post-quantum algorithms.
-        _ => key.key.verify(packet.mpis(), packet.hash_algo(), &digest).map_err(|_| Defect::DoesNotVerify),
+        _ => {}
     }
+    // What aws-lc-rs does not do: RSA with other hashes, Ed448, post-quantum algorithms.
+    key.key.verify(packet.mpis(), packet.hash_algo(), &digest).map_err(|_| Defect::DoesNotVerify)
+}
+
+fn hash(algorithm: HashAlgorithm) -> Option<Hash> {
+    const HASHES: [(HashAlgorithm, Hash); 3] = [
+        (HashAlgorithm::SHA256, Hash::Sha256),
+        (HashAlgorithm::SHA384, Hash::Sha384),
+        (HashAlgorithm::SHA512, Hash::Sha512),
+    ];
+    HASHES.iter().find(|(other, _)| *other == algorithm).map(|(_, hash)| *hash)
 }
 
 fn digest(packet: &Signature, payload: &[u8]) -> Result<Vec<u8>, Defect> {
@@ -77,10 +84,10 @@ fn digest(packet: &Signature, payload: &[u8]) -> Result<Vec<u8>, Defect> {
 }
 
 fn nist(curve: &PacketCurve) -> Option<Curve> {
-    match curve {
-        PacketCurve::NistP256 => Some(Curve::P256),
-        PacketCurve::NistP384 => Some(Curve::P384),
-        PacketCurve::NistP521 => Some(Curve::P521),
-        _ => None,
-    }
+    const CURVES: [(PacketCurve, Curve); 3] = [
+        (PacketCurve::NistP256, Curve::P256),
+        (PacketCurve::NistP384, Curve::P384),
+        (PacketCurve::NistP521, Curve::P521),
+    ];
+    CURVES.iter().find(|(other, _)| other == curve).map(|(_, curve)| *curve)
 }

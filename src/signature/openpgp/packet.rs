@@ -1,6 +1,6 @@
 //! The one packet that a detached signature consists of.
 
-use super::{Defect, seconds};
+use super::{Defect, seconds, weak_algorithm};
 use crate::{
     push::Timestamp,
     signature::{Fingerprint, armor},
@@ -12,7 +12,7 @@ use sequoia_openpgp::{
         signature::subpacket::{SubpacketTag, SubpacketValue},
     },
     parse::{Dearmor, PacketParserBuilder, PacketParserResult, Parse},
-    types::{HashAlgorithm, PublicKeyAlgorithm, SignatureType},
+    types::{HashAlgorithm, SignatureType},
 };
 use std::fmt;
 
@@ -56,21 +56,16 @@ impl Detached {
                 self.packet.typ()
             )));
         }
-        match self.packet.hash_algo() {
-            HashAlgorithm::MD5 => return Err(Defect::Weak("MD5".into())),
-            HashAlgorithm::SHA1 => return Err(Defect::Weak("SHA-1".into())),
-            HashAlgorithm::RipeMD => return Err(Defect::Weak("RIPEMD-160".into())),
-            hash if !hash.is_supported() => return Err(Defect::Unsupported(format!("hash algorithm {hash}"))),
-            _ => {}
+        let hash = self.packet.hash_algo();
+        if let Some((_, name)) = WEAK_HASHES.iter().find(|(weak, _)| *weak == hash) {
+            return Err(Defect::Weak((*name).into()));
         }
-        self.check_subpackets()?;
-        #[expect(deprecated, reason = "to refuse them")]
-        match self.packet.pk_algo() {
-            PublicKeyAlgorithm::DSA => Err(Defect::Weak("DSA".into())),
-            PublicKeyAlgorithm::ElGamalEncryptSign | PublicKeyAlgorithm::ElGamalEncrypt => {
-                Err(Defect::Weak("ElGamal".into()))
-            }
-            _ => Ok(()),
+        if !hash.is_supported() {
+            return Err(Defect::Unsupported(format!("hash algorithm {hash}")));
+        }
+        match weak_algorithm(self.packet.pk_algo()) {
+            Some(name) => Err(Defect::Weak(name.into())),
+            None => self.check_subpackets(),
         }
     }
 
@@ -90,13 +85,13 @@ impl Detached {
         Ok(())
     }
 
-    /// The keys that it may be by. What the signature covers is believed before what it does not.
+    /// The keys that it may be by: those whose fingerprints it covers, else all that it names.
     pub(super) fn issuers(&self) -> Result<Vec<KeyHandle>, Defect> {
-        let mut issuers: Vec<KeyHandle> = self.packet.issuer_fingerprints().map(KeyHandle::from).collect();
-        if !self.covers_fingerprint() {
+        let mut issuers: Vec<KeyHandle> = self.covered_issuers().map(KeyHandle::from).collect();
+        if issuers.is_empty() {
+            issuers.extend(self.packet.issuer_fingerprints().map(KeyHandle::from));
             issuers.extend(self.packet.issuers().map(KeyHandle::from));
         }
-        issuers.dedup();
         match issuers.len() {
             0 => Err(Defect::Malformed("names no issuer".into())),
             1..=MOST_ISSUERS => Ok(issuers),
@@ -104,13 +99,15 @@ impl Detached {
         }
     }
 
-    fn covers_fingerprint(&self) -> bool {
-        self.packet.hashed_area().subpacket(SubpacketTag::IssuerFingerprint).is_some()
-    }
-
     /// The fingerprint that it claims to be by, if it does.
     pub(super) fn claimed_issuer(&self) -> Option<Fingerprint> {
-        self.packet.issuer_fingerprints().next().map(super::fingerprint)
+        self.covered_issuers().chain(self.packet.issuer_fingerprints()).next().map(super::fingerprint)
+    }
+
+    fn covered_issuers(&self) -> impl Iterator<Item = &sequoia_openpgp::Fingerprint> {
+        self.packet.hashed_area().subpackets(SubpacketTag::IssuerFingerprint).filter_map(|subpacket| {
+            if let SubpacketValue::IssuerFingerprint(issuer) = subpacket.value() { Some(issuer) } else { None }
+        })
     }
 
     /// When it says it ceases to be good.
@@ -118,6 +115,9 @@ impl Detached {
         self.packet.signature_expiration_time().map(|end| Timestamp(seconds(end)))
     }
 }
+
+const WEAK_HASHES: [(HashAlgorithm, &str); 3] =
+    [(HashAlgorithm::MD5, "MD5"), (HashAlgorithm::SHA1, "SHA-1"), (HashAlgorithm::RipeMD, "RIPEMD-160")];
 
 /// What a signature over a document may ask a verifier to understand: what is understood here, or says nothing about who
 /// signed what.

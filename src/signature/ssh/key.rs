@@ -122,6 +122,11 @@ impl PublicKey {
         Fingerprint::Ssh(sha256(&self.blob))
     }
 
+    /// As the second field of a line has it; a key has no other such form.
+    pub fn base64(&self) -> String {
+        Base64::encode_string(&self.blob)
+    }
+
     /// `ssh-ed25519`, `ecdsa-sha2-nistp256`, …
     pub fn algorithm(&self) -> &str {
         &self.algorithm
@@ -172,8 +177,8 @@ fn uncompressed(point: &[u8]) -> Option<Box<[u8]>> {
 mod tests {
     use super::*;
 
-    // Made with `ssh-keygen -t …`, version 9.2.
-    const ED25519: &str = "AAAAC3NzaC1lZDI1NTE5AAAAILM+rvN+ot98qgEN796jTiQfZfG1KaT0PtFDJ/XFSqti";
+    // Made with `ssh-keygen -t ed25519`.
+    const ED25519: &str = "AAAAC3NzaC1lZDI1NTE5AAAAIIJduQu0yP4Ew07t67F7QwR4Nxhp+nyTokB1H6r+YhbI";
 
     fn refused(algorithm: &str, base64: &str) -> String {
         PublicKey::from_fields(algorithm, base64).unwrap_err()

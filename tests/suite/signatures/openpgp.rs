@@ -44,7 +44,11 @@ impl Home {
     fn fingerprints(&self, name: &str) -> Vec<String> {
         let listed = self.gpg(&["--with-colons", "--list-keys", &format!("{name}@example.com")], b"");
         let lines = String::from_utf8(listed).unwrap();
-        lines.lines().filter(|line| line.starts_with("fpr:")).map(|line| line.split(':').nth(9).unwrap().into()).collect()
+        lines
+            .lines()
+            .filter(|line| line.starts_with("fpr:"))
+            .map(|line| line.split(':').nth(9).unwrap().into())
+            .collect()
     }
 
     fn sign_at(&self, time: Timestamp, key: &str, options: &[&str]) -> Vec<u8> {
@@ -65,7 +69,17 @@ impl Home {
     }
 }
 
-const QUIET: [&str; 9] = ["--batch", "--quiet", "--no-tty", "--yes", "--pinentry-mode", "loopback", "--passphrase", "", "--no-auto-check-trustdb"];
+const QUIET: [&str; 9] = [
+    "--batch",
+    "--quiet",
+    "--no-tty",
+    "--yes",
+    "--pinentry-mode",
+    "loopback",
+    "--passphrase",
+    "",
+    "--no-auto-check-trustdb",
+];
 
 fn certificates(file: &[u8]) -> Certificates {
     let mut certificates = Certificates::default();
@@ -111,7 +125,10 @@ fn every_algorithm_and_hash_verifies_as_gpg_says() {
             let other = [PAYLOAD, b"x"].concat();
             assert!(!home.gpg_accepts(after(2), &other, &armor));
             let bad = bad(verify_with(&certificates, &other, &armor));
-            assert_eq!((bad.defect, bad.format, bad.key), (Defect::DoesNotVerify, Some(Format::OpenPgp), Some(named(&key))));
+            assert_eq!(
+                (bad.defect, bad.format, bad.key),
+                (Defect::DoesNotVerify, Some(Format::OpenPgp), Some(named(&key)))
+            );
         }
     }
 }
@@ -138,7 +155,11 @@ fn weak_keys_and_hashes_are_weak_whatever_they_sign() {
 #[test]
 fn a_certificate_bound_together_with_sha1_is_weak() {
     let home = Home::new();
-    home.gpg_at(NEW_YEAR, &["--cert-digest-algo", "SHA1", "--quick-gen-key", "old@example.com", "rsa2048", "cert,sign"], b"");
+    home.gpg_at(
+        NEW_YEAR,
+        &["--cert-digest-algo", "SHA1", "--quick-gen-key", "old@example.com", "rsa2048", "cert,sign"],
+        b"",
+    );
     let armor = home.sign_at(after(1), "old@example.com", &[]);
     let defect = bad(verify_with(&certificates(&home.export(&[])), PAYLOAD, &armor)).defect;
     assert_eq!(defect, Defect::Weak("its certificate is bound together with SHA-1 or MD5".into()));
@@ -284,12 +305,12 @@ fn what_is_no_keyring_says_why() {
     assert_eq!(why(b""), "holds no certificate");
     assert_eq!(why(b"hello\n"), "holds no certificate");
     assert_eq!(why(&home.sign_at(after(1), &key, &[])), "has an armored block that is no public key, number 1");
-    assert_eq!(
-        why(&home.gpg(&["--armor", "--export-secret-keys"], b"")),
-        "holds a secret key: export the public one"
-    );
+    assert_eq!(why(&home.gpg(&["--armor", "--export-secret-keys"], b"")), "holds a secret key: export the public one");
     let secret = why(&home.gpg(&["--export-secret-keys"], b""));
     assert_eq!(secret, format!("holds the secret key of {key}: export the public one"));
+    let armored = home.export(&["--armor"]);
+    assert!(why(&armored[..armored.len() / 2]).starts_with("has an unreadable "));
+    assert!(why(&[&armored[..], &armored[..armored.len() / 2]].concat()).starts_with("has an unreadable "));
     assert!(why(&whole[..whole.len() - 3]).starts_with("has an unreadable certificate: "));
     assert!(why(&[&whole[..], b"junk"].concat()).starts_with("has an unreadable certificate: "));
 }

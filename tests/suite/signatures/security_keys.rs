@@ -6,7 +6,8 @@ use aws_lc_rs::{
     rand::SystemRandom,
     signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, Ed25519KeyPair, KeyPair},
 };
-use countersign::signature::UserCheck;
+use countersign::signature::{Format, UserCheck};
+use ssh_key::encoding::base64::{Base64, Encoding};
 
 const APPLICATION: &[u8] = b"ssh:";
 
@@ -36,13 +37,23 @@ fn token_data(flags: u8) -> Vec<u8> {
     [sum(APPLICATION), vec![flags], 7u32.to_be_bytes().to_vec(), sum(&signed_data())].concat()
 }
 
+const ED25519: &[u8] = b"sk-ssh-ed25519@openssh.com";
+
+fn ed25519() -> Ed25519KeyPair {
+    Ed25519KeyPair::from_seed_unchecked(&[9; 32]).unwrap()
+}
+
+fn ed25519_key() -> Vec<u8> {
+    [string(ED25519), string(ed25519().public_key().as_ref()), string(APPLICATION)].concat()
+}
+
+fn ed25519_field(flags_signed: u8, flags_said: u8) -> Vec<u8> {
+    let signature = ed25519().sign(&token_data(flags_signed));
+    [string(ED25519), string(signature.as_ref()), vec![flags_said], 7u32.to_be_bytes().to_vec()].concat()
+}
+
 fn by_ed25519(flags_signed: u8, flags_said: u8) -> Vec<u8> {
-    let pair = Ed25519KeyPair::from_seed_unchecked(&[9; 32]).unwrap();
-    let name = b"sk-ssh-ed25519@openssh.com";
-    let key = [string(name), string(pair.public_key().as_ref()), string(APPLICATION)].concat();
-    let signature = pair.sign(&token_data(flags_signed));
-    let field = [string(name), string(signature.as_ref()), vec![flags_said], 7u32.to_be_bytes().to_vec()].concat();
-    sshsig(&key, &field)
+    sshsig(&ed25519_key(), &ed25519_field(flags_signed, flags_said))
 }
 
 fn by_ecdsa(flags: u8) -> Vec<u8> {
@@ -83,4 +94,21 @@ fn flags_are_what_was_signed() {
     good(verify(&by_ed25519(1, 1)));
     assert_eq!(bad(verify(&by_ed25519(0, 1))).defect, Defect::DoesNotVerify);
     assert_eq!(bad(verify(&by_ed25519(1, 5))).defect, Defect::DoesNotVerify);
+}
+
+#[test]
+fn a_certified_security_key_is_still_one() {
+    let home = Home::new();
+    home.ok("ssh-keygen", &["-q", "-t", "ed25519", "-N", "", "-f", "ca"], b"");
+    let line = format!("sk-ssh-ed25519@openssh.com {}\n", Base64::encode_string(&ed25519_key()));
+    home.write("token.pub", line.as_bytes());
+    home.ok("ssh-keygen", &["-q", "-s", "ca", "-I", "id", "-n", "alice", "token.pub"], b"");
+    let line = std::fs::read_to_string(home.join("token-cert.pub")).unwrap();
+    let certificate = Base64::decode_vec(line.split(' ').nth(1).unwrap()).unwrap();
+    let verified = good(verify(&sshsig(&certificate, &ed25519_field(5, 5))));
+    assert_eq!((verified.format(), verified.user_check()), (Format::SshCert, Some(UserCheck::Verification)));
+    let plain = good(verify(&by_ed25519(1, 1)));
+    assert_eq!(verified.key(), plain.key());
+    let untouched = bad(verify(&sshsig(&certificate, &ed25519_field(0, 0)))).defect;
+    assert_eq!(untouched, Defect::Improper("its security key was not touched".into()));
 }

@@ -1,11 +1,11 @@
 //! SSHSIG by ssh-keygen.
 
 use super::{Bad, Certificates, Defect, Home, PAYLOAD, Signature, bad, good, verify_with};
-use ssh_key::encoding::base64::{Base64, Encoding};
 use countersign::{
     push::Timestamp,
     signature::{Evidence, Fingerprint, Format},
 };
+use ssh_key::encoding::base64::{Base64, Encoding};
 use std::fs;
 
 fn verify(payload: &[u8], armor: &[u8]) -> Signature {
@@ -94,7 +94,9 @@ fn an_empty_and_a_large_payload_verify() {
 fn no_byte_of_payload_or_signature_can_change() {
     let home = Home::new();
     home.keygen("ca", &["-t", "ecdsa"]);
-    for (name, options) in [("ed25519", &["-t", "ed25519"][..]), ("ecdsa", &["-t", "ecdsa"]), ("rsa", &["-t", "rsa", "-b", "2048"])] {
+    for (name, options) in
+        [("ed25519", &["-t", "ed25519"][..]), ("ecdsa", &["-t", "ecdsa"]), ("rsa", &["-t", "rsa", "-b", "2048"])]
+    {
         home.keygen(name, options);
         home.ok("ssh-keygen", &["-q", "-s", "ca", "-I", "id", "-n", "alice", &format!("{name}.pub")], b"");
         for file in [name.to_owned(), format!("{name}-cert.pub")] {
