@@ -17,7 +17,7 @@ mod support;
 
 use libtest_mimic::{Arguments, Failed, Trial};
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::BTreeSet,
     fs,
     path::{Path, PathBuf},
     process::ExitCode,
@@ -203,16 +203,28 @@ fn without_what_varies(world: &World, told: &str) -> String {
         text = text.replace(&keys::fingerprint(key), &format!("<{key}>"));
         text = text.replace(&keys::fingerprint(key).to_lowercase(), &format!("<{key}>"));
     }
-    let mut numbered: BTreeMap<usize, &String> = BTreeMap::new();
-    for id in &objects {
-        if let Some(at) = text.find(&id[..7]) {
-            numbered.insert(at, id);
-        }
-    }
-    for (id, number) in numbered.into_values().zip(1..) {
-        text = text.replace(id, &format!("<id {number}>")).replace(&id[..7], &format!("<id {number}>"));
-    }
+    text = without_ids(&text, &objects);
     text.replace(world.path("").to_str().unwrap(), "<world>/")
+}
+
+/// Each id, whole or cut short, becomes its number in the order of appearance.
+fn without_ids(text: &str, objects: &BTreeSet<String>) -> String {
+    let (mut safe, mut rest, mut numbers) = (String::new(), text, Vec::new());
+    while let Some(first) = rest.chars().next() {
+        let length = rest.find(|character: char| !matches!(character, '0'..='9' | 'a'..='f')).unwrap_or(rest.len());
+        let object = objects.iter().find(|object| length >= 7 && object.starts_with(&rest[..length]));
+        if let Some(object) = object {
+            let at = numbers.iter().position(|known| known == object).unwrap_or(numbers.len());
+            if at == numbers.len() {
+                numbers.push(object.clone());
+            }
+            safe.push_str(&format!("<id {}>", at + 1));
+        } else {
+            safe.push_str(if length == 0 { &rest[..first.len_utf8()] } else { &rest[..length] });
+        }
+        rest = &rest[if length == 0 { first.len_utf8() } else { length }..];
+    }
+    safe
 }
 
 fn every_key_is_shown(shown: &[(String, String)]) -> Result<(), String> {

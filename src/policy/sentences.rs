@@ -79,8 +79,8 @@ impl<'a> Said<'a> {
         let yours = brought.tip_committer.as_ref().map(|(_, email)| email.as_slice());
         let all_yours = *one_committer && yours == Some(newest.label.committer_email());
         match (all_yours, last, self.update.change.old()) {
-            // One row of commits up to the tip: from before the first of them.
-            (true, Some((place, parent)), _) if !brought.merges && place + 1 == *count => {
+            // One row of commits up to the tip, all of them the pusher's own: from before the first that was found.
+            (true, Some((place, parent)), _) if !brought.merges && (brought.one_committer || place + 1 == *count) => {
                 Some(rebase(parent.map_or_else(|| "--root".to_owned(), abbreviated)))
             }
             (true, _, Some(old)) if brought.one_committer => Some(rebase(abbreviated(old))),

@@ -95,7 +95,8 @@ fn a_policy_that_is_no_text_or_huge() {
 
 #[test]
 fn what_everybody_can_write() {
-    let places: [(fn(&World) -> PathBuf, u32); 5] = [
+    type Place = fn(&World) -> PathBuf;
+    let places: [(Place, u32); 5] = [
         (World::policy_path, 0o644),
         (|world| world.path("policy"), 0o755),
         (World::registry_path, 0o755),

@@ -143,6 +143,19 @@ fn unsigned_commits_from_the_root_on() {
 }
 
 #[test]
+fn some_of_ones_own_commits_in_a_new_branch() {
+    let world = World::new();
+    world.signed_main();
+    signed_commit(&world, "Root");
+    commit(&world, "Two");
+    signed_commit(&world, "Three");
+    let refused = world.refuses(&["main"], &["unsigned"]);
+    assert!(!refused.told().contains("ask for a signed version"), "one's own: {}", refused.told());
+    follow(&world, &refused);
+    world.accepts(&["main"]);
+}
+
+#[test]
 fn an_unsigned_root_alone() {
     let world = World::new();
     world.signed_main();
@@ -360,6 +373,7 @@ fn a_shallow_clone() {
     }
     let (clone, upstream) = (world.clone_path(), world.path("upstream.git"));
     fs::rename(clone.join(".git"), &upstream).unwrap();
+    fs::remove_dir_all(&clone).unwrap();
     let url = format!("file://{}", upstream.display());
     world.git_in(&world.path("home"), &["clone", "-q", "--depth=1", &url, clone.to_str().unwrap()]);
     world.work_as(ALICE_SSH);

@@ -27,13 +27,8 @@ impl World {
             fs::create_dir(world.path(name)).unwrap();
             set_mode(&world.path(name), 0o755);
         }
-        let object_format = format!("--object-format={format}");
-        let init = ["init", "--quiet", "--template=", "--initial-branch=main", &object_format];
-        for (name, bare) in [("server.git", &["--bare"][..]), ("clone", &[])] {
-            let mut command = world.command("git", world.folder.path());
-            command.args(init).args(bare).arg(world.path(name));
-            run_well(command, b"");
-        }
+        world.make_repository(&world.server(), "bare = true");
+        world.make_repository(&world.clone_path().join(".git"), "bare = false");
         let config = format!(
             "[user]\n\tname = Alice Example\n\temail = alice@example.com\n\tsigningkey = {}\n[gpg]\n\tformat = ssh\n\
              [remote \"origin\"]\n\turl = {}\n\tfetch = +refs/heads/*:refs/remotes/origin/*\n",
@@ -46,6 +41,19 @@ impl World {
         world.install_hook();
         world.default_registry();
         world
+    }
+
+    /// What `git init` makes (gitrepository-layout(5)), without starting it.
+    fn make_repository(&self, folder: &Path, setting: &str) {
+        for name in ["objects/info", "objects/pack", "refs/heads", "refs/tags"] {
+            fs::create_dir_all(folder.join(name)).unwrap();
+        }
+        fs::write(folder.join("HEAD"), "ref: refs/heads/main\n").unwrap();
+        let version = match self.sha256 {
+            false => "\trepositoryformatversion = 0\n",
+            true => "\trepositoryformatversion = 1\n[extensions]\n\tobjectformat = sha256\n[core]\n",
+        };
+        fs::write(folder.join("config"), format!("[core]\n{version}\tfilemode = true\n\t{setting}\n")).unwrap();
     }
 
     fn install_hook(&self) {
@@ -318,13 +326,23 @@ impl World {
                 fs::copy(server.join(name), mirror.join(name)).unwrap();
             }
         }
-        let mut copy = self.command("cp", &server);
-        copy.args(["-a", "refs"]).arg(&mirror);
-        run_well(copy, b"");
+        copy(&server.join("refs"), &mirror.join("refs"));
         let alternates =
             format!("{}\n{}\n", server.join("objects").display(), self.clone_path().join(".git/objects").display());
         fs::write(mirror.join("objects/info/alternates"), alternates).unwrap();
         mirror
+    }
+}
+
+fn copy(from: &Path, to: &Path) {
+    if from.is_dir() {
+        fs::create_dir(to).unwrap();
+        for entry in fs::read_dir(from).unwrap() {
+            let name = entry.unwrap().file_name();
+            copy(&from.join(&name), &to.join(name));
+        }
+    } else {
+        fs::copy(from, to).unwrap();
     }
 }
 
