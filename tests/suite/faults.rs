@@ -95,25 +95,20 @@ fn a_policy_that_is_no_text_or_huge() {
 
 #[test]
 fn what_everybody_can_write() {
-    type Place = fn(&World) -> PathBuf;
-    let places: [(Place, u32); 5] = [
-        (World::policy_path, 0o644),
-        (|world| world.path("policy"), 0o755),
-        (World::registry_path, 0o755),
-        (|world| world.registry_path().join("allowed_signers"), 0o644),
-        (|world| world.registry_path().join("openpgp/dave.asc"), 0o644),
-    ];
-    for (place, mode) in places {
-        undecided_until_mended(
-            |world| set_mode(&place(world), mode | 0o002),
-            &["everybody can write", "chmod o-w"],
-            |world| set_mode(&place(world), mode),
-        );
-        undecided_until_mended(
-            |world| set_mode(&place(world), mode | 0o020),
-            &["can write", "chmod g-w"],
-            |world| set_mode(&place(world), mode),
-        );
+    for (name, mode) in [
+        ("policy/policy.toml", 0o644),
+        ("policy", 0o755),
+        ("policy/registry", 0o755),
+        ("policy/registry/allowed_signers", 0o644),
+        ("policy/registry/openpgp/dave.asc", 0o644),
+    ] {
+        for (more, words) in [(0o002, ["everybody can write", "chmod o-w"]), (0o020, ["can write", "chmod g-w"])] {
+            undecided_until_mended(
+                |world| set_mode(&world.path(name), mode | more),
+                &words,
+                |world| set_mode(&world.path(name), mode),
+            );
+        }
     }
 }
 

@@ -53,7 +53,8 @@ impl World {
             false => "\trepositoryformatversion = 0\n",
             true => "\trepositoryformatversion = 1\n[extensions]\n\tobjectformat = sha256\n[core]\n",
         };
-        fs::write(folder.join("config"), format!("[core]\n{version}\tfilemode = true\n\t{setting}\n")).unwrap();
+        fs::write(folder.join("config"), format!("[core]\n{version}\tfilemode = true\n\tfsync = none\n\t{setting}\n"))
+            .unwrap();
     }
 
     fn install_hook(&self) {
