@@ -33,7 +33,7 @@ lint:
 	$(CARGO) clippy --locked --all-targets -- -D warnings
 	@if command -v shellcheck >/dev/null; then echo shellcheck; shellcheck install.sh demo.sh hooks/*/* tools/* .ci/run; \
 	else echo 'shellcheck is not installed: left out'; fi
-	@if command -v cargo-deny >/dev/null; then $(CARGO) deny --offline check licenses bans sources; \
+	@if command -v cargo-deny >/dev/null; then $(CARGO) deny check licenses bans sources; \
 	else echo 'cargo-deny is not installed: left out'; fi
 
 bench:
