@@ -11,7 +11,7 @@ use std::{
     io::Write,
     os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
-    process::{Command, Stdio},
+    process::{Command, ExitCode, Stdio},
     time::Instant,
 };
 
@@ -23,19 +23,28 @@ const PAIRS: usize = 5;
 /// The most that the first row may show.
 const BAR: f64 = 3.0;
 
-fn main() {
+fn main() -> ExitCode {
     let pairs = argument("--pairs").unwrap_or(PAIRS);
     let stage = Stage::new(&Corpus::new(COMMITS));
     println!(
         "{COMMITS} commits signed with ssh-ed25519, pushed over file:// into an empty repository; medians of {pairs}\n"
     );
-    println!("{:<42} {:>9} {:>9} {:>7}", "", "without", "with", "ratio");
+    println!("{:<42} {:>9} {:>9} {:>7} {:>10}", "", "without", "with", "ratio", "cpu ratio");
     let ratio = stage.compare("this hook, 10,000 commits", Hook::Countersign, COMMITS, pairs);
     println!("{:>69}\n", format!("at most {BAR:.1}"));
     stage.compare("this hook, 1,000 commits", Hook::Countersign, FEW_COMMITS, pairs);
     stage.compare("shell hook, git verify-commit, 1,000", Hook::Shell, FEW_COMMITS, pairs.min(3));
     stage.compare("this hook, 1 commit", Hook::Countersign, 1, pairs);
-    assert!(ratio <= BAR, "the hook makes this push {ratio:.2} times as long; the bar is {BAR}");
+    println!("\nOn a machine that is busy otherwise, only the ratio of processor time says something.");
+    if ratio > BAR { ExitCode::FAILURE } else { ExitCode::SUCCESS }
+}
+
+/// What a push took, in seconds.
+#[derive(Clone, Copy)]
+struct Cost {
+    elapsed: f64,
+    /// Of all processes together, in steps of a hundredth.
+    processor: f64,
 }
 
 fn argument(name: &str) -> Option<usize> {
@@ -88,14 +97,15 @@ impl Stage {
             without.push(self.push(Hook::None, commits));
             with.push(self.push(hook, commits));
         }
-        let (without, with) = (median(without), median(with));
-        let ratio = with / without;
-        println!("{what:<42} {without:>7.3} s {with:>7.3} s {ratio:>7.2}");
-        ratio
+        let ratio = |of: fn(&Cost) -> f64| median(&with, of) / median(&without, of).max(0.01);
+        let (elapsed, processor) = (ratio(|cost| cost.elapsed), ratio(|cost| cost.processor));
+        let seconds = |costs: &[Cost]| median(costs, |cost| cost.elapsed);
+        println!("{what:<42} {:>7.3} s {:>7.3} s {elapsed:>7.2} {processor:>10.2}", seconds(&without), seconds(&with));
+        elapsed
     }
 
-    /// Pushes so many commits into a repository of its own; how long that took, in seconds.
-    fn push(&self, hook: Hook, commits: usize) -> f64 {
+    /// Pushes so many commits into a repository of its own.
+    fn push(&self, hook: Hook, commits: usize) -> Cost {
         let server = self.path("server.git");
         self.git(&["init", "--quiet", "--bare", server.to_str().unwrap()]);
         match hook {
@@ -107,14 +117,14 @@ impl Stage {
         let mut push = self.command("git");
         push.args(["push", "--quiet", &format!("file://{}", server.display()), &format!("{tip}:refs/heads/main")]);
         push.current_dir(self.path("client.git"));
-        let begin = Instant::now();
+        let (begin, before) = (Instant::now(), processor_time());
         let status = push.status().unwrap();
-        let seconds = begin.elapsed().as_secs_f64();
+        let cost = Cost { elapsed: begin.elapsed().as_secs_f64(), processor: processor_time() - before };
         assert!(status.success(), "the push was refused");
         let reference = fs::read_to_string(server.join("refs/heads/main")).unwrap();
         assert_eq!(reference.trim(), tip);
         fs::remove_dir_all(&server).unwrap();
-        seconds
+        cost
     }
 
     fn install(&self, server: &Path) {
@@ -156,7 +166,17 @@ impl Stage {
     }
 }
 
-fn median(mut seconds: Vec<f64>) -> f64 {
+fn median(costs: &[Cost], of: fn(&Cost) -> f64) -> f64 {
+    let mut seconds: Vec<f64> = costs.iter().map(of).collect();
     seconds.sort_by(f64::total_cmp);
     seconds[seconds.len() / 2]
+}
+
+/// What children that have ended used, and theirs, in seconds (proc_pid_stat(5), cutime and cstime).
+fn processor_time() -> f64 {
+    let stat = fs::read_to_string("/proc/self/stat").unwrap();
+    let after_name = stat.rsplit_once(") ").unwrap().1;
+    let fields: Vec<&str> = after_name.split(' ').collect();
+    let ticks: f64 = fields[13..15].iter().map(|field| field.parse::<f64>().unwrap()).sum();
+    ticks / 100.0
 }

@@ -5,6 +5,8 @@ pub mod facts;
 mod glob;
 pub mod rules;
 pub mod sentences;
+#[cfg(test)]
+mod tests;
 mod verdict;
 mod who;
 

@@ -36,7 +36,6 @@ impl VerifiedSigner {
 
 /// What is to be said of an object's signature. A judgment, never cached.
 #[derive(Clone, Debug)]
-#[expect(clippy::large_enum_variant, reason = "one lives at a time, and a good one should cost no allocation")]
 pub enum Attribution {
     /// There is none.
     Unsigned,

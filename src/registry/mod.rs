@@ -22,7 +22,6 @@ mod window;
 pub use attribution::{Attribution, Fault, Status, VerifiedSigner};
 pub use check::Lint;
 pub use list::Entry;
-pub(crate) use people::folded;
 pub use signers::BrokenSigners;
 
 use crate::{
@@ -32,7 +31,7 @@ use crate::{
 };
 use book::{Book, Shelf};
 use keyring::{Keyring, Rivals, has_email};
-use people::folded;
+pub(crate) use people::folded;
 use resolution::{Owner, certified};
 use std::{
     collections::{HashMap, HashSet},

@@ -212,7 +212,7 @@ fn line(dice: &mut Dice, keys: &[String]) -> String {
 fn candidates(people: &[&str], lines: &str) -> Vec<String> {
     let mut candidates: Vec<String> = people.iter().map(|&person| person.to_owned()).collect();
     for word in lines.split(['\n', ',', '"', ' ', '\t']) {
-        let filled = word.trim_start_matches('!').replace('*', "x").replace('?', "x");
+        let filled = word.trim_start_matches('!').replace(['*', '?'], "x");
         if (word.contains(['*', '?']) || word.contains('\\')) && !candidates.contains(&filled) {
             candidates.push(filled);
         }

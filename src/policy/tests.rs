@@ -1,0 +1,222 @@
+//! Rules and verdicts in memory: what is decided, and why. That signatures are what they seem is tested elsewhere.
+
+use super::{
+    Effect, Judgement, Policy, Reason, Verdict, compile,
+    facts::{CommitFacts, Context, Defect, Standing, TargetKind, UpdateFacts},
+    rules::{self, signatures, updates},
+};
+use crate::{
+    document::Groups,
+    object::{Commit, Malformed},
+    push::{Change, ObjectFormat, ObjectId, RefName, RefUpdate, Timestamp},
+    registry::{Registry, Status},
+    signature::{Bad, Defect as SignatureDefect, Signature},
+    trusted::TrustedFiles,
+};
+use jiff::tz::TimeZone;
+
+const TREE: &str = "4b825dc642cb6eb9a060e54bf8d69288fbee4904";
+
+fn id(number: u8) -> ObjectId {
+    ObjectId::Sha1([number; 20])
+}
+
+fn policy(rules: &str) -> Policy {
+    let source = format!("version = 1\nunmatched-refs = \"accept\"\n{rules}");
+    compile(&source, &Groups::new()).unwrap_or_else(|problems| panic!("{rules}: {problems:?}"))
+}
+
+fn rule(keys: &str) -> Policy {
+    policy(&format!("[[rule]]\nname = \"main\"\nrefs = [\"refs/heads/main\"]\n{keys}\n"))
+}
+
+/// With nobody in it.
+fn registry() -> Registry {
+    let folder = tempfile::tempdir().unwrap();
+    Registry::load(&TrustedFiles::new(&[]).unwrap(), folder.path(), &[], &TimeZone::UTC).unwrap()
+}
+
+fn commit(number: u8, email: &str, message: &str) -> Vec<u8> {
+    let parent = id(number - 1);
+    format!("tree {TREE}\nparent {parent}\nauthor A <{email}> 1 +0000\ncommitter A <{email}> 1 +0000\n\n{message}\n")
+        .into_bytes()
+}
+
+/// Judges these commits, in this order, in as many threads' shards.
+fn judged(policy: &Policy, registry: &Registry, commits: &[(u8, &str, Signature)], shards: usize) -> Verdict {
+    let context = Context { registry, now: Timestamp(1_800_000_000) };
+    let mut judgement = Judgement::under(policy, 0, context);
+    let mut parts: Vec<_> = (0..shards).map(|_| judgement.shard()).collect();
+    for (place, (number, email, signature)) in commits.iter().enumerate() {
+        let bytes = commit(*number, email, "Subject\n\nBody");
+        let commit = Commit::parse(&bytes, ObjectFormat::Sha1).unwrap();
+        let standing = Standing { tip: place == 0, gained: true, first_parent: true };
+        let facts = CommitFacts { id: id(*number), commit: &commit, signature, standing };
+        parts[place % shards].commit(0, &[0], u64::try_from(place).unwrap(), &facts);
+    }
+    parts.into_iter().rev().for_each(|part| judgement.merge(part));
+    judgement.expect(u64::try_from(commits.len()).unwrap());
+    judgement.seen();
+    Verdict::of(vec![judgement], 1).unwrap()
+}
+
+fn bad(defect: SignatureDefect) -> Signature {
+    Signature::Bad(Bad { defect, format: None, key: None })
+}
+
+const SIGNED: &str = "signatures = { commits = \"all\" }";
+
+#[test]
+fn every_unsigned_commit_is_counted_and_the_newest_are_named() {
+    let commits: Vec<_> = (2..=21).rev().map(|number| (number, "a@x", Signature::Absent)).collect();
+    for shards in 1..4 {
+        let verdict = judged(&rule(SIGNED), &registry(), &commits, shards);
+        let [finding] = verdict.findings() else { panic!("{:?}", verdict.findings()) };
+        assert_eq!(finding.reason, Reason::Rule(rules::Reason::Signatures(signatures::Reason::Unsigned)));
+        assert_eq!((finding.effect, finding.count, finding.brought.commits), (Effect::Refuses, 20, 20));
+        let named: Vec<_> = finding.subjects.iter().map(|subject| subject.id).collect();
+        assert_eq!(named, (14..=21).rev().map(id).collect::<Vec<_>>());
+        assert_eq!(finding.last, Some((19, Some(id(1)))));
+        assert!(finding.one_committer);
+    }
+}
+
+#[test]
+fn what_is_found_does_not_depend_on_which_thread_found_it() {
+    let weak = || bad(SignatureDefect::Weak("SHA-1".into()));
+    let commits = [
+        (9, "a@x", Signature::Absent),
+        (8, "b@x", weak()),
+        (7, "a@x", Signature::Absent),
+        (6, "b@x", bad(SignatureDefect::DoesNotVerify)),
+        (5, "a@x", weak()),
+    ];
+    let told = |shards| {
+        let verdict = judged(&rule(SIGNED), &registry(), &commits, shards);
+        let findings = verdict.findings().iter();
+        let told = findings.map(|finding| {
+            let subjects: Vec<_> = finding.subjects.iter().map(|subject| subject.id).collect();
+            (finding.reason.clone(), finding.count, subjects, finding.one_committer)
+        });
+        told.collect::<Vec<_>>()
+    };
+    assert_eq!(told(1).len(), 3);
+    for shards in 2..=5 {
+        assert_eq!(told(shards), told(1));
+    }
+}
+
+#[test]
+fn a_softer_mode_softens_what_a_rule_asks_and_nothing_else() {
+    let registry = registry();
+    for (mode, effect) in [("enforce", Effect::Refuses), ("warn", Effect::Warns), ("observe", Effect::Observed)] {
+        let policy = rule(&format!("mode = \"{mode}\"\n{SIGNED}"));
+        let verdict = judged(&policy, &registry, &[(2, "a@x", Signature::Absent)], 1);
+        assert_eq!(verdict.findings()[0].effect, effect);
+        assert_eq!(matches!(verdict, Verdict::Accepted(_)), effect != Effect::Refuses);
+        let verdict = judged(&policy, &registry, &[(2, "a@x", bad(SignatureDefect::Ambiguous))], 1);
+        assert_eq!(verdict.findings()[0].effect, Effect::Refuses);
+        assert!(matches!(
+            &verdict.findings()[0].reason,
+            Reason::Rule(rules::Reason::Signatures(signatures::Reason::Fault(fault))) if fault.status == Status::Ambiguous
+        ));
+        let mut judgement = Judgement::under(&policy, 0, Context { registry: &registry, now: Timestamp(0) });
+        judgement.defective_commit(0, &[0], 0, id(1), &Defect::Malformed(Malformed("has a NUL byte".into())));
+        judgement.expect(1);
+        judgement.seen();
+        assert!(matches!(Verdict::of(vec![judgement], 1).unwrap(), Verdict::Refused(_)));
+    }
+}
+
+#[test]
+fn nothing_is_accepted_that_was_not_judged() {
+    let (policy, registry) = (rule(SIGNED), registry());
+    let context = Context { registry: &registry, now: Timestamp(0) };
+    let undecided = |judgements| Verdict::of(judgements, 1).unwrap_err().to_string();
+    assert!(undecided(Vec::new()).contains("there is no policy"));
+    assert!(undecided(vec![Judgement::under(&policy, 0, context)]).contains("0 of 1 updates"));
+    let mut one_missing = Judgement::under(&policy, 0, context);
+    one_missing.expect(1);
+    one_missing.seen();
+    assert!(undecided(vec![one_missing]).contains("0 of 1 commits"));
+    let mut whole = Judgement::under(&policy, 0, context);
+    whole.seen();
+    assert!(matches!(Verdict::of(vec![whole], 1).unwrap(), Verdict::Accepted(_)));
+}
+
+#[test]
+fn one_policy_that_refuses_is_enough() {
+    let (strict, open, registry) = (rule(SIGNED), policy(""), registry());
+    let context = Context { registry: &registry, now: Timestamp(0) };
+    let mut refusing = Judgement::under(&strict, 0, context);
+    refusing.refuse(0, Reason::Unmatched);
+    refusing.seen();
+    let mut accepting = Judgement::under(&open, 1, context);
+    accepting.seen();
+    assert!(matches!(Verdict::of(vec![accepting, refusing], 1).unwrap(), Verdict::Refused(_)));
+}
+
+#[test]
+fn more_reasons_than_can_be_kept_apart_still_refuse() {
+    let registry = registry();
+    let commits: Vec<_> =
+        (0..600).map(|number| (2, "a@x", bad(SignatureDefect::Weak(format!("reason {number}"))))).collect();
+    let verdict = judged(&rule(SIGNED), &registry, &commits, 2);
+    let findings = verdict.findings();
+    assert!(findings.len() < 300 && findings.iter().any(|finding| matches!(finding.reason, Reason::More(_))));
+    assert_eq!(findings.iter().map(|finding| finding.count).sum::<u64>(), 600);
+    assert!(matches!(
+        judged(&rule(&format!("mode = \"warn\"\n{SIGNED}")), &registry, &commits, 1),
+        Verdict::Accepted(_)
+    ));
+}
+
+/// What `updates` says to a change of `name`.
+fn updated(keys: &str, name: &str, change: Change, fast_forward: bool, target: TargetKind) -> Vec<updates::Reason> {
+    let (policy, registry) = (rule(keys), registry());
+    let update = RefUpdate { name: RefName::new(name.as_bytes()).unwrap(), change };
+    let facts = UpdateFacts {
+        update: &update,
+        layers: &[],
+        target: change.new().map(|_| target),
+        peeled: change.new(),
+        fast_forward,
+        contained_in: &[],
+    };
+    let mut judgement = Judgement::under(&policy, 0, Context { registry: &registry, now: Timestamp(0) });
+    judgement.update(0, &[0], &facts);
+    judgement.seen();
+    let verdict = Verdict::of(vec![judgement], 1).unwrap();
+    let reasons = verdict.findings().iter().map(|finding| match &finding.reason {
+        Reason::Rule(rules::Reason::Updates(reason)) => reason.clone(),
+        other => panic!("{other:?}"),
+    });
+    reasons.collect()
+}
+
+#[test]
+fn who_may_create_update_rewrite_and_delete() {
+    use updates::Reason::{Create, Delete, ForcePush, NotACommit, TagMoved, Update};
+    let (main, tag) = ("refs/heads/main", "refs/tags/v1");
+    let (create, change, delete) =
+        (Change::Create { new: id(2) }, Change::Move { old: id(1), new: id(2) }, Change::Delete { old: id(1) });
+    for (keys, name, change, fast_forward, expected) in [
+        ("", main, create, true, None),
+        ("", main, change, true, None),
+        ("", main, change, false, Some(ForcePush)),
+        ("", main, delete, false, Some(Delete)),
+        ("", tag, change, true, Some(TagMoved)),
+        ("updates = { force-push = true }", main, change, false, None),
+        ("updates = { force-push = true }", tag, change, false, None),
+        ("updates = { delete = true }", main, delete, false, None),
+        ("updates = { create = false }", main, create, true, Some(Create)),
+        ("updates = { create = false }", main, change, true, None),
+        ("updates = { update = false }", main, change, true, Some(Update)),
+        ("updates = { update = false, force-push = true }", main, change, false, Some(Update)),
+    ] {
+        let found = updated(keys, name, change, fast_forward, TargetKind::Commit);
+        assert_eq!(found, expected.into_iter().collect::<Vec<_>>(), "{keys} {name} {change:?}");
+    }
+    assert_eq!(updated("", main, create, true, TargetKind::Blob), [NotACommit(0, Some(TargetKind::Blob))]);
+    assert_eq!(updated("", tag, create, true, TargetKind::Blob), []);
+}
