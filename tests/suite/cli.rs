@@ -336,6 +336,9 @@ fn both_policies_must_accept_where_a_repository_has_its_own() {
          signatures = { commits = \"all\" }\n",
     )
     .unwrap();
+    for (name, mode) in [("", 0o755), ("registry", 0o755), ("policy.toml", 0o644)] {
+        support::set_mode(&own.join(name), mode);
+    }
     let mut command = world.command(env!("CARGO_BIN_EXE_countersign"), &world.server());
     let bad = objects::unsigned(&world, &[], "one");
     world.push_without_hook(&[&format!("{bad}:refs/heads/elsewhere")]);

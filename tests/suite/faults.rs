@@ -63,6 +63,7 @@ fn a_folder_in_the_policys_place() {
     let swap = |world: &World| {
         fs::remove_file(world.policy_path()).unwrap();
         fs::create_dir(world.policy_path()).unwrap();
+        set_mode(&world.policy_path(), 0o755);
     };
     let mend = |world: &World| {
         fs::remove_dir(world.policy_path()).unwrap();

@@ -128,6 +128,7 @@ fn ring() -> &'static Ring {
             fs::copy(fixture(name), ring.path(name)).unwrap();
             fs::write(ring.path(&format!("{name}.pub")), public_ssh(name)).unwrap();
             super::set_mode(&ring.path(name), 0o600);
+            super::set_mode(&ring.path(&format!("{name}.pub")), 0o644);
         }
         let home = ring.path("gnupg");
         fs::create_dir(&home).unwrap();

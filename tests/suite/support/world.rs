@@ -23,6 +23,8 @@ impl World {
     pub fn of_format(format: &str) -> Self {
         let world =
             Self { folder: tempfile::Builder::new().prefix("w-").tempdir().unwrap(), sha256: format == "sha256" };
+        // Whatever the umask of whoever runs the tests.
+        set_mode(world.folder.path(), 0o755);
         for name in ["home", "policy"] {
             fs::create_dir(world.path(name)).unwrap();
             set_mode(&world.path(name), 0o755);
@@ -48,6 +50,7 @@ impl World {
         for name in ["objects/info", "objects/pack", "refs/heads", "refs/tags"] {
             fs::create_dir_all(folder.join(name)).unwrap();
         }
+        set_mode(folder, 0o755);
         fs::write(folder.join("HEAD"), "ref: refs/heads/main\n").unwrap();
         let version = match self.sha256 {
             false => "\trepositoryformatversion = 0\n",

@@ -127,6 +127,7 @@ fn lines_on_standard_input_that_are_no_updates() {
         format!("{line} \n"),
         format!("{line}\r\n"),
         line.replace("refs/heads/main", "main") + "\n",
+        line.replace("refs/heads/main", "HEAD") + "\n",
         line.replace("refs/heads/main", "refs/heads/../x") + "\n",
         line.to_uppercase() + "\n",
         "\0".repeat(1 << 20),

@@ -196,6 +196,19 @@ fn a_first_parent_chain_that_was_swapped_by_a_foxtrot_merge() {
 }
 
 #[test]
+fn a_first_parent_chain_led_through_what_was_merged_in_unsigned() {
+    let world = World::new();
+    world.policy(&releases("first-parent"));
+    let base = signed(&world, &[], "base");
+    let side = objects::unsigned(&world, &[&base], "side");
+    let merge = signed(&world, &[&base, &side], "merge");
+    world.accepts(&[&to_main(&merge)]);
+    // `main` gains one signed commit, and `side`, which it has, becomes its own history.
+    world.refuses(&[&to_main(&signed(&world, &[&side, &merge], "the other way round"))], &["unsigned"]);
+    world.accepts(&[&to_main(&signed(&world, &[&merge, &side], "again"))]);
+}
+
+#[test]
 fn main_created_at_an_unsigned_commit_that_is_there() {
     let world = world();
     let old = objects::unsigned(&world, &[], "before we signed");
