@@ -183,3 +183,17 @@ fn this_test_sees_what_use_lines_do_not() {
     assert_eq!(ours.into_iter().collect::<Vec<_>>(), ["git", "policy", "push"]);
     assert_eq!(crates.into_iter().collect::<Vec<_>>(), ["gix"]);
 }
+
+#[test]
+fn the_document_states_the_same_directions() {
+    let document = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("ARCHITECTURE.md")).unwrap();
+    for (module, may) in MAY_NAME.iter().filter(|(module, _)| !["error", "trusted"].contains(module)) {
+        let may: Vec<_> = may.iter().filter(|named| !["error", "Undecided"].contains(named)).collect();
+        let named = may.iter().map(|named| format!("`{named}`")).collect::<Vec<_>>().join(", ");
+        let row = if named.is_empty() { "nothing of ours".to_owned() } else { named };
+        assert!(
+            document.contains(&format!("\n| `{module}` | {row} |\n")),
+            "ARCHITECTURE.md does not say: `{module}`: {row}"
+        );
+    }
+}
