@@ -7,7 +7,7 @@ use super::{
 };
 use crate::{
     Undecided,
-    git::{Quarantine, Repository},
+    git::{Quarantine, References, Repository},
     policy::{Mode, Policy, Rule, Unmatched},
     push::{RefName, Timestamp},
     report::{SCHEMA, escaped},
@@ -19,7 +19,7 @@ use serde_json::json;
 /// Says every rule that applies to a ref and what it asks. Symbolic refs are followed where a repository is around.
 #[derive(Args, Debug)]
 pub(super) struct Arguments {
-    /// The ref; `main` stands for `refs/heads/main`
+    /// The ref; `main` stands for `refs/heads/main`, `HEAD` for the default branch
     #[arg(value_name = "REF")]
     name: String,
     /// The repository's name, such as `infra/dns` [default: its path below the policy's `repositories-root`]
@@ -28,15 +28,6 @@ pub(super) struct Arguments {
 }
 
 pub(super) fn run(common: &Common, arguments: &Arguments, output: &mut Output) -> Result<Outcome, Undecided> {
-    let full = match arguments.name.starts_with("refs/") {
-        true => arguments.name.clone(),
-        false => format!("refs/heads/{}", arguments.name),
-    };
-    let Some(name) = RefName::new(full.as_bytes()) else {
-        tell(&escaped(&format!("error: `{}` is not the name of a ref", arguments.name)));
-        tell("\n");
-        return Ok(Outcome::Usage);
-    };
     let git_dir = git_dir(common);
     let files = Files::new(common)?;
     let (policies, repository) = match git_dir {
@@ -45,6 +36,12 @@ pub(super) fn run(common: &Common, arguments: &Arguments, output: &mut Output) -
         Err(_) => (files.policies(common, std::path::Path::new("."))?, None),
     };
     let references = repository.as_ref().map(Repository::references).transpose()?.unwrap_or_default();
+    let Some(name) = ref_name(&arguments.name, &references) else {
+        tell(&escaped(&format!("error: `{}` is not the name of a ref", arguments.name)));
+        tell("\n");
+        return Ok(Outcome::Usage);
+    };
+    let full = name.to_string();
     let now = now()?;
     let mut shown = Vec::new();
     for loaded in &policies {
@@ -78,6 +75,15 @@ pub(super) fn run(common: &Common, arguments: &Arguments, output: &mut Output) -
         output.line(&json!({ "schema": SCHEMA, "ref": full, "policies": shown }).to_string())?;
     }
     Ok(Outcome::Good)
+}
+
+/// `HEAD` is the default branch, as in a policy; what is not full is a branch.
+fn ref_name(written: &str, references: &References) -> Option<RefName> {
+    match written {
+        "HEAD" => references.head.clone(),
+        full if full.starts_with("refs/") => RefName::new(full.as_bytes()),
+        branch => RefName::new(format!("refs/heads/{branch}").as_bytes()),
+    }
 }
 
 /// A rule and what it asks, a few lines.

@@ -95,8 +95,11 @@ fn warnings(common: &Common, loaded: &Loaded, now: Timestamp) -> Result<Vec<Stri
             warnings.push(format!("line {line}: rule `{name}` is off: it protects nothing"));
         }
     }
-    // A policy may be checked anywhere; only where a repository is named or around are its refs looked at.
-    let Ok(git_dir) = git_dir(common) else { return Ok(warnings) };
+    // A policy may be checked anywhere, also in a clone that it does not protect.
+    if common.repo.is_none() {
+        return Ok(warnings);
+    }
+    let git_dir = git_dir(common)?;
     let repository = Repository::open(&git_dir, &Quarantine::default())?;
     let references = repository.references()?;
     let refs = repository.all_refs()?;

@@ -7,8 +7,8 @@ use super::{
 };
 use crate::{
     Undecided,
-    registry::Registry,
-    report::{SCHEMA, escaped},
+    registry::{BrokenSigners, Registry},
+    report::{SCHEMA, diagnostics, escaped},
 };
 use clap::{Args, Subcommand};
 use serde_json::json;
@@ -36,7 +36,10 @@ pub(super) fn run(common: &Common, commands: &Commands, output: &mut Output) -> 
         return Ok(Outcome::Usage);
     }
     match commands {
-        Commands::Check(arguments) => check(common, &registries(common, arguments)?, output),
+        Commands::Check(arguments) => match registries(common, arguments) {
+            Ok(registries) => check(common, &registries, output),
+            Err(undecided) => broken(common, undecided, output),
+        },
         Commands::List(arguments) => list(common, &registries(common, arguments)?, output),
     }
 }
@@ -61,7 +64,7 @@ fn check(common: &Common, registries: &[Registry], output: &mut Output) -> Resul
         Form::Json => {
             let lints: Vec<_> =
                 lints.iter().map(|lint| json!({ "file": lint.file, "line": lint.line, "what": lint.what })).collect();
-            output.line(&json!({ "schema": SCHEMA, "warnings": lints }).to_string())?;
+            output.line(&json!({ "schema": SCHEMA, "errors": [], "warnings": lints }).to_string())?;
         }
         Form::Human | Form::Porcelain => {
             for lint in &lints {
@@ -69,12 +72,30 @@ fn check(common: &Common, registries: &[Registry], output: &mut Output) -> Resul
                 output.line(&escaped(&format!("warning: {}{line}: {}", lint.file, lint.what)))?;
             }
             if lints.is_empty() {
-                let keys: usize = registries.iter().map(|registry| registry.list(now).len()).sum();
-                output.line(&format!("nothing to say: {keys} keys, each with one owner"))?;
+                output.line(&match registries.iter().map(|registry| registry.list(now).len()).sum() {
+                    0 => "nobody is registered".to_owned(),
+                    1 => "1 key, with one owner".to_owned(),
+                    keys => format!("{keys} keys, each with one owner"),
+                })?;
             }
         }
     }
     Ok(if lints.is_empty() { Outcome::Good } else { Outcome::NotGood })
+}
+
+/// A `signers.toml` with mistakes is shown with all of them.
+fn broken(common: &Common, undecided: Undecided, output: &mut Output) -> Result<Outcome, Undecided> {
+    let Some(BrokenSigners { path, source, problems }) = undecided.cause.downcast_ref() else { return Err(undecided) };
+    match common.format {
+        Form::Json => {
+            let errors = diagnostics::json(path, source, problems);
+            output.line(&json!({ "schema": SCHEMA, "errors": errors, "warnings": [] }).to_string())?;
+        }
+        Form::Human | Form::Porcelain => {
+            tell(&diagnostics::rendered(path, source, problems, output.coloured));
+        }
+    }
+    Ok(Outcome::NotGood)
 }
 
 fn list(common: &Common, registries: &[Registry], output: &mut Output) -> Result<Outcome, Undecided> {

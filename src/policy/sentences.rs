@@ -90,11 +90,15 @@ impl<'a> Said<'a> {
 
     /// Whose commits they are, where no command can help: whom to ask.
     pub fn whom_to_ask(&self) -> Vec<String> {
+        let yours = self.finding.brought.tip_committer.as_ref().map(|(_, email)| email.as_slice());
         let mut hints: Vec<String> = Vec::new();
         for subject in self.finding.subjects.iter().take(3) {
             let Label::Commit { committer, .. } = &subject.label else { continue };
-            let who = String::from_utf8_lossy(committer);
-            hints.push(format!("{} is {who}'s: ask for a signed version of it", subject.id.short()));
+            let (id, who) = (subject.id.short(), String::from_utf8_lossy(committer));
+            hints.push(match yours == Some(subject.label.committer_email()) {
+                true => format!("{id} is yours: sign it, and what builds on it"),
+                false => format!("{id} is {who}'s: ask for a signed version of it"),
+            });
         }
         hints
     }
@@ -201,7 +205,7 @@ pub fn explain_fault(fault: &Fault, subject: &str, objects: Vec<String>, sign: O
     let hints = match (fault.status, &fault.key, sign) {
         (Status::UnknownKey, Some(key), sign) => {
             let sign = sign
-                .map(|sign| format!("sign with a key that is registered: git config user.signingkey KEY, then {sign}"));
+                .map(|sign| format!("sign with a key that is registered: git config user.signingkey KEY && {sign}"));
             let ask = format!("or ask the administrator to register this one: {key}");
             sign.into_iter().chain([ask]).collect()
         }

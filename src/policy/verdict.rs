@@ -16,7 +16,8 @@ use std::collections::BTreeMap;
 /// How many objects a finding names; the rest are counted.
 const NAMED: usize = 8;
 
-/// How many different findings are kept apart: a push of 100,000 commits by as many keys must not fill the memory.
+/// How many different findings are kept apart of one update under one rule: a push of 100,000 commits by as many keys must
+/// not fill the memory.
 const KEPT_APART: usize = 256;
 
 /// What was decided of a whole push.
@@ -177,6 +178,8 @@ pub struct Judgement<'p> {
     number: usize,
     context: Context<'p>,
     findings: BTreeMap<(usize, Option<usize>, Reason), Finding>,
+    /// How many of them each update has under each rule.
+    kept: BTreeMap<(usize, Option<usize>), usize>,
     brought: BTreeMap<(usize, Option<usize>), Brought>,
     judged: u64,
     walked: u64,
@@ -191,6 +194,7 @@ impl<'p> Judgement<'p> {
             number,
             context,
             findings: BTreeMap::new(),
+            kept: BTreeMap::new(),
             brought: BTreeMap::new(),
             judged: 0,
             walked: 0,
@@ -317,13 +321,18 @@ impl<'p> Judgement<'p> {
 
     fn keep(&mut self, mut finding: Finding) {
         let mut key = (finding.update, finding.rule, finding.reason.clone());
-        if self.findings.len() >= KEPT_APART && !self.findings.contains_key(&key) {
+        let kept = self.kept.entry((finding.update, finding.rule)).or_default();
+        let is_new = !self.findings.contains_key(&key);
+        if is_new && *kept >= KEPT_APART {
             finding.reason = Reason::More(!finding.reason.is_never_softened());
             key.2 = finding.reason.clone();
         }
         match self.findings.get_mut(&key) {
             Some(held) => held.merge(finding),
-            None => drop(self.findings.insert(key, finding)),
+            None => {
+                *kept += 1;
+                self.findings.insert(key, finding);
+            }
         }
     }
 

@@ -206,7 +206,9 @@ fn policy_explain_says_what_applies_to_a_ref() {
     let policy = world.policy_path();
     let explain =
         |name: &str| countersign(&world, &["policy", "explain", "--policy", policy.to_str().unwrap(), name], "").1;
-    assert!(explain("main").contains("every commit that it gains must be signed"), "{}", explain("main"));
+    for name in ["main", "HEAD"] {
+        assert!(explain(name).contains("every commit that it gains must be signed"), "{}", explain(name));
+    }
     assert!(explain("refs/heads/dev").contains("no rule matches"), "{}", explain("refs/heads/dev"));
 }
 
@@ -222,6 +224,12 @@ fn registry_check_names_what_grants_nothing_and_list_shows_keys() {
     let (status, out, _) = countersign(&world, &["registry", "list", folder], "");
     assert_eq!(status, 0);
     assert!(out.contains("alice@example.com") && out.contains("SHA256:"), "{out}");
+    world.registry(&[("signers.toml", "[[signer]]\nid = 'a'\nemial = []\n\n[[signer]]\nid = 1\n")]);
+    let (status, _, error) = countersign(&world, &["registry", "check", folder], "");
+    assert_eq!(status, 1);
+    for words in ["signers.toml:3:1", "did you mean `emails`?", "signers.toml:6:6", "2 mistakes"] {
+        assert!(error.contains(words), "{words}: {error}");
+    }
     world.registry(&[("allowed_signers", &format!("alice@example.com {key}\nbob@example.com magic {key}\n"))]);
     let (status, out, _) = countersign(&world, &["registry", "check", folder], "");
     assert_eq!(status, 1);

@@ -282,3 +282,25 @@ fn a_repository_of_a_kind_that_is_not_understood() {
     }
     assert_eq!(hook(), (Some(0), String::new()));
 }
+
+#[test]
+fn a_panic() {
+    let world = World::new();
+    world.signed_main();
+    // As many commits as bring the other threads in, which then cannot be started.
+    let mut tip = objects::unsigned(&world, &[], "first");
+    for number in 0..300 {
+        tip = objects::unsigned(&world, &[&tip], &format!("number {number}"));
+    }
+    world.push_without_hook(&[&format!("{tip}:refs/heads/elsewhere")]);
+    let mut command = world.command(env!("CARGO_BIN_EXE_countersign"), &world.server());
+    command.args(["hook", "pre-receive", "--policy"]).arg(world.policy_path());
+    command.env("GIT_DIR", ".").env("RUST_MIN_STACK", (1_u64 << 50).to_string());
+    let line = format!("{} {tip} refs/heads/main\n", "0".repeat(40));
+    let output = run(command, line.as_bytes());
+    let told = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(3), "{told}");
+    for words in ["a fault in countersign", "nothing was accepted", "administrator has to act"] {
+        assert!(told.contains(words), "{words}: {told}");
+    }
+}
