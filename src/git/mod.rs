@@ -24,7 +24,10 @@ use crate::{
     push::{ObjectFormat, ObjectId, RefName},
 };
 use objects::Objects;
-use std::path::{Path, PathBuf};
+use std::{
+    collections::HashSet,
+    path::{Path, PathBuf},
+};
 
 /// Commits and tags larger than this, in bytes, are not read but refused.
 ///
@@ -170,6 +173,22 @@ impl Repository {
     /// A commit is missing or cannot be read.
     pub fn is_ancestor(&self, ancestor: ObjectId, descendant: ObjectId) -> Result<bool, Undecided> {
         ancestry::reaches(self, &[descendant], ancestor)
+    }
+
+    /// The same for several descendants: whether it is an ancestor of one of them.
+    ///
+    /// # Errors
+    /// A commit is missing or cannot be read.
+    pub fn is_ancestor_of_any(&self, ancestor: ObjectId, descendants: &[ObjectId]) -> Result<bool, Undecided> {
+        ancestry::reaches(self, descendants, ancestor)
+    }
+
+    /// These commits and all their ancestors.
+    ///
+    /// # Errors
+    /// A commit is missing or cannot be read.
+    pub fn reachable(&self, tips: &[ObjectId]) -> Result<HashSet<ObjectId>, Undecided> {
+        ancestry::reachable(self, tips)
     }
 
     /// Reads a revision or a range of them, as gitrevisions(7) spells them.

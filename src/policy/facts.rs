@@ -2,7 +2,7 @@
 
 use crate::{
     object::{Commit, Malformed, Tag},
-    push::{ObjectId, RefName, RefUpdate, Timestamp},
+    push::{ObjectId, RefUpdate, Timestamp},
     registry::Registry,
     signature::Signature,
 };
@@ -86,8 +86,8 @@ pub struct UpdateFacts<'a> {
     pub peeled: Option<ObjectId>,
     /// Whether the old value is a commit that the new one descends from (true where there is no old value).
     pub fast_forward: bool,
-    /// The refs, before and after this push, that the target is reachable from, as far as a rule asked (`tags.on`).
-    pub contained_in: &'a [RefName],
+    /// Whether the target is reachable, before or after this push, from a ref that the rule asks about (`tags.on`).
+    pub contained: bool,
 }
 
 /// What no rule's mode softens: the objects themselves are not what they must be.

@@ -119,7 +119,7 @@ impl Kind for Tags {
             refuse((reason, Some(layer.id)));
         }
         if let Some(on) = &self.on
-            && !facts.contained_in.iter().any(|held| on.matches(held.as_bytes()))
+            && !facts.contained
         {
             refuse((Reason::NotOn(on.described()), None));
         }
