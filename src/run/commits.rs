@@ -28,6 +28,9 @@ use std::{
 const CHUNK_COMMITS: usize = 128;
 /// Bytes after which a chunk is handed over, so that big messages do not pile up.
 const CHUNK_BYTES: usize = 256 * 1024;
+/// Chunks of more bytes are verified by the walker itself: one commit can be as large as is read, and each thread and
+/// each waiting chunk would hold such a one.
+const LARGE_CHUNK: usize = 16 * CHUNK_BYTES;
 /// Chunks that wait at most; beyond that the walker verifies too.
 const WAITING: usize = 4;
 /// Signatures remembered at most between the refs of one push.
@@ -224,6 +227,10 @@ impl<'scope, 'env: 'scope, 'j, 'p: 'scope> Hands<'scope, 'env, 'j, 'p> {
 
     fn hand_over(&mut self) {
         let chunk = std::mem::take(&mut self.chunk);
+        if chunk.bytes.len() > LARGE_CHUNK {
+            self.verifier.judge(&chunk, self.purpose, self.judgement);
+            return;
+        }
         let crew =
             self.crew.get_or_insert_with(|| Crew::start(self.scope, self.verifier, self.purpose, self.judgement));
         if let Err(TrySendError::Full(chunk) | TrySendError::Disconnected(chunk)) = crew.work.try_send(chunk) {
