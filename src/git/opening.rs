@@ -29,7 +29,9 @@ pub(super) fn open(git_dir: &Path, quarantine: &Quarantine) -> Result<Repository
         .bail_if_untrusted(true)
         .object_store_slots(gix::odb::store::init::Slots::Given(MOST_PACKS))
         .config_overrides(["core.useReplaceRefs=false", "core.commitGraph=false"]);
-    let gix = options.open(git_dir).map_err(|error| failed(explained(git_dir, &described(&error))))?.to_thread_local();
+    // Git runs hooks with `GIT_DIR=.`, and gix would look for a `.git` below a repository that is not bare.
+    let place = git_dir.canonicalize().map_err(|error| failed(error.to_string()))?;
+    let gix = options.open(place).map_err(|error| failed(explained(git_dir, &described(&error))))?.to_thread_local();
     check_extensions(&gix).map_err(failed)?;
     let (hash, format) = match gix.object_hash() {
         gix::hash::Kind::Sha1 => (gix::hash::Kind::Sha1, ObjectFormat::Sha1),
