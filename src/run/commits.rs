@@ -1,5 +1,6 @@
 //! The commits of one walk: read once, handed over in chunks, verified and judged on all cores while the walk goes on.
 
+use super::tip;
 use crate::{
     Undecided,
     git::{Repository, Selected, Selection, Walked},
@@ -14,7 +15,8 @@ use crate::{
     signature::{self, Signature},
 };
 use std::{
-    collections::HashMap,
+    cell::RefCell,
+    collections::{BTreeSet, HashMap},
     num::NonZero,
     ops::Range,
     sync::{
@@ -40,6 +42,8 @@ const REMEMBERED: usize = 65_536;
 pub(super) struct Pipeline<'a> {
     pub(super) repository: &'a Repository,
     verifier: Verifier<'a>,
+    /// Baselines that were found missing.
+    missing: RefCell<BTreeSet<ObjectId>>,
 }
 
 /// What the threads share.
@@ -75,7 +79,11 @@ struct Entry {
 impl<'a> Pipeline<'a> {
     pub(super) fn new(repository: &'a Repository, registry: &'a Registry, several: bool) -> Self {
         let known = several.then(Mutex::default);
-        Self { repository, verifier: Verifier { registry, format: repository.format(), known } }
+        Self {
+            repository,
+            verifier: Verifier { registry, format: repository.format(), known },
+            missing: RefCell::default(),
+        }
     }
 
     /// Walks what the selection names and judges it; `None` if the tip alone was asked for.
@@ -106,6 +114,7 @@ impl<'a> Pipeline<'a> {
             hands.finish()?;
             walked
         })?;
+        walked.missing_baselines.iter().for_each(|&baseline| self.note_missing(baseline));
         if !tip_seen {
             // A ref that goes back to what it already held gains nothing.
             self.judge_tip(purpose, selection, judgement)?;
@@ -121,7 +130,13 @@ impl<'a> Pipeline<'a> {
         judgement: &mut Judgement<'_>,
     ) -> Result<(), Undecided> {
         for &baseline in &selection.baselines {
-            if self.repository.header(baseline)?.is_some() && self.repository.is_ancestor(purpose.tip, baseline)? {
+            if self.repository.header(baseline)?.is_none() {
+                self.note_missing(baseline);
+                continue;
+            }
+            if let Some(baseline) = tip::commit_of(&self.repository.peel(baseline)?)
+                && self.repository.is_ancestor(purpose.tip, baseline)?
+            {
                 return Ok(());
             }
         }
@@ -140,6 +155,15 @@ impl<'a> Pipeline<'a> {
         judgement.expect(1);
         self.verifier.judge(&Chunk { bytes, commits: vec![entry] }, purpose, judgement);
         Ok(())
+    }
+}
+
+impl Pipeline<'_> {
+    /// Tells the administrator, once a push, of a baseline that exempts nothing here.
+    fn note_missing(&self, baseline: ObjectId) {
+        if self.missing.borrow_mut().insert(baseline) {
+            tracing::warn!(%baseline, repository = ?self.repository.git_dir(), "this repository lacks a baseline");
+        }
     }
 }
 

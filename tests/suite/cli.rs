@@ -357,3 +357,20 @@ fn a_log_goes_to_its_file_and_not_to_the_pusher() {
     assert!(!error.contains("ERROR"), "{error}");
     assert!(fs::read_to_string(log).unwrap().contains("could not decide"));
 }
+
+#[test]
+fn a_log_names_a_baseline_that_the_repository_lacks() {
+    let world = World::new();
+    let missing = "1".repeat(40);
+    for commits in ["all", "tip"] {
+        world.policy_for_main(&format!("baseline = [\"{missing}\"]\nsignatures = {{ commits = \"{commits}\" }}"));
+        let good = objects::signed(&world, keys::ALICE_SSH, &[], "good");
+        let log = world.path(commits);
+        let mut command = world.command(env!("CARGO_BIN_EXE_countersign"), &world.clone_path());
+        command.args(["hook", "pre-receive", "--policy"]).arg(world.policy_path()).arg("--log").arg(&log);
+        let line = format!("{} {good} refs/heads/main\n", "0".repeat(40));
+        assert_eq!(told(&support::run(command, line.as_bytes())).0, 0);
+        let log = fs::read_to_string(log).unwrap();
+        assert!(log.contains("lacks a baseline") && log.contains(&missing), "{log}");
+    }
+}

@@ -221,6 +221,23 @@ fn a_baseline_exempts_its_ancestors_and_nothing_beside_them() {
 }
 
 #[test]
+fn a_baseline_that_is_a_tag_and_one_that_is_missing() {
+    let world = world();
+    let old = objects::unsigned(&world, &[], "old");
+    let beside = objects::unsigned(&world, &[], "beside");
+    let tag = objects::unsigned_tag(&world, &old, "commit", "old");
+    world.push_without_hook(&[&format!("{tag}:refs/tags/old")]);
+    let missing = "1".repeat(40);
+    for commits in ["all", "first-parent", "tip"] {
+        let baselines = format!("baseline = [\"{missing}\", \"{tag}\"]");
+        world.policy_for_main(&format!("{baselines}\nsignatures = {{ commits = \"{commits}\" }}"));
+        world.refuses(&[&to_main(&beside)], &["unsigned"]);
+        world.accepts(&[&to_main(&old)]);
+        world.git_in(&world.server(), &["update-ref", "-d", "refs/heads/main"]);
+    }
+}
+
+#[test]
 fn a_replacement_ref_pushed() {
     let world = world();
     let one = signed(&world, &[], "one");
