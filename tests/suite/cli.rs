@@ -374,3 +374,27 @@ fn a_log_names_a_baseline_that_the_repository_lacks() {
         assert!(log.contains("lacks a baseline") && log.contains(&missing), "{log}");
     }
 }
+
+#[test]
+fn a_deadline_ends_a_hook_whose_client_does_not_read() {
+    use rustix::fs::{OFlags, fcntl_setfl};
+    let world = World::new();
+    world.policy("version = 1\nunmatched-refs = \"refuse\"\n");
+    let (reader, mut writer) = std::io::pipe().unwrap();
+    fcntl_setfl(&writer, OFlags::NONBLOCK).unwrap();
+    while std::io::Write::write(&mut writer, &[b'x'; 4096]).is_ok() {}
+    fcntl_setfl(&writer, OFlags::empty()).unwrap();
+    let mut command = world.command(env!("CARGO_BIN_EXE_countersign"), &world.server());
+    command.args(["hook", "pre-receive", "--deadline", "100ms", "--policy"]).arg(world.policy_path());
+    command.env("GIT_DIR", ".").stdin(Stdio::piped()).stdout(writer.try_clone().unwrap()).stderr(writer);
+    let mut child = command.spawn().unwrap();
+    let line = format!("{} {} refs/heads/x\n", "0".repeat(40), "1".repeat(40));
+    std::io::Write::write_all(&mut child.stdin.take().unwrap(), line.as_bytes()).unwrap();
+    let ended = (0..600).find_map(|_| {
+        std::thread::sleep(std::time::Duration::from_millis(100));
+        child.try_wait().unwrap()
+    });
+    child.kill().unwrap();
+    assert_eq!(ended.and_then(|status| status.code()), Some(3));
+    drop(reader);
+}
