@@ -164,7 +164,21 @@ impl Repository {
         selection: &Selection,
         visit: &mut dyn FnMut(Selected<'_>) -> Result<(), Undecided>,
     ) -> Result<Walked, Undecided> {
-        walk::walk(self, selection, visit)
+        walk::walk(self, &HashSet::new(), selection, visit)
+    }
+
+    /// As [`Self::walk`], but where nothing is hidden, what is in `known` is passed over; it must hold the ancestors of
+    /// what it holds. The tip is visited all the same.
+    ///
+    /// # Errors
+    /// Those of `visit`; a commit that is missing or cannot be read.
+    pub fn walk_beyond(
+        &self,
+        known: &HashSet<ObjectId>,
+        selection: &Selection,
+        visit: &mut dyn FnMut(Selected<'_>) -> Result<(), Undecided>,
+    ) -> Result<Walked, Undecided> {
+        walk::walk(self, known, selection, visit)
     }
 
     /// Whether one commit is another's ancestor, or the same.

@@ -16,7 +16,7 @@ use crate::{
 };
 use std::{
     cell::RefCell,
-    collections::{BTreeSet, HashMap},
+    collections::{BTreeSet, HashMap, HashSet},
     num::NonZero,
     ops::Range,
     sync::{
@@ -44,6 +44,9 @@ pub(super) struct Pipeline<'a> {
     verifier: Verifier<'a>,
     /// Baselines that were found missing.
     missing: RefCell<BTreeSet<ObjectId>>,
+    /// By rules: what was judged under them with all its ancestors, and nothing was found. The refs of a push that
+    /// creates thousands share most of their history.
+    clean: RefCell<HashMap<Vec<usize>, HashSet<ObjectId>>>,
 }
 
 /// What the threads share.
@@ -83,6 +86,7 @@ impl<'a> Pipeline<'a> {
             repository,
             verifier: Verifier { registry, format: repository.format(), known },
             missing: RefCell::default(),
+            clean: RefCell::default(),
         }
     }
 
@@ -101,11 +105,19 @@ impl<'a> Pipeline<'a> {
             return Ok(None);
         }
         let mut tip_seen = false;
+        let mut clean = match reach {
+            Reach::All => self.clean.borrow_mut().remove(rules).unwrap_or_default(),
+            Reach::Nothing | Reach::Tip | Reach::FirstParent => HashSet::new(),
+        };
+        let (several, mut visited) = (self.verifier.known.is_some(), Vec::new());
         let walked = thread::scope(|scope| {
             let mut hands = Hands::new(scope, &self.verifier, purpose, judgement);
-            let walked = self.repository.walk(selection, &mut |commit| {
+            let walked = self.repository.walk_beyond(&clean, selection, &mut |commit| {
                 let is_tip = commit.id == selection.tip;
                 tip_seen |= is_tip;
+                if several {
+                    visited.push(commit.id);
+                }
                 if reach == Reach::All || commit.on_first_parent_chain || is_tip {
                     hands.take(&commit);
                 }
@@ -114,6 +126,14 @@ impl<'a> Pipeline<'a> {
             hands.finish()?;
             walked
         })?;
+        // Where something is hidden, what lies behind it was not judged.
+        let whole = selection.old.is_none() && walked.missing_baselines.len() == selection.baselines.len();
+        if reach == Reach::All {
+            if whole && judgement.is_clean_from(update) {
+                clean.extend(visited);
+            }
+            self.clean.borrow_mut().insert(rules.to_vec(), clean);
+        }
         walked.missing_baselines.iter().for_each(|&baseline| self.note_missing(baseline));
         if !tip_seen {
             // A ref that goes back to what it already held gains nothing.

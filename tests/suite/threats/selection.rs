@@ -475,6 +475,26 @@ fn one_bad_ref_among_two_thousand() {
 }
 
 #[test]
+fn refs_that_share_history_in_one_push() {
+    let world = World::new();
+    world.policy(&releases("all"));
+    let old = objects::unsigned(&world, &[], "from before there was a policy");
+    world.push_without_hook(&[&format!("{old}:refs/heads/release/1")]);
+    let next = signed(&world, &[&old], "next");
+    let to = |id: &str, number: usize| format!("{id}:refs/heads/release/{number}");
+    // What the old value of one ref exempts is not exempt in another.
+    world.refuses(&[&to(&next, 1), &to(&next, 2)], &["unsigned"]);
+    world.accepts(&[&to(&next, 1)]);
+    let root = signed(&world, &[], "root");
+    let shared = signed(&world, &[&root], "shared");
+    let side = objects::unsigned(&world, &[&root], "side");
+    let merge = signed(&world, &[&shared, &side], "merge");
+    world.refuses(&[&to(&shared, 3), &to(&root, 4), &to(&merge, 5)], &["unsigned"]);
+    world.refuses(&[&to(&merge, 3), &to(&side, 4), &to(&shared, 5)], &["unsigned"]);
+    world.accepts(&[&to(&shared, 3), &to(&root, 4), &to(&signed(&world, &[&shared], "more"), 5)]);
+}
+
+#[test]
 fn two_thousand_bad_refs_do_not_flood_the_terminal() {
     let world = World::new();
     world.policy(
