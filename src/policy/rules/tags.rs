@@ -17,7 +17,7 @@ use crate::{
         sentences::{Explanation, Said, abbreviated, explain_fault, shell_word, tag_named},
         who::Who,
     },
-    push::ObjectId,
+    push::{Change, ObjectId},
     registry::{Attribution, Fault, SignerId, Status, VerifyTime, When},
     signature::{Bad, Defect, Fingerprint, Signature},
 };
@@ -142,9 +142,14 @@ impl Kind for Tags {
     fn explain(reason: &Reason, said: &Said<'_>) -> Explanation {
         let tag = tag_named(said);
         let name = said.update.name.tag_name().unwrap_or(said.update.name.as_bytes());
-        // By its id: the pusher's own refs may be called anything.
+        // By its id: the pusher's own refs may be called anything. How a tag is pushed that is there already is the rule's
+        // to allow and the pusher's to say.
         let again = shell_word(name).zip(said.finding.brought.peeled).map(|(name, tagged)| {
-            format!("git tag -f -s {name} {} && git push origin {name}", abbreviated(tagged))
+            let sign = format!("git tag -f -s {name} {}", abbreviated(tagged));
+            match said.update.change {
+                Change::Create { .. } => format!("{sign} && git push origin {name}"),
+                Change::Move { .. } | Change::Delete { .. } => sign,
+            }
         });
         let name = String::from_utf8_lossy(name);
         match reason {

@@ -123,6 +123,7 @@ impl Kind for Updates {
                 "force-push",
                 "the new value does not contain the old one: this is a force-push, and nobody may".into(),
                 shell_word(name.as_bytes())
+                    .filter(|_| said.update.name.is_branch())
                     .map(|name| format!("take in what is there, then push again: git pull --rebase{sign} origin {name}"))
                     .into_iter()
                     .collect(),
