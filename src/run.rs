@@ -118,6 +118,7 @@ fn judge_update(
         (_, Some(old), Some(new), None) => needs.fast_forward && repository.is_ancestor(old, new)?,
         (_, None, _, None) | (_, _, None, None) => update.change.old() == update.change.new(),
     };
+    let written = containment.references.written(&update.name);
     let with_tags = |judge: &mut dyn FnMut(&[TagFacts<'_>]) -> Result<(), Undecided>| match &new {
         None => judge(&[]),
         Some(new) => new.with_facts(repository.format(), judge),
@@ -129,7 +130,7 @@ fn judge_update(
                 Some(_) | None => false,
             };
             let (target, peeled) = new.as_ref().map_or((None, None), |new| (new.target, new.peeled));
-            let facts = UpdateFacts { update, layers, target, peeled, fast_forward, contained };
+            let facts = UpdateFacts { update, written: &written, layers, target, peeled, fast_forward, contained };
             judgement.update(at, &[rule], &facts);
         }
         Ok(())

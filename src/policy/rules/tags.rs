@@ -92,7 +92,7 @@ impl Kind for Tags {
         context: &Context<'_>,
         refuse: &mut dyn FnMut((Reason, Option<ObjectId>)),
     ) {
-        let (Some(name), Some(_)) = (facts.update.name.tag_name(), facts.update.change.new()) else { return };
+        let (Some(name), Some(_)) = (facts.tag_name(), facts.update.change.new()) else { return };
         match facts.layers.first() {
             // What could not be peeled is a defect that was told already.
             None if self.annotated && facts.target.is_some() => refuse((Reason::NotAnnotated, None)),
@@ -144,7 +144,8 @@ impl Kind for Tags {
         let name = said.update.name.tag_name().unwrap_or(said.update.name.as_bytes());
         // By its id: the pusher's own refs may be called anything. How a tag is pushed that is there already is the rule's
         // to allow and the pusher's to say.
-        let again = shell_word(name).zip(said.finding.brought.peeled).map(|(name, tagged)| {
+        let is_tag = said.update.name.tag_name().is_some();
+        let again = shell_word(name).filter(|_| is_tag).zip(said.finding.brought.peeled).map(|(name, tagged)| {
             let sign = format!("git tag -f -s {name} {}", abbreviated(tagged));
             match said.update.change {
                 Change::Create { .. } => format!("{sign} && git push origin {name}"),

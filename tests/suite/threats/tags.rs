@@ -218,3 +218,22 @@ fn a_tag_on_a_branch_that_goes_by_another_name() {
     world.refuses(&[&to(&off, "v1")], &["tag-not-on"]);
     world.accepts(&[&to(&on, "v1")]);
 }
+
+#[test]
+fn a_tag_written_through_a_symbolic_ref_that_is_none() {
+    let world = World::new();
+    world.policy_for_tags("tags = { signed = true }");
+    let good = objects::signed(&world, ALICE_SSH, &[], "release");
+    let next = objects::signed(&world, ALICE_SSH, &[&good], "next");
+    let tag = |id: &str| objects::signed_tag(&world, ALICE_SSH, id, "commit", "v1");
+    world.git_in(&world.server(), &["symbolic-ref", "refs/latest/release", "refs/tags/v1"]);
+    let to = |id: &str| format!("+{id}:refs/latest/release");
+    world.refuses(&[&to(&good)], &["not-annotated"]);
+    world.refuses(&[&to(&objects::unsigned_tag(&world, &good, "commit", "v1"))], &["unsigned"]);
+    world.accepts(&[&to(&tag(&good))]);
+    assert_eq!(world.refs()["refs/tags/v1"], tag(&good));
+    world.refuses(&[&to(&tag(&next))], &["tag-moved"]);
+    // A symbolic tag makes no tag of the branch that it leads to.
+    world.git_in(&world.server(), &["symbolic-ref", "refs/tags/current", "refs/heads/main"]);
+    world.accepts(&[&format!("{good}:refs/heads/main")]);
+}
