@@ -137,7 +137,8 @@ impl Repository {
         references::direct(self.gix.common_dir(), self.format)
     }
 
-    /// Whether history is cut off: by a boundary that the push brings, or by one that the repository has.
+    /// Whether the push cuts history off. A boundary that the repository has already changes nothing in what is read:
+    /// where it is reached, a commit is missing, which is an error.
     ///
     /// # Errors
     /// The boundary's file cannot be read.

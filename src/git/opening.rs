@@ -3,7 +3,7 @@
 
 use super::{Quarantine, Repository, alternates, folder::Folder, objects::Objects};
 use crate::{Undecided, push::ObjectFormat};
-use std::{fs, io::ErrorKind, path::Path};
+use std::{fs, path::Path};
 
 /// Extensions (git-config(1), `extensions.*`) that change nothing in how objects and refs are read here. Others might:
 /// git refuses what it does not know, and so do we.
@@ -57,18 +57,10 @@ pub(super) fn open(git_dir: &Path, quarantine: &Quarantine) -> Result<Repository
 }
 
 pub(super) fn is_shallow(repository: &Repository) -> Result<bool, Undecided> {
-    let own = repository.gix.common_dir().join("shallow");
-    let pushed = repository.shallow_file.as_deref();
-    for path in [Some(own.as_path()), pushed].into_iter().flatten() {
-        match fs::read(path) {
-            Ok(boundary) if boundary.trim_ascii().is_empty() => {}
-            Ok(_) => return Ok(true),
-            // The push's own file is named because it is there.
-            Err(error) if error.kind() == ErrorKind::NotFound && Some(path) != pushed => {}
-            Err(error) => return Err(Undecided::server(format!("reading {}", path.display()), error)),
-        }
-    }
-    Ok(false)
+    let Some(path) = repository.shallow_file.as_deref() else { return Ok(false) };
+    // It is named because it is there.
+    let boundary = fs::read(path).map_err(|error| Undecided::server(format!("reading {}", path.display()), error))?;
+    Ok(!boundary.trim_ascii().is_empty())
 }
 
 /// Such a repository opens without an error and looks empty (git's `refs/reftable-backend.c`).

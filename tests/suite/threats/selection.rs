@@ -322,6 +322,11 @@ fn a_shallow_boundary_pushed() {
     world.was_refused(&pushed, &["shallow"]);
     // A branch that nothing covers may be shallow, and a covered one whole.
     world.push_from(&shallow, &[], &["main:dev"]).expect_accepted();
+    assert!(world.server().join("shallow").exists());
+    let pushed = world.push_from(&shallow, &[], &["main"]);
+    assert_eq!((pushed.succeeded, pushed.hook), (false, Some(3)), "{}", pushed.output);
+    assert!(pushed.told().contains(&format!("{bad}, a parent of {top}, is missing")), "{}", pushed.output);
+    world.accepts(&[&to_main(&signed(&world, &[], "good"))]);
 }
 
 #[test]
