@@ -512,3 +512,17 @@ fn two_thousand_bad_refs_do_not_flood_the_terminal() {
     let told = world.refuses_in_words(&refspecs, &["unsigned"]).told();
     assert!(told.contains("1990 more refusals") && told.lines().count() < 100, "{told}");
 }
+
+#[test]
+fn reasons_without_number_do_not_flood_the_terminal() {
+    let world = world();
+    let mut parent = signed(&world, &[], "root");
+    world.accepts(&[&to_main(&parent)]);
+    for number in 0..300 {
+        let payload = String::from_utf8(objects::Commit::new(&world, &[&parent], "odd").payload()).unwrap();
+        let odd = payload.replacen("author ", &format!("note{number} x\nauthor "), 1);
+        parent = objects::write(&world, "commit", odd.as_bytes());
+    }
+    let told = world.refuses_in_words(&[&to_main(&parent)], &["malformed-object"]).told();
+    assert!(told.contains("more reasons") && told.lines().count() < 100, "{told}");
+}
