@@ -3,6 +3,7 @@
 //! ref updates → new objects → signatures → people → facts → rules → verdict
 
 mod commits;
+mod containment;
 mod setup;
 mod tip;
 
@@ -13,12 +14,13 @@ use crate::{
     git::{References, Repository, Selection},
     policy::{
         Judgement, Reason, Rule, Unmatched, Verdict,
-        facts::{Context, Defect, UpdateFacts},
+        facts::{Context, Defect, TagFacts, UpdateFacts},
         rules::{Needs, Reach},
     },
     push::{ObjectId, Push, RefName, RefUpdate, Timestamp},
 };
 use commits::Pipeline;
+use containment::Containment;
 use std::collections::BTreeMap;
 use tip::Tip;
 
@@ -33,12 +35,13 @@ pub fn judge(push: &Push, repository: &Repository, policies: &[Loaded], now: Tim
         let context = Context { registry: &loaded.registry, now };
         let mut judgement = Judgement::under(&loaded.policy, number, context);
         let pipeline = Pipeline::new(repository, &loaded.registry, push.updates.len() > 1);
+        let mut containment = Containment::new(push, repository, &references, loaded);
         let repository_name = loaded.repository_name(repository.git_dir());
         for (at, update) in push.updates.iter().enumerate() {
             let rules = rules_in_force(loaded, &update.name, &references, repository_name.as_deref());
             match rules.as_slice() {
                 [] => judge_unmatched(loaded, at, update, &mut judgement),
-                rules => judge_update(push, at, rules, loaded, &pipeline, &mut judgement)?,
+                rules => judge_update(at, rules, &pipeline, &mut containment, &mut judgement)?,
             }
             judgement.seen();
         }
@@ -76,14 +79,14 @@ fn judge_unmatched(loaded: &Loaded, at: usize, update: &RefUpdate, judgement: &m
 
 /// Judges one update under the rules that match it: its tags, the commits it brings, then the update itself.
 fn judge_update(
-    push: &Push,
     at: usize,
     rules: &[usize],
-    loaded: &Loaded,
     pipeline: &Pipeline<'_>,
+    containment: &mut Containment<'_>,
     judgement: &mut Judgement<'_>,
 ) -> Result<(), Undecided> {
-    let Some(update) = push.updates.get(at) else { return Ok(()) };
+    let loaded = containment.loaded;
+    let Some(update) = containment.push.updates.get(at) else { return Ok(()) };
     if update.name.as_bytes().starts_with(b"refs/replace/") && !loaded.policy.names_replace_refs(rules) {
         judgement.refuse(at, Reason::ReplaceRef);
     }
@@ -115,29 +118,23 @@ fn judge_update(
         (_, Some(old), Some(new), None) => needs.fast_forward && repository.is_ancestor(old, new)?,
         (_, None, _, None) | (_, _, None, None) => update.change.old() == update.change.new(),
     };
-    let contained_in = match new_commit {
-        Some(commit) if needs.containment => refs_that_contain(commit, push, rules, loaded, repository)?,
-        Some(_) | None => Vec::new(),
+    let written = containment.references.written(&update.name);
+    let with_tags = |judge: &mut dyn FnMut(&[TagFacts<'_>]) -> Result<(), Undecided>| match &new {
+        None => judge(&[]),
+        Some(new) => new.with_facts(repository.format(), judge),
     };
-    match &new {
-        None => {
-            let facts =
-                UpdateFacts { update, layers: &[], target: None, peeled: None, fast_forward, contained_in: &[] };
-            judgement.update(at, rules, &facts);
-        }
-        Some(new) => new.with_facts(repository.format(), |layers| {
-            let facts = UpdateFacts {
-                update,
-                layers,
-                target: new.target,
-                peeled: new.peeled,
-                fast_forward,
-                contained_in: &contained_in,
+    with_tags(&mut |layers| {
+        for &rule in rules {
+            let contained = match new_commit {
+                Some(commit) if loaded.needs(rule).containment => containment.holds(rule, commit)?,
+                Some(_) | None => false,
             };
-            judgement.update(at, rules, &facts);
-        }),
-    }
-    Ok(())
+            let (target, peeled) = new.as_ref().map_or((None, None), |new| (new.target, new.peeled));
+            let facts = UpdateFacts { update, written: &written, layers, target, peeled, fast_forward, contained };
+            judgement.update(at, &[rule], &facts);
+        }
+        Ok(())
+    })
 }
 
 /// Rules that exempt the same commits and reach as far share one walk.
@@ -151,26 +148,4 @@ fn walks(rules: &[usize], loaded: &Loaded) -> BTreeMap<(Vec<ObjectId>, Reach), V
         }
     }
     walks
-}
-
-/// Of the refs that a rule asks about, those that the commit is reachable from, before or after this push.
-fn refs_that_contain(
-    commit: ObjectId,
-    push: &Push,
-    rules: &[usize],
-    loaded: &Loaded,
-    repository: &Repository,
-) -> Result<Vec<RefName>, Undecided> {
-    let asked = |name: &RefName| rules.iter().any(|&rule| loaded.asks_about(rule, name.as_bytes()));
-    let mut candidates = repository.all_refs()?;
-    candidates.extend(push.updates.iter().filter_map(|update| Some((update.name.clone(), update.change.new()?))));
-    candidates.retain(|(name, _)| asked(name));
-    let mut containing = Vec::new();
-    for (name, value) in candidates {
-        let Some(tip) = tip::commit_of(&repository.peel(value)?) else { continue };
-        if !containing.contains(&name) && repository.is_ancestor(commit, tip)? {
-            containing.push(name);
-        }
-    }
-    Ok(containing)
 }

@@ -149,6 +149,9 @@ fn exit_undecided_on_panic() {
     }));
 }
 
+/// How long the pusher may take to hear that the time is over.
+const TELLING: Duration = Duration::from_secs(1);
+
 /// Bytes of stack for the thread that watches the clock.
 const WATCH_STACK: usize = 128 * 1024;
 
@@ -161,7 +164,14 @@ impl Deadline {
     fn start(after: Duration) -> Result<Self, Undecided> {
         let watch = move || {
             thread::sleep(after);
-            tell(&report::undecided(&over()));
+            // A client that does not read keeps whoever tells it something waiting.
+            let telling = thread::Builder::new().spawn(|| {
+                tell(&report::undecided(&over()));
+                std::process::exit(3);
+            });
+            if telling.is_ok() {
+                thread::sleep(TELLING);
+            }
             // The thread that judges may be stuck.
             std::process::exit(3);
         };

@@ -115,6 +115,11 @@ pub fn main() -> ExitCode {
 fn run(common: &Common, command: Option<&Command>) -> Result<Outcome, Undecided> {
     let mut output = Output::standard();
     let outcome = match command {
+        // As a hook without its arguments (a link to the program will do), this must not look like an accepted push.
+        None if std::env::var_os("GIT_DIR").is_some() => Err(Undecided::server(
+            "starting the hook",
+            "git runs `countersign` without a command; the hook has to run `countersign hook pre-receive`",
+        )),
         None => output.write(&Arguments::command().render_help().to_string()).map(|()| Outcome::Good),
         Some(Command::Hook(_)) => Ok(Outcome::Usage),
         Some(Command::Judge(arguments)) => judge::run(common, arguments, &mut output),

@@ -46,15 +46,24 @@ fn git_dir_at(path: &Path) -> Option<PathBuf> {
     if is_git_dir(path) {
         return Some(path.to_owned());
     }
+    // What receive-pack calls the repository when a linked work tree is pushed to.
+    if let Some(common) = common_dir_of(path).filter(|common| is_git_dir(common)) {
+        return Some(common);
+    }
     let inner = path.join(".git");
     if is_git_dir(&inner) {
         return Some(inner);
     }
     let link = fs::read_to_string(&inner).ok()?;
     let target = path.join(link.strip_prefix("gitdir:")?.trim());
-    let common = fs::read_to_string(target.join("commondir")).ok();
-    let target = common.map_or(target.clone(), |common| target.join(common.trim()));
+    let target = common_dir_of(&target).unwrap_or(target);
     is_git_dir(&target).then_some(target)
+}
+
+/// Where a linked work tree's own git directory says that the rest of the repository is.
+fn common_dir_of(git_dir: &Path) -> Option<PathBuf> {
+    let common = fs::read_to_string(git_dir.join("commondir")).ok()?;
+    git_dir.join("HEAD").is_file().then(|| git_dir.join(common.trim()))
 }
 
 /// Opens the repository as it stands, without a quarantine.

@@ -38,6 +38,19 @@ pub(super) fn reaches(
     Ok(false)
 }
 
+/// These commits and all their ancestors.
+pub(super) fn reachable(repository: &Repository, tips: &[ObjectId]) -> Result<HashSet<ObjectId>, Undecided> {
+    let mut found: HashSet<_> = tips.iter().copied().collect();
+    let mut waiting: Vec<_> = found.iter().map(|&tip| (tip, None)).collect();
+    let mut buffer = Vec::new();
+    while let Some((id, child)) = waiting.pop() {
+        read_commit(repository, id, child, &mut buffer)?;
+        let parents = parents_as_git_reads_them(&buffer, repository.format());
+        waiting.extend(parents.into_iter().filter(|&parent| found.insert(parent)).map(|parent| (parent, Some(id))));
+    }
+    Ok(found)
+}
+
 /// What [`difference`] found.
 pub(super) struct Difference {
     /// Reachable from the tips and not from what is hidden, in the order they were taken (newest first).

@@ -24,7 +24,10 @@ use crate::{
     push::{ObjectFormat, ObjectId, RefName},
 };
 use objects::Objects;
-use std::path::{Path, PathBuf};
+use std::{
+    collections::HashSet,
+    path::{Path, PathBuf},
+};
 
 /// Commits and tags larger than this, in bytes, are not read but refused.
 ///
@@ -134,7 +137,8 @@ impl Repository {
         references::direct(self.gix.common_dir(), self.format)
     }
 
-    /// Whether history is cut off: by a boundary that the push brings, or by one that the repository has.
+    /// Whether the push cuts history off. A boundary that the repository has already changes nothing in what is read:
+    /// where it is reached, a commit is missing, which is an error.
     ///
     /// # Errors
     /// The boundary's file cannot be read.
@@ -161,7 +165,21 @@ impl Repository {
         selection: &Selection,
         visit: &mut dyn FnMut(Selected<'_>) -> Result<(), Undecided>,
     ) -> Result<Walked, Undecided> {
-        walk::walk(self, selection, visit)
+        walk::walk(self, &HashSet::new(), selection, visit)
+    }
+
+    /// As [`Self::walk`], but where nothing is hidden, what is in `known` is passed over; it must hold the ancestors of
+    /// what it holds. The tip is visited all the same.
+    ///
+    /// # Errors
+    /// Those of `visit`; a commit that is missing or cannot be read.
+    pub fn walk_beyond(
+        &self,
+        known: &HashSet<ObjectId>,
+        selection: &Selection,
+        visit: &mut dyn FnMut(Selected<'_>) -> Result<(), Undecided>,
+    ) -> Result<Walked, Undecided> {
+        walk::walk(self, known, selection, visit)
     }
 
     /// Whether one commit is another's ancestor, or the same.
@@ -170,6 +188,22 @@ impl Repository {
     /// A commit is missing or cannot be read.
     pub fn is_ancestor(&self, ancestor: ObjectId, descendant: ObjectId) -> Result<bool, Undecided> {
         ancestry::reaches(self, &[descendant], ancestor)
+    }
+
+    /// The same for several descendants: whether it is an ancestor of one of them.
+    ///
+    /// # Errors
+    /// A commit is missing or cannot be read.
+    pub fn is_ancestor_of_any(&self, ancestor: ObjectId, descendants: &[ObjectId]) -> Result<bool, Undecided> {
+        ancestry::reaches(self, descendants, ancestor)
+    }
+
+    /// These commits and all their ancestors.
+    ///
+    /// # Errors
+    /// A commit is missing or cannot be read.
+    pub fn reachable(&self, tips: &[ObjectId]) -> Result<HashSet<ObjectId>, Undecided> {
+        ancestry::reachable(self, tips)
     }
 
     /// Reads a revision or a range of them, as gitrevisions(7) spells them.

@@ -3,7 +3,7 @@
 
 use super::{Quarantine, Repository, alternates, folder::Folder, objects::Objects};
 use crate::{Undecided, push::ObjectFormat};
-use std::{fs, io::ErrorKind, path::Path};
+use std::{fs, path::Path};
 
 /// Extensions (git-config(1), `extensions.*`) that change nothing in how objects and refs are read here. Others might:
 /// git refuses what it does not know, and so do we.
@@ -29,7 +29,9 @@ pub(super) fn open(git_dir: &Path, quarantine: &Quarantine) -> Result<Repository
         .bail_if_untrusted(true)
         .object_store_slots(gix::odb::store::init::Slots::Given(MOST_PACKS))
         .config_overrides(["core.useReplaceRefs=false", "core.commitGraph=false"]);
-    let gix = options.open(git_dir).map_err(|error| failed(explained(git_dir, &described(&error))))?.to_thread_local();
+    // Git runs hooks with `GIT_DIR=.`, and gix would look for a `.git` below a repository that is not bare.
+    let place = git_dir.canonicalize().map_err(|error| failed(error.to_string()))?;
+    let gix = options.open(place).map_err(|error| failed(explained(git_dir, &described(&error))))?.to_thread_local();
     check_extensions(&gix).map_err(failed)?;
     let (hash, format) = match gix.object_hash() {
         gix::hash::Kind::Sha1 => (gix::hash::Kind::Sha1, ObjectFormat::Sha1),
@@ -55,18 +57,10 @@ pub(super) fn open(git_dir: &Path, quarantine: &Quarantine) -> Result<Repository
 }
 
 pub(super) fn is_shallow(repository: &Repository) -> Result<bool, Undecided> {
-    let own = repository.gix.common_dir().join("shallow");
-    let pushed = repository.shallow_file.as_deref();
-    for path in [Some(own.as_path()), pushed].into_iter().flatten() {
-        match fs::read(path) {
-            Ok(boundary) if boundary.trim_ascii().is_empty() => {}
-            Ok(_) => return Ok(true),
-            // The push's own file is named because it is there.
-            Err(error) if error.kind() == ErrorKind::NotFound && Some(path) != pushed => {}
-            Err(error) => return Err(Undecided::server(format!("reading {}", path.display()), error)),
-        }
-    }
-    Ok(false)
+    let Some(path) = repository.shallow_file.as_deref() else { return Ok(false) };
+    // It is named because it is there.
+    let boundary = fs::read(path).map_err(|error| Undecided::server(format!("reading {}", path.display()), error))?;
+    Ok(!boundary.trim_ascii().is_empty())
 }
 
 /// Such a repository opens without an error and looks empty (git's `refs/reftable-backend.c`).

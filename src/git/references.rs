@@ -23,6 +23,17 @@ pub struct References {
 }
 
 impl References {
+    /// The ref that an update of `name` writes: itself, or where it leads to in the end.
+    pub fn written(&self, name: &RefName) -> RefName {
+        let mut way = vec![name];
+        while let Some(at) = way.last()
+            && let Some((_, target)) = self.symbolic.iter().find(|(from, to)| from == *at && !way.contains(&to))
+        {
+            way.push(target);
+        }
+        way.last().map_or_else(|| name.clone(), |&last| last.clone())
+    }
+
     /// All names under which an update of `name` shows: itself, what it leads to, and what leads to any of these.
     pub fn names_of(&self, name: &RefName) -> Vec<RefName> {
         let mut names = vec![name.clone()];
@@ -196,6 +207,9 @@ mod tests {
         }
         assert_eq!(names("refs/y"), "refs/x refs/y");
         assert_eq!(names("refs/z"), "refs/z");
+        for (of, written) in [("refs/a", "refs/c"), ("refs/c", "refs/c"), ("refs/x", "refs/y"), ("refs/z", "refs/z")] {
+            assert_eq!(references.written(&name(of)), name(written), "{of}");
+        }
     }
 
     #[test]
@@ -205,5 +219,6 @@ mod tests {
             symbolic: vec![(name("refs/a"), name("refs/b")), (name("refs/b"), name("refs/a"))],
         };
         assert_eq!(references.names_of(&name("refs/a")), [name("refs/a"), name("refs/b")]);
+        assert_eq!(references.written(&name("refs/a")), name("refs/b"));
     }
 }

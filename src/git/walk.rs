@@ -47,13 +47,19 @@ pub struct Walked {
 
 type Visit<'v> = dyn FnMut(Selected<'_>) -> Result<(), Undecided> + 'v;
 
-pub(super) fn walk(repository: &Repository, selection: &Selection, visit: &mut Visit<'_>) -> Result<Walked, Undecided> {
+pub(super) fn walk(
+    repository: &Repository,
+    known: &HashSet<ObjectId>,
+    selection: &Selection,
+    visit: &mut Visit<'_>,
+) -> Result<Walked, Undecided> {
     let (baselines, missing_baselines) = present(repository, &selection.baselines)?;
     let mut hidden: Vec<ObjectId> = selection.old.into_iter().chain(baselines.iter().copied()).collect();
     hidden.sort();
     hidden.dedup();
     let gain = Gain::known_at_once(repository, &hidden)?;
-    let mut walk = Walk { repository, selection, baselines, hidden, gain, visit, visited: 0, buffer: Vec::new() };
+    let mut walk =
+        Walk { repository, known, selection, baselines, hidden, gain, visit, visited: 0, buffer: Vec::new() };
     let fast_forward = walk.run()?;
     Ok(Walked { visited: walk.visited, fast_forward, missing_baselines })
 }
@@ -106,6 +112,8 @@ impl Gain {
 
 struct Walk<'w, 'v> {
     repository: &'w Repository,
+    /// Passed over where nothing is hidden.
+    known: &'w HashSet<ObjectId>,
     selection: &'w Selection,
     /// Those that are here, peeled.
     baselines: Vec<ObjectId>,
@@ -153,7 +161,8 @@ impl Walk<'_, '_> {
         let mut seen = HashSet::new();
         let mut waiting = vec![Step { id: self.selection.tip, child: None, on_chain: true }];
         while let Some(Step { id, child, on_chain }) = waiting.pop() {
-            if !seen.insert(id) {
+            let is_known = self.gain == Gain::Always && self.known.contains(&id);
+            if is_known || !seen.insert(id) {
                 continue;
             }
             if !self.is_gained_at_once(id)? {

@@ -78,6 +78,8 @@ pub struct TagFacts<'a> {
 pub struct UpdateFacts<'a> {
     /// What was asked for.
     pub update: &'a RefUpdate,
+    /// The ref that is written: the update's, or where that leads to if it is symbolic.
+    pub written: &'a RefName,
     /// The tags from the ref's new value inwards, outermost first; empty for a lightweight tag or a branch.
     pub layers: &'a [TagFacts<'a>],
     /// What the new value is in the end; `None` for a deletion, and for what could not be peeled.
@@ -86,8 +88,20 @@ pub struct UpdateFacts<'a> {
     pub peeled: Option<ObjectId>,
     /// Whether the old value is a commit that the new one descends from (true where there is no old value).
     pub fast_forward: bool,
-    /// The refs, before and after this push, that the target is reachable from, as far as a rule asked (`tags.on`).
-    pub contained_in: &'a [RefName],
+    /// Whether the target is reachable, before or after this push, from a ref that the rule asks about (`tags.on`).
+    pub contained: bool,
+}
+
+impl<'a> UpdateFacts<'a> {
+    /// What follows `refs/tags/`, if a tag is written, or what leads to it is one.
+    pub fn tag_name(&self) -> Option<&'a [u8]> {
+        self.update.name.tag_name().or(self.written.tag_name())
+    }
+
+    /// Whether a branch is written, or what leads to it is one.
+    pub fn is_branch(&self) -> bool {
+        self.update.name.is_branch() || self.written.is_branch()
+    }
 }
 
 /// What no rule's mode softens: the objects themselves are not what they must be.

@@ -282,6 +282,11 @@ impl<'p> Judgement<'p> {
         }
     }
 
+    /// Whether nothing was found in this update, nor in any that stands after it.
+    pub fn is_clean_from(&self, update: usize) -> bool {
+        self.findings.last_key_value().is_none_or(|((last, ..), _)| *last < update)
+    }
+
     /// Refuses an update for the policy as a whole.
     pub fn refuse(&mut self, update: usize, reason: Reason) {
         self.found(update, None, reason, None, None);

@@ -13,6 +13,9 @@ use std::collections::{BTreeMap, BTreeSet};
 /// How many refusals are laid out; the rest are counted.
 const LAID_OUT: usize = 10;
 
+/// How many reasons of one refusal are laid out: a push signed by hundreds of unknown keys has as many.
+const REASONS: usize = 16;
+
 /// The findings that a pusher is told, as lines that end in a newline; empty if there is nothing to tell.
 pub fn refusals(verdict: &Verdict, judged: &Judged<'_>) -> String {
     let mut blocks: BTreeMap<_, Vec<&Finding>> = BTreeMap::new();
@@ -52,7 +55,7 @@ fn lay_out(findings: &[&Finding], judged: &Judged<'_>, lines: &mut Vec<String>) 
         },
     });
     let mut hints = Vec::new();
-    for finding in findings {
+    for finding in findings.iter().take(REASONS) {
         let said = Said {
             finding,
             update,
@@ -66,6 +69,9 @@ fn lay_out(findings: &[&Finding], judged: &Judged<'_>, lines: &mut Vec<String>) 
                 hints.push(hint);
             }
         }
+    }
+    if let Some(more) = findings.len().checked_sub(REASONS).filter(|&more| more > 0) {
+        lines.push(format!("  and for {more} more reasons"));
     }
     lines.extend(hints.into_iter().map(|hint| format!("hint: {hint}")));
     lines.push(match rule {

@@ -1,5 +1,6 @@
 //! The commits of one walk: read once, handed over in chunks, verified and judged on all cores while the walk goes on.
 
+use super::tip;
 use crate::{
     Undecided,
     git::{Repository, Selected, Selection, Walked},
@@ -14,7 +15,8 @@ use crate::{
     signature::{self, Signature},
 };
 use std::{
-    collections::HashMap,
+    cell::RefCell,
+    collections::{BTreeSet, HashMap, HashSet},
     num::NonZero,
     ops::Range,
     sync::{
@@ -28,6 +30,9 @@ use std::{
 const CHUNK_COMMITS: usize = 128;
 /// Bytes after which a chunk is handed over, so that big messages do not pile up.
 const CHUNK_BYTES: usize = 256 * 1024;
+/// Chunks of more bytes are verified by the walker itself: one commit can be as large as is read, and each thread and
+/// each waiting chunk would hold such a one.
+const LARGE_CHUNK: usize = 16 * CHUNK_BYTES;
 /// Chunks that wait at most; beyond that the walker verifies too.
 const WAITING: usize = 4;
 /// Signatures remembered at most between the refs of one push.
@@ -37,6 +42,11 @@ const REMEMBERED: usize = 65_536;
 pub(super) struct Pipeline<'a> {
     pub(super) repository: &'a Repository,
     verifier: Verifier<'a>,
+    /// Baselines that were found missing.
+    missing: RefCell<BTreeSet<ObjectId>>,
+    /// By rules: what was judged under them with all its ancestors, and nothing was found. The refs of a push that
+    /// creates thousands share most of their history.
+    clean: RefCell<HashMap<Vec<usize>, HashSet<ObjectId>>>,
 }
 
 /// What the threads share.
@@ -72,7 +82,12 @@ struct Entry {
 impl<'a> Pipeline<'a> {
     pub(super) fn new(repository: &'a Repository, registry: &'a Registry, several: bool) -> Self {
         let known = several.then(Mutex::default);
-        Self { repository, verifier: Verifier { registry, format: repository.format(), known } }
+        Self {
+            repository,
+            verifier: Verifier { registry, format: repository.format(), known },
+            missing: RefCell::default(),
+            clean: RefCell::default(),
+        }
     }
 
     /// Walks what the selection names and judges it; `None` if the tip alone was asked for.
@@ -90,11 +105,19 @@ impl<'a> Pipeline<'a> {
             return Ok(None);
         }
         let mut tip_seen = false;
+        let mut clean = match reach {
+            Reach::All => self.clean.borrow_mut().remove(rules).unwrap_or_default(),
+            Reach::Nothing | Reach::Tip | Reach::FirstParent => HashSet::new(),
+        };
+        let (several, mut visited) = (self.verifier.known.is_some(), Vec::new());
         let walked = thread::scope(|scope| {
             let mut hands = Hands::new(scope, &self.verifier, purpose, judgement);
-            let walked = self.repository.walk(selection, &mut |commit| {
+            let walked = self.repository.walk_beyond(&clean, selection, &mut |commit| {
                 let is_tip = commit.id == selection.tip;
                 tip_seen |= is_tip;
+                if several {
+                    visited.push(commit.id);
+                }
                 if reach == Reach::All || commit.on_first_parent_chain || is_tip {
                     hands.take(&commit);
                 }
@@ -103,6 +126,15 @@ impl<'a> Pipeline<'a> {
             hands.finish()?;
             walked
         })?;
+        // Where something is hidden, what lies behind it was not judged.
+        let whole = selection.old.is_none() && walked.missing_baselines.len() == selection.baselines.len();
+        if reach == Reach::All {
+            if whole && judgement.is_clean_from(update) {
+                clean.extend(visited);
+            }
+            self.clean.borrow_mut().insert(rules.to_vec(), clean);
+        }
+        walked.missing_baselines.iter().for_each(|&baseline| self.note_missing(baseline));
         if !tip_seen {
             // A ref that goes back to what it already held gains nothing.
             self.judge_tip(purpose, selection, judgement)?;
@@ -118,7 +150,13 @@ impl<'a> Pipeline<'a> {
         judgement: &mut Judgement<'_>,
     ) -> Result<(), Undecided> {
         for &baseline in &selection.baselines {
-            if self.repository.header(baseline)?.is_some() && self.repository.is_ancestor(purpose.tip, baseline)? {
+            if self.repository.header(baseline)?.is_none() {
+                self.note_missing(baseline);
+                continue;
+            }
+            if let Some(baseline) = tip::commit_of(&self.repository.peel(baseline)?)
+                && self.repository.is_ancestor(purpose.tip, baseline)?
+            {
                 return Ok(());
             }
         }
@@ -137,6 +175,15 @@ impl<'a> Pipeline<'a> {
         judgement.expect(1);
         self.verifier.judge(&Chunk { bytes, commits: vec![entry] }, purpose, judgement);
         Ok(())
+    }
+}
+
+impl Pipeline<'_> {
+    /// Tells the administrator, once a push, of a baseline that exempts nothing here.
+    fn note_missing(&self, baseline: ObjectId) {
+        if self.missing.borrow_mut().insert(baseline) {
+            tracing::warn!(%baseline, repository = ?self.repository.git_dir(), "this repository lacks a baseline");
+        }
     }
 }
 
@@ -224,6 +271,10 @@ impl<'scope, 'env: 'scope, 'j, 'p: 'scope> Hands<'scope, 'env, 'j, 'p> {
 
     fn hand_over(&mut self) {
         let chunk = std::mem::take(&mut self.chunk);
+        if chunk.bytes.len() > LARGE_CHUNK {
+            self.verifier.judge(&chunk, self.purpose, self.judgement);
+            return;
+        }
         let crew =
             self.crew.get_or_insert_with(|| Crew::start(self.scope, self.verifier, self.purpose, self.judgement));
         if let Err(TrySendError::Full(chunk) | TrySendError::Disconnected(chunk)) = crew.work.try_send(chunk) {

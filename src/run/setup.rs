@@ -10,7 +10,10 @@ use crate::{
     trusted::TrustedFiles,
 };
 use jiff::tz::TimeZone;
-use std::path::{Path, PathBuf};
+use std::{
+    io::ErrorKind,
+    path::{Path, PathBuf},
+};
 
 /// The policy that holds for every repository of a server.
 pub const SITE_POLICY: &str = "/etc/countersign/policy.toml";
@@ -56,9 +59,13 @@ impl Setup<'_> {
         let paths = match named {
             Some(path) => vec![path.to_owned()],
             None => {
-                let own = git_dir.join("countersign/policy.toml");
-                let candidates = [PathBuf::from(SITE_POLICY), own];
-                candidates.into_iter().filter(|path| path.symlink_metadata().is_ok()).collect()
+                let mut paths = Vec::new();
+                for path in [PathBuf::from(SITE_POLICY), git_dir.join("countersign/policy.toml")] {
+                    if is_there(&path)? {
+                        paths.push(path);
+                    }
+                }
+                paths
             }
         };
         if paths.is_empty() {
@@ -104,6 +111,21 @@ impl Setup<'_> {
     /// Whatever keeps it from being used.
     pub fn registry(&self, folder: &Path, required: &[String]) -> Result<Registry, Undecided> {
         Registry::load(self.trusted, folder, required, &self.zone)
+    }
+}
+
+/// Whether a policy is in its place. One that cannot be looked for is not taken for none: the other alone would accept
+/// more.
+fn is_there(path: &Path) -> Result<bool, Undecided> {
+    let undecided = |why: String| Undecided::server(format!("looking for the policy {}", path.display()), why);
+    match path.symlink_metadata() {
+        Ok(_) => Ok(true),
+        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
+            let folder = path.parent().filter(|folder| folder.is_symlink() && !folder.is_dir());
+            folder
+                .map_or(Ok(false), |folder| Err(undecided(format!("the link {} leads to no folder", folder.display()))))
+        }
+        Err(error) => Err(undecided(error.to_string())),
     }
 }
 

@@ -368,3 +368,44 @@ fn a_log_goes_to_its_file_and_not_to_the_pusher() {
     assert!(!error.contains("ERROR"), "{error}");
     assert!(fs::read_to_string(log).unwrap().contains("could not decide"));
 }
+
+#[test]
+fn a_log_names_a_baseline_that_the_repository_lacks() {
+    let world = World::new();
+    let missing = "1".repeat(40);
+    for commits in ["all", "tip"] {
+        world.policy_for_main(&format!("baseline = [\"{missing}\"]\nsignatures = {{ commits = \"{commits}\" }}"));
+        let good = objects::signed(&world, keys::ALICE_SSH, &[], "good");
+        let log = world.path(commits);
+        let mut command = world.command(env!("CARGO_BIN_EXE_countersign"), &world.clone_path());
+        command.args(["hook", "pre-receive", "--policy"]).arg(world.policy_path()).arg("--log").arg(&log);
+        let line = format!("{} {good} refs/heads/main\n", "0".repeat(40));
+        assert_eq!(told(&support::run(command, line.as_bytes())).0, 0);
+        let log = fs::read_to_string(log).unwrap();
+        assert!(log.contains("lacks a baseline") && log.contains(&missing), "{log}");
+    }
+}
+
+#[test]
+fn a_deadline_ends_a_hook_whose_client_does_not_read() {
+    use rustix::fs::{OFlags, fcntl_setfl};
+    let world = World::new();
+    world.policy("version = 1\nunmatched-refs = \"refuse\"\n");
+    let (reader, mut writer) = std::io::pipe().unwrap();
+    fcntl_setfl(&writer, OFlags::NONBLOCK).unwrap();
+    while std::io::Write::write(&mut writer, &[b'x'; 4096]).is_ok() {}
+    fcntl_setfl(&writer, OFlags::empty()).unwrap();
+    let mut command = world.command(env!("CARGO_BIN_EXE_countersign"), &world.server());
+    command.args(["hook", "pre-receive", "--deadline", "100ms", "--policy"]).arg(world.policy_path());
+    command.env("GIT_DIR", ".").stdin(Stdio::piped()).stdout(writer.try_clone().unwrap()).stderr(writer);
+    let mut child = command.spawn().unwrap();
+    let line = format!("{} {} refs/heads/x\n", "0".repeat(40), "1".repeat(40));
+    std::io::Write::write_all(&mut child.stdin.take().unwrap(), line.as_bytes()).unwrap();
+    let ended = (0..600).find_map(|_| {
+        std::thread::sleep(std::time::Duration::from_millis(100));
+        child.try_wait().unwrap()
+    });
+    child.kill().unwrap();
+    assert_eq!(ended.and_then(|status| status.code()), Some(3));
+    drop(reader);
+}

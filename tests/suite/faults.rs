@@ -59,6 +59,24 @@ fn no_policy_named_and_none_in_its_places() {
 }
 
 #[test]
+fn a_policy_that_cannot_be_looked_for_is_not_taken_for_none() {
+    let (world, refspec) = world();
+    let hook = world.server().join("hooks/pre-receive");
+    let script = fs::read_to_string(&hook).unwrap();
+    let named = format!(" --policy '{}'", world.policy_path().display());
+    fs::write(&hook, script.replace(&named, "")).unwrap();
+    let link = world.server().join("countersign");
+    symlink("countersign", &link).unwrap();
+    undecided(&world, &[&refspec], &["looking for the policy ./countersign/policy.toml", "symbolic links"]);
+    fs::remove_file(&link).unwrap();
+    symlink("not-mounted", &link).unwrap();
+    undecided(&world, &[&refspec], &["the link ./countersign leads to no folder"]);
+    fs::remove_file(&link).unwrap();
+    symlink(world.path("policy"), &link).unwrap();
+    world.accepts(&[&refspec]);
+}
+
+#[test]
 fn a_folder_in_the_policys_place() {
     let swap = |world: &World| {
         fs::remove_file(world.policy_path()).unwrap();

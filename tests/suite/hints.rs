@@ -279,6 +279,16 @@ fn a_force_push() {
     assert_eq!(world.git(&["rev-list", "--count", "main"]), "3");
 }
 
+#[test]
+fn a_force_push_of_what_is_no_branch_is_not_to_be_pulled() {
+    let world = World::new();
+    world.policy("version = 1\nunmatched-refs = \"accept\"\n[[rule]]\nname = \"notes\"\nrefs = [\"refs/notes/*\"]\n");
+    let (one, other) = (objects::unsigned(&world, &[], "one"), objects::unsigned(&world, &[], "other"));
+    world.accepts(&[&format!("{one}:refs/notes/commits")]);
+    expect_no_command(&world.refuses(&[&format!("+{other}:refs/notes/commits")], &["force-push"]));
+    world.accepts(&[&format!("{}:refs/notes/commits", objects::unsigned(&world, &[&one], "next"))]);
+}
+
 fn tagging(rule: &str) -> World {
     let world = World::new();
     world.policy_for_tags(rule);
@@ -291,6 +301,15 @@ fn an_unsigned_tag() {
     let world = tagging("tags = { signed = true }");
     world.git(&["tag", "-a", "-m", "Release", "v1"]);
     mended(&world, &["v1"], "unsigned");
+}
+
+#[test]
+fn an_unsigned_tag_that_moves_where_it_may() {
+    let world = tagging("tags = { signed = true }\nupdates = { force-push = true }");
+    world.git(&["tag", "-s", "-m", "Release", "v1"]);
+    world.accepts(&["v1"]);
+    world.git(&["tag", "-f", "-a", "-m", "Another", "v1"]);
+    mended(&world, &["+v1"], "unsigned");
 }
 
 #[test]

@@ -430,3 +430,30 @@ fn an_atomic_push_and_push_options() {
     let pushed = world.push_with(&["--push-option=skip-verification"], &[&format!("{bad}:refs/heads/main")]);
     world.was_refused(&pushed, &["unsigned"]);
 }
+
+#[test]
+fn a_push_to_a_repository_with_a_work_tree_and_to_a_linked_one() {
+    let world = World::new();
+    world.signed_main();
+    let (deployed, linked) = (world.path("deployed"), world.path("linked"));
+    world.git(&["init", "-q", "-b", "deployed", deployed.to_str().unwrap()]);
+    let first = objects::unsigned(&world, &[], "first");
+    world.git(&["push", "-q", deployed.to_str().unwrap(), &format!("{first}:refs/heads/first")]);
+    world.git_in(&deployed, &["worktree", "add", "-q", linked.to_str().unwrap(), "first"]);
+    let hook = deployed.join(".git/hooks/pre-receive");
+    fs::create_dir_all(hook.parent().unwrap()).unwrap();
+    fs::copy(world.server().join("hooks/pre-receive"), &hook).unwrap();
+    let mut parents: Vec<String> = Vec::new();
+    for folder in [&deployed, &linked] {
+        let push = |id: &str| {
+            let mut command = world.command("git", &world.clone_path());
+            command.arg("push").arg(folder).arg(format!("{id}:refs/heads/main"));
+            world.pushed_by(command)
+        };
+        let refused = push(&objects::unsigned(&world, &parents.iter().map(String::as_str).collect::<Vec<_>>(), "bad"));
+        assert!(!refused.succeeded && refused.told().contains("not signed"), "{}", refused.output);
+        let good = signed(&world, &parents.iter().map(String::as_str).collect::<Vec<_>>(), "good");
+        push(&good).expect_accepted();
+        parents = vec![good];
+    }
+}

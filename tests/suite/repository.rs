@@ -468,13 +468,14 @@ fn a_push_that_cuts_history_off_is_shallow() {
         assert!(environment.contains_key("GIT_SHALLOW_FILE"), "{hook}: {environment:?}");
         assert!(Repository::open(&world.repo(), &quarantine).unwrap().is_shallow().unwrap(), "{hook}");
     }
-    // It stays so: the repository's own boundary counts.
-    assert!(world.open().is_shallow().unwrap());
+    // It stays so: what lies behind the boundary is missing, and that is not passed over.
+    assert!(!world.open().is_shallow().unwrap());
     let error = world.open().walk(&select(new, None), &mut |_| Ok(())).unwrap_err();
     assert!(error.to_string().contains("is missing"), "{error}");
     // An empty file is no boundary; one that git names and that is gone is an error.
-    fs::write(world.repo().join("shallow"), "").unwrap();
-    assert!(!world.open().is_shallow().unwrap());
+    fs::write(world.path("empty"), "").unwrap();
+    let empty = Quarantine { shallow_file: Some(world.path("empty")), ..Quarantine::default() };
+    assert!(!Repository::open(&world.repo(), &empty).unwrap().is_shallow().unwrap());
     let gone = Quarantine { shallow_file: Some(world.path("gone")), ..Quarantine::default() };
     assert!(Repository::open(&world.repo(), &gone).unwrap().is_shallow().is_err());
 }

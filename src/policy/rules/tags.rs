@@ -17,7 +17,7 @@ use crate::{
         sentences::{Explanation, Said, abbreviated, explain_fault, shell_word, tag_named},
         who::Who,
     },
-    push::ObjectId,
+    push::{Change, ObjectId},
     registry::{Attribution, Fault, SignerId, Status, VerifyTime, When},
     signature::{Bad, Defect, Fingerprint, Signature},
 };
@@ -92,7 +92,7 @@ impl Kind for Tags {
         context: &Context<'_>,
         refuse: &mut dyn FnMut((Reason, Option<ObjectId>)),
     ) {
-        let (Some(name), Some(_)) = (facts.update.name.tag_name(), facts.update.change.new()) else { return };
+        let (Some(name), Some(_)) = (facts.tag_name(), facts.update.change.new()) else { return };
         match facts.layers.first() {
             // What could not be peeled is a defect that was told already.
             None if self.annotated && facts.target.is_some() => refuse((Reason::NotAnnotated, None)),
@@ -119,7 +119,7 @@ impl Kind for Tags {
             refuse((reason, Some(layer.id)));
         }
         if let Some(on) = &self.on
-            && !facts.contained_in.iter().any(|held| on.matches(held.as_bytes()))
+            && !facts.contained
         {
             refuse((Reason::NotOn(on.described()), None));
         }
@@ -142,9 +142,15 @@ impl Kind for Tags {
     fn explain(reason: &Reason, said: &Said<'_>) -> Explanation {
         let tag = tag_named(said);
         let name = said.update.name.tag_name().unwrap_or(said.update.name.as_bytes());
-        // By its id: the pusher's own refs may be called anything.
-        let again = shell_word(name).zip(said.finding.brought.peeled).map(|(name, tagged)| {
-            format!("git tag -f -s {name} {} && git push origin {name}", abbreviated(tagged))
+        // By its id: the pusher's own refs may be called anything. How a tag is pushed that is there already is the rule's
+        // to allow and the pusher's to say.
+        let is_tag = said.update.name.tag_name().is_some();
+        let again = shell_word(name).filter(|_| is_tag).zip(said.finding.brought.peeled).map(|(name, tagged)| {
+            let sign = format!("git tag -f -s {name} {}", abbreviated(tagged));
+            match said.update.change {
+                Change::Create { .. } => format!("{sign} && git push origin {name}"),
+                Change::Move { .. } | Change::Delete { .. } => sign,
+            }
         });
         let name = String::from_utf8_lossy(name);
         match reason {

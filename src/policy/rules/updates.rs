@@ -86,7 +86,7 @@ impl Kind for Updates {
         refuse: &mut dyn FnMut((Reason, Option<ObjectId>)),
     ) {
         let mut refuse = |reason| refuse((reason, None));
-        let is_tag = facts.update.name.tag_name().is_some();
+        let is_tag = facts.tag_name().is_some();
         match facts.update.change {
             Change::Create { .. } if !self.create => refuse(Reason::Create),
             Change::Move { .. } if !self.update => refuse(Reason::Update),
@@ -96,7 +96,7 @@ impl Kind for Updates {
             Change::Create { .. } | Change::Move { .. } | Change::Delete { .. } => {}
         }
         let points_at_commit = facts.layers.is_empty() && facts.target == Some(TargetKind::Commit);
-        if facts.update.name.is_branch() && facts.target.is_some() && !points_at_commit {
+        if facts.is_branch() && facts.target.is_some() && !points_at_commit {
             refuse(Reason::NotACommit(facts.layers.len(), facts.target));
         }
     }
@@ -123,6 +123,7 @@ impl Kind for Updates {
                 "force-push",
                 "the new value does not contain the old one: this is a force-push, and nobody may".into(),
                 shell_word(name.as_bytes())
+                    .filter(|_| said.update.name.is_branch())
                     .map(|name| format!("take in what is there, then push again: git pull --rebase{sign} origin {name}"))
                     .into_iter()
                     .collect(),

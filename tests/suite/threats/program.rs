@@ -54,6 +54,25 @@ fn a_ref_name_that_acts_upon_a_terminal() {
 }
 
 #[test]
+fn the_program_itself_linked_as_the_hook() {
+    let world = World::new();
+    world.signed_main();
+    let bad = format!("{}:refs/heads/main", objects::unsigned(&world, &[], "bad"));
+    let hook = world.server().join("hooks/pre-receive");
+    let script = fs::read(&hook).unwrap();
+    fs::remove_file(&hook).unwrap();
+    std::os::unix::fs::symlink(env!("CARGO_BIN_EXE_countersign"), &hook).unwrap();
+    let pushed = world.push(&[&bad]);
+    assert!(!pushed.succeeded && pushed.before == pushed.after, "{}", pushed.output);
+    assert!(pushed.told().contains("has to run `countersign hook pre-receive`"), "{}", pushed.output);
+    fs::remove_file(&hook).unwrap();
+    fs::write(&hook, script).unwrap();
+    support::set_mode(&hook, 0o755);
+    world.refuses(&[&bad], &["unsigned"]);
+    world.accepts(&[&format!("{}:refs/heads/main", objects::signed(&world, ALICE_SSH, &[], "good"))]);
+}
+
+#[test]
 fn an_environment_that_leads_elsewhere() {
     let world = World::new();
     world.signed_main();

@@ -234,6 +234,23 @@ fn a_baseline_exempts_its_ancestors_and_nothing_beside_them() {
 }
 
 #[test]
+fn a_baseline_that_is_a_tag_and_one_that_is_missing() {
+    let world = world();
+    let old = objects::unsigned(&world, &[], "old");
+    let beside = objects::unsigned(&world, &[], "beside");
+    let tag = objects::unsigned_tag(&world, &old, "commit", "old");
+    world.push_without_hook(&[&format!("{tag}:refs/tags/old")]);
+    let missing = "1".repeat(40);
+    for commits in ["all", "first-parent", "tip"] {
+        let baselines = format!("baseline = [\"{missing}\", \"{tag}\"]");
+        world.policy_for_main(&format!("{baselines}\nsignatures = {{ commits = \"{commits}\" }}"));
+        world.refuses(&[&to_main(&beside)], &["unsigned"]);
+        world.accepts(&[&to_main(&old)]);
+        world.git_in(&world.server(), &["update-ref", "-d", "refs/heads/main"]);
+    }
+}
+
+#[test]
 fn a_replacement_ref_pushed() {
     let world = world();
     let one = signed(&world, &[], "one");
@@ -318,6 +335,11 @@ fn a_shallow_boundary_pushed() {
     world.was_refused(&pushed, &["shallow"]);
     // A branch that nothing covers may be shallow, and a covered one whole.
     world.push_from(&shallow, &[], &["main:dev"]).expect_accepted();
+    assert!(world.server().join("shallow").exists());
+    let pushed = world.push_from(&shallow, &[], &["main"]);
+    assert_eq!((pushed.succeeded, pushed.hook), (false, Some(3)), "{}", pushed.output);
+    assert!(pushed.told().contains(&format!("{bad}, a parent of {top}, is missing")), "{}", pushed.output);
+    world.accepts(&[&to_main(&signed(&world, &[], "good"))]);
 }
 
 #[test]
@@ -471,6 +493,26 @@ fn one_bad_ref_among_two_thousand() {
 }
 
 #[test]
+fn refs_that_share_history_in_one_push() {
+    let world = World::new();
+    world.policy(&releases("all"));
+    let old = objects::unsigned(&world, &[], "from before there was a policy");
+    world.push_without_hook(&[&format!("{old}:refs/heads/release/1")]);
+    let next = signed(&world, &[&old], "next");
+    let to = |id: &str, number: usize| format!("{id}:refs/heads/release/{number}");
+    // What the old value of one ref exempts is not exempt in another.
+    world.refuses(&[&to(&next, 1), &to(&next, 2)], &["unsigned"]);
+    world.accepts(&[&to(&next, 1)]);
+    let root = signed(&world, &[], "root");
+    let shared = signed(&world, &[&root], "shared");
+    let side = objects::unsigned(&world, &[&root], "side");
+    let merge = signed(&world, &[&shared, &side], "merge");
+    world.refuses(&[&to(&shared, 3), &to(&root, 4), &to(&merge, 5)], &["unsigned"]);
+    world.refuses(&[&to(&merge, 3), &to(&side, 4), &to(&shared, 5)], &["unsigned"]);
+    world.accepts(&[&to(&shared, 3), &to(&root, 4), &to(&signed(&world, &[&shared], "more"), 5)]);
+}
+
+#[test]
 fn two_thousand_bad_refs_do_not_flood_the_terminal() {
     let world = World::new();
     world.policy(
@@ -482,4 +524,18 @@ fn two_thousand_bad_refs_do_not_flood_the_terminal() {
     let refspecs: Vec<&str> = refspecs.iter().map(String::as_str).collect();
     let told = world.refuses_in_words(&refspecs, &["unsigned"]).told();
     assert!(told.contains("1990 more refusals") && told.lines().count() < 100, "{told}");
+}
+
+#[test]
+fn reasons_without_number_do_not_flood_the_terminal() {
+    let world = world();
+    let mut parent = signed(&world, &[], "root");
+    world.accepts(&[&to_main(&parent)]);
+    for number in 0..300 {
+        let payload = String::from_utf8(objects::Commit::new(&world, &[&parent], "odd").payload()).unwrap();
+        let odd = payload.replacen("author ", &format!("note{number} x\nauthor "), 1);
+        parent = objects::write(&world, "commit", odd.as_bytes());
+    }
+    let told = world.refuses_in_words(&[&to_main(&parent)], &["malformed-object"]).told();
+    assert!(told.contains("more reasons") && told.lines().count() < 100, "{told}");
 }

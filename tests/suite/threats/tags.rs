@@ -176,3 +176,64 @@ fn a_tag_of_a_commit_that_is_not_on_main() {
     // What the same push brings to `main` counts.
     world.accepts(&[&to(&tag(&off), "v1"), &format!("{off}:refs/heads/main")]);
 }
+
+#[test]
+fn one_of_many_tags_is_not_on_main() {
+    let world = World::new();
+    world.policy_for_tags("tags = { signed = true, on = [\"refs/heads/main\"] }");
+    let on = objects::signed(&world, ALICE_SSH, &[], "on main");
+    let off = objects::signed(&world, ALICE_SSH, &[&on], "off main");
+    world.accepts(&[&format!("{on}:refs/heads/main"), &format!("{off}:refs/heads/dev")]);
+    let tag = |id: &str, name: &str| to(&objects::signed_tag(&world, ALICE_SSH, id, "commit", name), name);
+    let mut tags: Vec<_> = (0..7).map(|number| tag(&on, &format!("v{number}"))).collect();
+    tags.push(tag(&off, "w"));
+    world.refuses(&tags.iter().map(String::as_str).collect::<Vec<_>>(), &["tag-not-on"]);
+    tags.pop();
+    world.accepts(&tags.iter().map(String::as_str).collect::<Vec<_>>());
+}
+
+#[test]
+fn a_tag_on_what_another_rule_asks_about() {
+    let world = World::new();
+    let on = |name: &str, branch: &str| {
+        format!("[[rule]]\nname = \"{name}\"\nrefs = [\"refs/tags/**\"]\ntags = {{ on = [\"{branch}\"] }}\n")
+    };
+    let both = on("main", "refs/heads/main") + &on("any", "refs/heads/**");
+    world.policy(&format!("version = 1\nunmatched-refs = \"accept\"\n{both}"));
+    let main = objects::unsigned(&world, &[], "on main");
+    let off = objects::unsigned(&world, &[&main], "off main");
+    world.accepts(&[&format!("{main}:refs/heads/main"), &format!("{off}:refs/heads/dev")]);
+    world.refuses(&[&to(&off, "v1")], &["tag-not-on"]);
+    world.accepts(&[&to(&main, "v1")]);
+}
+
+#[test]
+fn a_tag_on_a_branch_that_goes_by_another_name() {
+    let world = World::new();
+    world.policy_for_tags("tags = { on = [\"refs/heads/stable\"] }");
+    let on = objects::unsigned(&world, &[], "on main");
+    let off = objects::unsigned(&world, &[&on], "off main");
+    world.accepts(&[&format!("{on}:refs/heads/main"), &format!("{off}:refs/heads/dev")]);
+    world.git_in(&world.server(), &["symbolic-ref", "refs/heads/stable", "refs/heads/main"]);
+    world.refuses(&[&to(&off, "v1")], &["tag-not-on"]);
+    world.accepts(&[&to(&on, "v1")]);
+}
+
+#[test]
+fn a_tag_written_through_a_symbolic_ref_that_is_none() {
+    let world = World::new();
+    world.policy_for_tags("tags = { signed = true }");
+    let good = objects::signed(&world, ALICE_SSH, &[], "release");
+    let next = objects::signed(&world, ALICE_SSH, &[&good], "next");
+    let tag = |id: &str| objects::signed_tag(&world, ALICE_SSH, id, "commit", "v1");
+    world.git_in(&world.server(), &["symbolic-ref", "refs/latest/release", "refs/tags/v1"]);
+    let to = |id: &str| format!("+{id}:refs/latest/release");
+    world.refuses(&[&to(&good)], &["not-annotated"]);
+    world.refuses(&[&to(&objects::unsigned_tag(&world, &good, "commit", "v1"))], &["unsigned"]);
+    world.accepts(&[&to(&tag(&good))]);
+    assert_eq!(world.refs()["refs/tags/v1"], tag(&good));
+    world.refuses(&[&to(&tag(&next))], &["tag-moved"]);
+    // A symbolic tag makes no tag of the branch that it leads to.
+    world.git_in(&world.server(), &["symbolic-ref", "refs/tags/current", "refs/heads/main"]);
+    world.accepts(&[&format!("{good}:refs/heads/main")]);
+}
