@@ -39,7 +39,7 @@ struct Held {
 pub struct CertificateSummary {
     /// The primary key's.
     pub fingerprint: Fingerprint,
-    /// Of all keys, the primary one first: for `keys = ["openpgp:<subkey>"]`.
+    /// Of the primary key, and of the subkeys that agreed to sign for it: for `keys = ["openpgp:<subkey>"]`.
     pub keys: Vec<Fingerprint>,
     /// Email addresses of user IDs that are bound and not revoked; the primary user ID's first.
     pub emails: Vec<String>,
