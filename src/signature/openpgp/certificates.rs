@@ -127,6 +127,19 @@ impl Certificates {
         found
     }
 
+    /// Those that cannot be parsed, although they were told from others: nothing by their keys is ever verified.
+    pub fn unreadable(&self) -> Vec<Fingerprint> {
+        let is_unreadable = |place: &usize| self.held.get(*place).is_some_and(|held| held.holder().is_none());
+        let mut found: Vec<_> = self
+            .by_fingerprint
+            .iter()
+            .filter(|(_, place)| is_unreadable(place))
+            .map(|(certificate, _)| super::fingerprint(certificate))
+            .collect();
+        found.sort();
+        found
+    }
+
     /// All, as of a time; those that cannot be parsed apart.
     pub fn summaries(&self, at: Timestamp) -> Vec<CertificateSummary> {
         self.held.iter().filter_map(Held::holder).map(|holder| holder.summary(at)).collect()

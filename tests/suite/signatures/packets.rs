@@ -375,6 +375,33 @@ fn a_certificate_is_not_anothers_for_holding_the_others_key() {
     }
 }
 
+/// A secret number in the public key's packet: seen only when the certificate is parsed, which is long after it is read.
+#[test]
+fn a_certificate_that_cannot_be_parsed_is_told_and_takes_none_with_it() {
+    let (alice, broken) = (self::alice(), self::alice());
+    let strip = |cert: &Cert| cert.clone().strip_secret_key_material().to_vec().unwrap();
+    let mut bytes = strip(&broken);
+    let end = 2 + usize::from(bytes[1]);
+    bytes.splice(end..end, [0; 5]);
+    bytes[1] += 5;
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::create_dir(folder.path().join("openpgp")).unwrap();
+    let told = |bytes: &[u8]| {
+        std::fs::write(folder.path().join("openpgp/all"), [bytes, &strip(&alice)].concat()).unwrap();
+        let files = TrustedFiles::new(&[]).unwrap();
+        let registry = Registry::load(&files, folder.path(), &[], &TimeZone::UTC).unwrap();
+        let signature = binary().sign_message(&mut secret(&alice, Role::Signing), PAYLOAD).unwrap();
+        let signature = verify_with(registry.certificates(), PAYLOAD, &armored(&[Packet::from(signature)]));
+        assert_eq!(*good(signature).key(), named(&alice));
+        let lints = registry.check(timestamp(day(2))).into_iter();
+        lints.map(|lint| lint.what).filter(|what| what.contains("cannot be read")).collect::<Vec<_>>()
+    };
+    let unreadable = told(&bytes);
+    let [what] = unreadable.as_slice() else { panic!("{unreadable:?}") };
+    assert!(what.ends_with(" cannot be read: nobody is trusted for it"), "{what}");
+    assert_eq!(told(&strip(&broken)), [""; 0]);
+}
+
 #[test]
 fn a_signature_older_than_its_key_is_bad() {
     let alice = alice();
