@@ -12,7 +12,7 @@ use crate::signature::{
 };
 use jiff::tz::TimeZone;
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, HashMap, HashSet},
     sync::{Arc, Mutex, OnceLock, PoisonError},
 };
 
@@ -104,6 +104,10 @@ type Subject = (Fingerprint, Vec<String>);
 /// Whoever asks for more keys than this is better served by all lines; and what a push can make us keep is bounded.
 const MOST_SUBJECTS: usize = 16;
 
+/// Each name is looked for in the whole text. A key may be on a line for each of a thousand people, as an authority's
+/// often is, and a certificate of anybody's making has as many names as they like: then all lines take less time.
+const MOST_NAMES: usize = 16;
+
 impl Shelf {
     /// Comments may be in any encoding; what else is no UTF-8 shows as replacement characters, and the line is refused.
     pub(super) fn new(bytes: &[u8], zone: &TimeZone, people: People) -> Self {
@@ -154,8 +158,12 @@ impl Shelf {
         self.mentioning(&key.base64(), &mut lines);
         let own = AllowedSigners::read(numbered(&lines), &self.zone);
         let named = own.lines.iter().flat_map(|line| line.principals.names()).chain(names.iter().map(String::as_str));
+        let named: HashSet<&str> = named.map(before_domain).collect();
+        if named.len() > MOST_NAMES {
+            return Arc::clone(self.all());
+        }
         for name in named {
-            self.mentioning(before_domain(name), &mut lines);
+            self.mentioning(name, &mut lines);
         }
         self.book(numbered(&lines))
     }
@@ -232,5 +240,20 @@ mod tests {
         }
         assert!(Arc::ptr_eq(&about(&shelf, &["one more".into()]), shelf.all()));
         assert!(Arc::ptr_eq(&about(&shelf, &[]), shelf.all()));
+    }
+
+    #[test]
+    fn many_names_are_not_looked_for_one_by_one() {
+        let names = |count: usize| (0..count).map(|number| format!("person-{number}")).collect::<Vec<_>>();
+        let line = |name: &String| format!("{name}@x ssh-ed25519 {KEY}\n");
+        for (count, all) in [(MOST_NAMES, false), (MOST_NAMES + 1, true)] {
+            let of_a_certificate = shelf(&format!("alice ssh-ed25519 {OTHER}\n"));
+            let few = about(&of_a_certificate, &names(count));
+            assert_eq!(of_a_certificate.all.get().is_some_and(|all| Arc::ptr_eq(all, &few)), all);
+            let on_lines = shelf(&names(count).iter().map(line).collect::<String>());
+            let few = about(&on_lines, &[]);
+            assert_eq!(on_lines.all.get().is_some_and(|all| Arc::ptr_eq(all, &few)), all);
+            assert_eq!(few.allowed.lines.len(), count);
+        }
     }
 }

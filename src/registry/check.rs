@@ -102,7 +102,13 @@ impl Registry {
 
     fn openpgp(&self, now: Timestamp) -> Vec<Lint> {
         let keyring = self.keyring(Some(now));
-        let mut lints = Vec::new();
+        let unreadable = self.certificates.unreadable().into_iter();
+        let mut lints: Vec<_> = unreadable
+            .map(|certificate| {
+                let what = format!("{certificate} cannot be read: nobody is trusted for it");
+                self.lint("openpgp", None, what)
+            })
+            .collect();
         for (certificate, email) in &keyring.contested {
             let what = format!(
                 "{certificate} claims `{email}`, which another key may have too: it is not known by that; settle it in {SIGNERS}"

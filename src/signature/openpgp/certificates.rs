@@ -39,7 +39,7 @@ struct Held {
 pub struct CertificateSummary {
     /// The primary key's.
     pub fingerprint: Fingerprint,
-    /// Of all keys, the primary one first: for `keys = ["openpgp:<subkey>"]`.
+    /// Of the primary key, and of the subkeys that agreed to sign for it: for `keys = ["openpgp:<subkey>"]`.
     pub keys: Vec<Fingerprint>,
     /// Email addresses of user IDs that are bound and not revoked; the primary user ID's first.
     pub emails: Vec<String>,
@@ -124,6 +124,19 @@ impl Certificates {
                 }
             }
         }
+        found
+    }
+
+    /// Those that cannot be parsed, although they were told from others: nothing by their keys is ever verified.
+    pub fn unreadable(&self) -> Vec<Fingerprint> {
+        let is_unreadable = |place: &usize| self.held.get(*place).is_some_and(|held| held.holder().is_none());
+        let mut found: Vec<_> = self
+            .by_fingerprint
+            .iter()
+            .filter(|(_, place)| is_unreadable(place))
+            .map(|(certificate, _)| super::fingerprint(certificate))
+            .collect();
+        found.sort();
         found
     }
 

@@ -79,12 +79,19 @@ impl Holder {
         }
         CertificateSummary {
             fingerprint: self.fingerprint.clone(),
-            keys: self.keys.iter().map(|key| fingerprint(&key.key.fingerprint())).collect(),
+            keys: self.own_keys(),
             emails,
             name: users.first().map(|user| String::from_utf8_lossy(user.value()).into_owned()),
             expires: self.expires(at),
             revoked: revoked(|policy| self.certificate.revocation_status(policy, time)),
         }
+    }
+
+    /// Anybody can bind anybody's key to encrypt with; only a key that is to sign has to agree.
+    fn own_keys(&self) -> Vec<Fingerprint> {
+        let (primary, subkeys) = self.keys.split_at_checked(1).unwrap_or_default();
+        let agreed = subkeys.iter().filter(|key| key.may_sign.is_ok());
+        primary.iter().chain(agreed).map(|key| fingerprint(&key.key.fingerprint())).collect()
     }
 }
 

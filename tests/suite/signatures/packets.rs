@@ -3,8 +3,11 @@
 use super::{Bad, Certificates, Defect, PAYLOAD, Verified, bad, good, verify_with};
 use countersign::{
     push::Timestamp,
+    registry::{Registry, VerifyTime, When},
     signature::{Evidence, Fingerprint, openpgp::Validity},
+    trusted::TrustedFiles,
 };
+use jiff::tz::TimeZone;
 use sequoia_openpgp::{
     Cert, Packet, Profile,
     armor::{Kind, Writer},
@@ -322,6 +325,81 @@ fn a_subkey_that_did_not_agree_signs_for_nobody() {
     for certificates in [held(&[&mallory, &alice]), held(&[&alice, &mallory])] {
         assert_eq!(*good(verify_with(&certificates, PAYLOAD, &armor)).key(), named(&alice));
     }
+}
+
+/// Mallory's own certificate, with each of Alice's keys bound to it, for which hers need not agree: `keys` in
+/// `signers.toml`, by which Alice is known, must not find it.
+#[test]
+fn a_certificate_is_not_anothers_for_holding_the_others_key() {
+    let alice = alice();
+    let mallory = builder(CipherSuite::Cv25519).add_signing_subkey().generate().unwrap().0;
+    let stolen = alice.keys().map(|key| key.key().clone().parts_into_public().role_into_subordinate());
+    let mut packets = Vec::new();
+    for stolen in stolen {
+        let binding = SignatureBuilder::new(SignatureType::SubkeyBinding)
+            .set_signature_creation_time(day(0))
+            .unwrap()
+            .set_key_flags(KeyFlags::empty().set_transport_encryption())
+            .unwrap();
+        let binding = binding.sign_subkey_binding(&mut secret(&mallory, Role::Primary), None, &stolen).unwrap();
+        packets.extend([Packet::from(stolen), binding.into()]);
+    }
+    let signature = binary().sign_message(&mut secret(&mallory, Role::Signing), PAYLOAD).unwrap();
+    let stuffed = mallory.clone().strip_secret_key_material().insert_packets(packets).unwrap().0;
+    assert_eq!(stuffed.keys().count(), mallory.keys().count() + alice.keys().count());
+    let keys = |cert: &Cert, certs: &[&Cert]| held(certs).summary(&named(cert), timestamp(day(2))).unwrap().keys;
+    let stripped = alice.clone().strip_secret_key_material();
+    let signing = |cert: &Cert| Fingerprint::OpenPgp(signing_subkey(cert).fingerprint().as_bytes().into());
+    for certs in [[&stuffed, &stripped], [&stripped, &stuffed]] {
+        assert_eq!(keys(&stuffed, &certs), [named(&mallory), signing(&mallory)]);
+        assert_eq!(keys(&alice, &certs), [named(&alice), signing(&alice)]);
+    }
+
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::create_dir(folder.path().join("openpgp")).unwrap();
+    std::fs::write(folder.path().join("openpgp/all"), [stuffed, stripped].map(|cert| cert.to_vec().unwrap()).concat())
+        .unwrap();
+    let when = When { now: timestamp(day(2)), verify_time: VerifyTime::Receipt, grace: 0, stated: None };
+    let files = TrustedFiles::new(&[]).unwrap();
+    let by_alice = binary().sign_message(&mut secret(&alice, Role::Signing), PAYLOAD).unwrap();
+    for listed in [named(&alice), signing(&alice)] {
+        let signers = format!("[[signer]]\nid = 'alice'\nkeys = ['{listed}']\n");
+        std::fs::write(folder.path().join("signers.toml"), signers).unwrap();
+        let registry = Registry::load(&files, folder.path(), &[], &TimeZone::UTC).unwrap();
+        let signer = |signature: &Signature| {
+            let signature = verify_with(registry.certificates(), PAYLOAD, &armored(&[Packet::from(signature.clone())]));
+            registry.attribute(&signature, &when).signer().map(|id| id.0.clone())
+        };
+        assert_eq!(signer(&signature), Some(named(&mallory).to_string()));
+        assert_eq!(signer(&by_alice).as_deref(), Some("alice"));
+    }
+}
+
+/// A secret number in the public key's packet: seen only when the certificate is parsed, which is long after it is read.
+#[test]
+fn a_certificate_that_cannot_be_parsed_is_told_and_takes_none_with_it() {
+    let (alice, broken) = (self::alice(), self::alice());
+    let strip = |cert: &Cert| cert.clone().strip_secret_key_material().to_vec().unwrap();
+    let mut bytes = strip(&broken);
+    let end = 2 + usize::from(bytes[1]);
+    bytes.splice(end..end, [0; 5]);
+    bytes[1] += 5;
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::create_dir(folder.path().join("openpgp")).unwrap();
+    let told = |bytes: &[u8]| {
+        std::fs::write(folder.path().join("openpgp/all"), [bytes, &strip(&alice)].concat()).unwrap();
+        let files = TrustedFiles::new(&[]).unwrap();
+        let registry = Registry::load(&files, folder.path(), &[], &TimeZone::UTC).unwrap();
+        let signature = binary().sign_message(&mut secret(&alice, Role::Signing), PAYLOAD).unwrap();
+        let signature = verify_with(registry.certificates(), PAYLOAD, &armored(&[Packet::from(signature)]));
+        assert_eq!(*good(signature).key(), named(&alice));
+        let lints = registry.check(timestamp(day(2))).into_iter();
+        lints.map(|lint| lint.what).filter(|what| what.contains("cannot be read")).collect::<Vec<_>>()
+    };
+    let unreadable = told(&bytes);
+    let [what] = unreadable.as_slice() else { panic!("{unreadable:?}") };
+    assert!(what.ends_with(" cannot be read: nobody is trusted for it"), "{what}");
+    assert_eq!(told(&strip(&broken)), [""; 0]);
 }
 
 #[test]
