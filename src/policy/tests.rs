@@ -177,11 +177,12 @@ fn updated(keys: &str, name: &str, change: Change, fast_forward: bool, target: T
     let update = RefUpdate { name: RefName::new(name.as_bytes()).unwrap(), change };
     let facts = UpdateFacts {
         update: &update,
+        written: &update.name,
         layers: &[],
         target: change.new().map(|_| target),
         peeled: change.new(),
         fast_forward,
-        contained_in: &[],
+        contained: false,
     };
     let mut judgement = Judgement::under(&policy, 0, Context { registry: &registry, now: Timestamp(0) });
     judgement.update(0, &[0], &facts);
