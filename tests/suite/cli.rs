@@ -38,8 +38,7 @@ fn without_arguments_it_says_what_it_is_and_lists_the_commands() {
 
 #[test]
 fn wrong_usage_exits_2() {
-    let world = World::new();
-    world.signed_main();
+    let world = World::with_signed_main();
     let policy = world.policy_path();
     let policy = policy.to_str().unwrap();
     for arguments in [
@@ -119,8 +118,7 @@ fn verify_at_a_time_judges_as_of_then() {
 
 #[test]
 fn judge_says_what_a_hook_would() {
-    let world = World::new();
-    world.signed_main();
+    let world = World::with_signed_main();
     let ids = mixed(&world);
     let policy = world.policy_path();
     let policy = policy.to_str().unwrap();
@@ -142,8 +140,7 @@ fn judge_says_what_a_hook_would() {
 
 #[test]
 fn the_update_hook_judges_one_ref() {
-    let world = World::new();
-    world.signed_main();
+    let world = World::with_signed_main();
     let hook = world.server().join("hooks/pre-receive");
     fs::remove_file(hook).unwrap();
     let update = world.server().join("hooks/update");
@@ -201,8 +198,7 @@ fn policy_check_warns_of_what_surprises() {
 
 #[test]
 fn policy_explain_says_what_applies_to_a_ref() {
-    let world = World::new();
-    world.signed_main();
+    let world = World::with_signed_main();
     let policy = world.policy_path();
     let explain =
         |name: &str| countersign(&world, &["policy", "explain", "--policy", policy.to_str().unwrap(), name], "").1;
@@ -253,8 +249,7 @@ fn completions_and_manual_pages_are_made_from_the_commands() {
 
 /// Runs the hook on a good push by a shell, which can close its streams.
 fn hook_by_shell(redirection: &str) -> (i32, String, String) {
-    let world = World::new();
-    world.signed_main();
+    let world = World::with_signed_main();
     let good = objects::signed(&world, keys::ALICE_SSH, &[], "one");
     world.push_without_hook(&[&format!("{good}:refs/heads/elsewhere")]);
     let zeroes = "0".repeat(40);
@@ -290,8 +285,7 @@ fn a_closed_standard_output_never_exits_0() {
 
 #[test]
 fn a_client_that_is_gone_never_makes_it_exit_0() {
-    let world = World::new();
-    world.signed_main();
+    let world = World::with_signed_main();
     let good = objects::signed(&world, keys::ALICE_SSH, &[], "one");
     world.push_without_hook(&[&format!("{good}:refs/heads/elsewhere")]);
     let mut command: Command = world.command(env!("CARGO_BIN_EXE_countersign"), &world.server());
@@ -307,8 +301,7 @@ fn a_client_that_is_gone_never_makes_it_exit_0() {
 
 #[test]
 fn a_deadline_that_is_over_refuses_and_says_so() {
-    let world = World::new();
-    world.signed_main();
+    let world = World::with_signed_main();
     let good = objects::signed(&world, keys::ALICE_SSH, &[], "one");
     world.push_without_hook(&[&format!("{good}:refs/heads/elsewhere")]);
     let policy = world.policy_path();
@@ -322,8 +315,7 @@ fn a_deadline_that_is_over_refuses_and_says_so() {
 
 #[test]
 fn a_namespace_is_refused() {
-    let world = World::new();
-    world.signed_main();
+    let world = World::with_signed_main();
     let policy = world.policy_path();
     let mut command = world.command(env!("CARGO_BIN_EXE_countersign"), &world.server());
     command.args(["hook", "pre-receive", "--policy"]).arg(policy).env("GIT_DIR", ".").env("GIT_NAMESPACE", "x");

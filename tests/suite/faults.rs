@@ -303,8 +303,7 @@ fn a_repository_of_a_kind_that_is_not_understood() {
 
 #[test]
 fn a_panic() {
-    let world = World::new();
-    world.signed_main();
+    let world = World::with_signed_main();
     // As many commits as bring the other threads in, which then cannot be started.
     let mut tip = objects::unsigned(&world, &[], "first");
     for number in 0..300 {

@@ -60,8 +60,7 @@ fn change(world: &World, message: &str) {
 
 /// A signed `main` on both sides.
 fn started() -> World {
-    let world = World::new();
-    world.signed_main();
+    let world = World::with_signed_main();
     signed_commit(&world, "Root");
     world.accepts(&["main"]);
     world
@@ -133,8 +132,7 @@ fn unsigned_commits_with_merges() {
 
 #[test]
 fn unsigned_commits_from_the_root_on() {
-    let world = World::new();
-    world.signed_main();
+    let world = World::with_signed_main();
     for message in ["Root", "Two", "Three"] {
         commit(&world, message);
     }
@@ -144,8 +142,7 @@ fn unsigned_commits_from_the_root_on() {
 
 #[test]
 fn some_of_ones_own_commits_in_a_new_branch() {
-    let world = World::new();
-    world.signed_main();
+    let world = World::with_signed_main();
     signed_commit(&world, "Root");
     commit(&world, "Two");
     signed_commit(&world, "Three");
@@ -157,8 +154,7 @@ fn some_of_ones_own_commits_in_a_new_branch() {
 
 #[test]
 fn an_unsigned_root_alone() {
-    let world = World::new();
-    world.signed_main();
+    let world = World::with_signed_main();
     commit(&world, "Root");
     mended(&world, &["main"], "unsigned");
 }
@@ -384,8 +380,7 @@ fn a_replacement_ref() {
 
 #[test]
 fn a_shallow_clone() {
-    let world = World::new();
-    world.signed_main();
+    let world = World::with_signed_main();
     world.git_in(&world.server(), &["config", "receive.shallowUpdate", "true"]);
     for message in ["Root", "Two", "Three"] {
         signed_commit(&world, message);

@@ -8,16 +8,6 @@ use crate::support::{
 };
 use std::{fs, path::Path};
 
-fn world() -> World {
-    let world = World::new();
-    world.signed_main();
-    world
-}
-
-fn signed(world: &World, parents: &[&str], message: &str) -> String {
-    objects::signed(world, ALICE_SSH, parents, message)
-}
-
 /// Accepted as a new `main`; without its signature refused for that alone.
 #[track_caller]
 fn accepts_signed_only(world: &World, commit: &Commit) {
@@ -29,8 +19,8 @@ fn accepts_signed_only(world: &World, commit: &Commit) {
 
 #[test]
 fn a_first_push_that_creates_main() {
-    let world = world();
-    let one = signed(&world, &[], "one");
+    let world = World::with_signed_main();
+    let one = objects::by_alice(&world, &[], "one");
     world.accepts(&[&format!("{one}:refs/heads/main")]);
     let two = objects::signed(&world, DAVE_OPENPGP, &[&one], "two");
     world.accepts(&[&format!("{two}:refs/heads/main")]);
@@ -38,8 +28,8 @@ fn a_first_push_that_creates_main() {
 
 #[test]
 fn keys_of_every_kind() {
-    let world = world();
-    let mut tip = signed(&world, &[], "ed25519 by ssh");
+    let world = World::with_signed_main();
+    let mut tip = objects::by_alice(&world, &[], "ed25519 by ssh");
     for key in [BOB_SSH, DAVE_OPENPGP, ERIN_OPENPGP] {
         tip = objects::signed(&world, key, &[&tip], key);
     }
@@ -48,42 +38,45 @@ fn keys_of_every_kind() {
 
 #[test]
 fn merges_octopuses_and_criss_crosses() {
-    let world = world();
-    let base = signed(&world, &[], "base");
-    let (left, right) = (signed(&world, &[&base], "left"), signed(&world, &[&base], "right"));
-    let (one, two) = (signed(&world, &[&left, &right], "one way"), signed(&world, &[&right, &left], "the other"));
-    let crossed = signed(&world, &[&one, &two], "criss-cross");
+    let world = World::with_signed_main();
+    let base = objects::by_alice(&world, &[], "base");
+    let (left, right) = (objects::by_alice(&world, &[&base], "left"), objects::by_alice(&world, &[&base], "right"));
+    let (one, two) = (
+        objects::by_alice(&world, &[&left, &right], "one way"),
+        objects::by_alice(&world, &[&right, &left], "the other"),
+    );
+    let crossed = objects::by_alice(&world, &[&one, &two], "criss-cross");
     world.accepts(&[&format!("{one}:refs/heads/main")]);
     world.accepts(&[&format!("{crossed}:refs/heads/main")]);
-    let arms: Vec<String> = (0..16).map(|arm| signed(&world, &[&base], &format!("arm {arm}"))).collect();
+    let arms: Vec<String> = (0..16).map(|arm| objects::by_alice(&world, &[&base], &format!("arm {arm}"))).collect();
     let mut parents = vec![&*crossed];
     parents.extend(arms.iter().map(String::as_str));
-    world.accepts(&[&format!("{}:refs/heads/main", signed(&world, &parents, "octopus"))]);
-    let other_root = signed(&world, &[], "another root");
-    let joined = signed(&world, &[&crossed, &other_root], "joined");
+    world.accepts(&[&format!("{}:refs/heads/main", objects::by_alice(&world, &parents, "octopus"))]);
+    let other_root = objects::by_alice(&world, &[], "another root");
+    let joined = objects::by_alice(&world, &[&crossed, &other_root], "joined");
     world.accepts(&[&format!("{joined}:refs/heads/joined"), &format!("{other_root}:refs/heads/root")]);
 }
 
 #[test]
 fn a_merge_of_one_parent_twice() {
-    let world = world();
-    let base = signed(&world, &[], "base");
+    let world = World::with_signed_main();
+    let base = objects::by_alice(&world, &[], "base");
     accepts_signed_only(&world, &Commit::new(&world, &[&base, &base], "a merge of one with itself"));
 }
 
 #[test]
 fn commits_that_change_nothing() {
-    let world = world();
-    let mut tip = signed(&world, &[], "empty tree");
+    let world = World::with_signed_main();
+    let mut tip = objects::by_alice(&world, &[], "empty tree");
     for message in ["same tree", "same tree", "again"] {
-        tip = signed(&world, &[&tip], message);
+        tip = objects::by_alice(&world, &[&tip], message);
     }
     world.accepts(&[&format!("{tip}:refs/heads/main")]);
 }
 
 #[test]
 fn names_and_messages_that_are_not_utf_8() {
-    let world = world();
+    let world = World::with_signed_main();
     let mut commit = Commit::new(&world, &[], "");
     commit.author = b"J\xfcrgen \xdcbel <j\xfcrgen@example.com> 1700000000 +0100".to_vec();
     commit.committer = b"\xff\xfe <\x80> 1700000000 +0100".to_vec();
@@ -97,7 +90,7 @@ fn names_and_messages_that_are_not_utf_8() {
 
 #[test]
 fn people_with_odd_names() {
-    let world = world();
+    let world = World::with_signed_main();
     for person in ["", " ", "A", "\"Q\" (x) [y]", "a@b", "Jos\u{e9} \u{6f22}\u{5b57}", "Very, Very; Long \\ Name."] {
         let mut commit = Commit::new(&world, &[], "by somebody");
         commit.author = format!("{person} <x@example.com> 1700000000 +0000").into_bytes();
@@ -112,7 +105,7 @@ fn people_with_odd_names() {
 
 #[test]
 fn messages_of_every_shape() {
-    let world = world();
+    let world = World::with_signed_main();
     for message in [
         &b""[..],
         b"\n",
@@ -133,7 +126,7 @@ fn messages_of_every_shape() {
 
 #[test]
 fn times_and_time_zones() {
-    let world = world();
+    let world = World::with_signed_main();
     // 1970, 2038, 2090, 2106 and beyond.
     for time in ["0 +0000", "1 -0000", "2147483648 +0000", "3786912000 +0000", "4294967296 +0000", "99999999999 +0000"]
     {
@@ -153,7 +146,7 @@ fn dated(world: &World, time: &str) -> Commit {
 
 #[test]
 fn headers_that_git_does_not_know() {
-    let world = world();
+    let world = World::with_signed_main();
     for headers in [
         "HG:extra rebase_source:abc\n",
         "change-id zzzz\n",
@@ -168,7 +161,7 @@ fn headers_that_git_does_not_know() {
 
 #[test]
 fn a_signature_before_other_headers() {
-    let world = world();
+    let world = World::with_signed_main();
     let commit = Commit { more_headers: b"encoding ISO-8859-1\n".to_vec(), ..Commit::new(&world, &[], "one") };
     let signature = signature_header(&world, &keys::sign(ALICE_SSH, &commit.payload()));
     let first = Commit { more_headers: (signature + "encoding ISO-8859-1\n").into_bytes(), ..commit };
@@ -178,9 +171,9 @@ fn a_signature_before_other_headers() {
 
 #[test]
 fn a_merged_tag_kept_in_the_merge() {
-    let world = world();
-    let base = signed(&world, &[], "base");
-    let side = signed(&world, &[&base], "side");
+    let world = World::with_signed_main();
+    let base = objects::by_alice(&world, &[], "base");
+    let side = objects::by_alice(&world, &[&base], "side");
     let payload = objects::tag_payload(&side, "commit", "v1");
     let tags: String =
         [keys::sign(BOB_SSH, payload.as_bytes()), keys::sign(MALLORY_OPENPGP, payload.as_bytes()), String::new()]
@@ -195,7 +188,7 @@ fn a_merged_tag_kept_in_the_merge() {
 fn a_repository_of_sha_256() {
     let world = World::of_format("sha256");
     world.signed_main();
-    let one = signed(&world, &[], "one");
+    let one = objects::by_alice(&world, &[], "one");
     let two = objects::signed(&world, DAVE_OPENPGP, &[&one], "two");
     world.accepts(&[&format!("{two}:refs/heads/main")]);
     world.refuses(&[&format!("{}:refs/heads/main", objects::unsigned(&world, &[&two], "bad"))], &["unsigned"]);
@@ -212,27 +205,27 @@ fn a_repository_of_sha_256() {
 #[test]
 fn loose_objects_and_packs_in_the_quarantine() {
     for limit in ["1", "1000"] {
-        let world = world();
+        let world = World::with_signed_main();
         world.git_in(&world.server(), &["config", "receive.unpackLimit", limit]);
-        let mut tip = signed(&world, &[], "root");
+        let mut tip = objects::by_alice(&world, &[], "root");
         for number in 0..10 {
-            tip = signed(&world, &[&tip], &format!("commit {number}"));
+            tip = objects::by_alice(&world, &[&tip], &format!("commit {number}"));
         }
         let bad = objects::unsigned(&world, &[&tip], "bad");
-        world.refuses(&[&format!("{}:refs/heads/main", signed(&world, &[&bad], "on top"))], &["unsigned"]);
+        world.refuses(&[&format!("{}:refs/heads/main", objects::by_alice(&world, &[&bad], "on top"))], &["unsigned"]);
         world.accepts(&[&format!("{tip}:refs/heads/main")]);
         // What is there already is packed, too.
         world.git_in(&world.server(), &["repack", "-q", "-a", "-d"]);
         world.git_in(&world.server(), &["pack-refs", "--all"]);
-        world.accepts(&[&format!("{}:refs/heads/main", signed(&world, &[&tip], "next"))]);
+        world.accepts(&[&format!("{}:refs/heads/main", objects::by_alice(&world, &[&tip], "next"))]);
     }
 }
 
 #[test]
 fn a_fork_of_a_fork_by_relative_alternates() {
-    let world = world();
-    let base = signed(&world, &[], "base");
-    let middle = signed(&world, &[&base], "middle");
+    let world = World::with_signed_main();
+    let base = objects::by_alice(&world, &[], "base");
+    let middle = objects::by_alice(&world, &[&base], "middle");
     let bad = objects::unsigned(&world, &[&middle], "bad");
     for (pool, from) in [("deep/pool.git", &base), ("pool.git", &middle)] {
         let pool = world.path(pool);
@@ -248,33 +241,33 @@ fn a_fork_of_a_fork_by_relative_alternates() {
     link(&world.path("pool.git"), "../../deep/pool.git/objects");
     link(&world.server(), "../../pool.git/objects");
     world.git_in(&world.path("pool.git"), &["repack", "-q", "-a", "-d", "-l"]);
-    world.refuses(&[&format!("{}:refs/heads/main", signed(&world, &[&bad], "on bad"))], &["unsigned"]);
-    world.accepts(&[&format!("{}:refs/heads/main", signed(&world, &[&middle], "on middle"))]);
+    world.refuses(&[&format!("{}:refs/heads/main", objects::by_alice(&world, &[&bad], "on bad"))], &["unsigned"]);
+    world.accepts(&[&format!("{}:refs/heads/main", objects::by_alice(&world, &[&middle], "on middle"))]);
 }
 
 #[test]
 fn a_repository_of_two_thousand_refs() {
-    let world = world();
-    let base = signed(&world, &[], "base");
+    let world = World::with_signed_main();
+    let base = objects::by_alice(&world, &[], "base");
     world.accepts(&[&format!("{base}:refs/heads/main")]);
     for number in 0..2000 {
         let path = world.server().join(format!("refs/heads/topic/{number}/x"));
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         fs::write(path, format!("{base}\n")).unwrap();
     }
-    let next = signed(&world, &[&base], "next");
+    let next = objects::by_alice(&world, &[&base], "next");
     world.accepts(&[&format!("{next}:refs/heads/main")]);
     world.git_in(&world.server(), &["pack-refs", "--all"]);
     let bad = objects::unsigned(&world, &[&next], "bad");
     world.refuses(&[&format!("{bad}:refs/heads/main")], &["unsigned"]);
-    world.accepts(&[&format!("{}:refs/heads/main", signed(&world, &[&next], "after that"))]);
+    world.accepts(&[&format!("{}:refs/heads/main", objects::by_alice(&world, &[&next], "after that"))]);
 }
 
 #[test]
 fn several_refs_at_once() {
-    let world = world();
-    let base = signed(&world, &[], "base");
-    let next = signed(&world, &[&base], "next");
+    let world = World::with_signed_main();
+    let base = objects::by_alice(&world, &[], "base");
+    let next = objects::by_alice(&world, &[&base], "next");
     let unsigned = objects::unsigned(&world, &[&base], "unprotected");
     world.accepts(&[
         &format!("{next}:refs/heads/main"),
@@ -285,7 +278,7 @@ fn several_refs_at_once() {
         &format!("{}:refs/meta/blob", objects::write(&world, "blob", b"text")),
     ]);
     world.accepts(&[
-        &format!("{}:refs/heads/main", signed(&world, &[&next], "more")),
+        &format!("{}:refs/heads/main", objects::by_alice(&world, &[&next], "more")),
         ":refs/heads/dev",
         ":refs/tags/light",
     ]);
@@ -293,8 +286,8 @@ fn several_refs_at_once() {
 
 #[test]
 fn a_push_that_brings_no_new_object() {
-    let world = world();
-    let base = signed(&world, &[], "base");
+    let world = World::with_signed_main();
+    let base = objects::by_alice(&world, &[], "base");
     world.accepts(&[&format!("{base}:refs/heads/dev")]);
     world.accepts(&[&format!("{base}:refs/heads/main")]);
     world.accepts(&[":refs/heads/dev"]);
@@ -302,7 +295,7 @@ fn a_push_that_brings_no_new_object() {
 
 #[test]
 fn a_message_of_sixteen_megabytes() {
-    let world = world();
+    let world = World::with_signed_main();
     let mut commit = Commit::new(&world, &[], "long");
     commit.message = b"All work and no play makes a long message.\n".repeat((16 << 20) / 43);
     let id = commit.signed(&world, ALICE_SSH);
@@ -318,7 +311,7 @@ fn branches_with_odd_names() {
         "version = 1\nunmatched-refs = \"refuse\"\n[[rule]]\nname = \"all\"\nrefs = [\"refs/heads/**\"]\n\
          signatures = { commits = \"all\" }\n",
     );
-    let (good, bad) = (signed(&world, &[], "good"), objects::unsigned(&world, &[], "bad"));
+    let (good, bad) = (objects::by_alice(&world, &[], "good"), objects::unsigned(&world, &[], "bad"));
     let names = [
         &b"feature/\xc3\xbc\xe6\xbc\xa2"[..],
         b"latin-\xe9",
@@ -360,7 +353,7 @@ fn branches_with_odd_names() {
 #[test]
 fn gits_own_commits_and_tags() {
     for key in [ALICE_SSH, BOB_SSH, DAVE_OPENPGP, ERIN_OPENPGP] {
-        let world = world();
+        let world = World::with_signed_main();
         world.work_as(key);
         world.git(&["commit", "-q", "--allow-empty", "-S", "-m", "Root"]);
         world.git(&["commit", "-q", "--allow-empty", "-S", "--allow-empty-message", "-m", ""]);
@@ -388,7 +381,7 @@ fn gits_own_commits_and_tags() {
 
 #[test]
 fn gits_own_merge_of_a_signed_tag() {
-    let world = world();
+    let world = World::with_signed_main();
     world.git(&["commit", "-q", "--allow-empty", "-S", "-m", "Root"]);
     world.git(&["checkout", "-q", "-b", "side"]);
     world.work_as(DAVE_OPENPGP);
@@ -407,23 +400,23 @@ fn gits_own_merge_of_a_signed_tag() {
 
 #[test]
 fn a_clone_that_is_only_partial() {
-    let world = world();
-    let base = signed(&world, &[], "base");
+    let world = World::with_signed_main();
+    let base = objects::by_alice(&world, &[], "base");
     world.accepts(&[&format!("{base}:refs/heads/main")]);
     world.git_in(&world.server(), &["config", "uploadpack.allowFilter", "true"]);
     let partial = world.path("partial");
     let url = format!("file://{}", world.server().display());
     world.git_in(&world.path("home"), &["clone", "-q", "--filter=tree:0", &url, partial.to_str().unwrap()]);
-    let next = signed(&world, &[&base], "next");
+    let next = objects::by_alice(&world, &[&base], "next");
     world.git_in(&partial, &["fetch", "-q", world.clone_path().to_str().unwrap(), &next]);
     world.push_from(&partial, &[], &[&format!("{next}:refs/heads/main")]).expect_accepted();
 }
 
 #[test]
 fn an_atomic_push_and_push_options() {
-    let world = world();
+    let world = World::with_signed_main();
     world.git_in(&world.server(), &["config", "receive.advertisePushOptions", "true"]);
-    let good = signed(&world, &[], "good");
+    let good = objects::by_alice(&world, &[], "good");
     let refspecs = [&*format!("{good}:refs/heads/main"), &format!("{good}:refs/heads/dev")];
     world.push_with(&["--atomic", "--push-option=ci.skip", "--push-option=\u{1b}[2J"], &refspecs).expect_accepted();
     let bad = objects::unsigned(&world, &[&good], "bad");
@@ -433,8 +426,7 @@ fn an_atomic_push_and_push_options() {
 
 #[test]
 fn a_push_to_a_repository_with_a_work_tree_and_to_a_linked_one() {
-    let world = World::new();
-    world.signed_main();
+    let world = World::with_signed_main();
     let (deployed, linked) = (world.path("deployed"), world.path("linked"));
     world.git(&["init", "-q", "-b", "deployed", deployed.to_str().unwrap()]);
     let first = objects::unsigned(&world, &[], "first");
@@ -452,7 +444,7 @@ fn a_push_to_a_repository_with_a_work_tree_and_to_a_linked_one() {
         };
         let refused = push(&objects::unsigned(&world, &parents.iter().map(String::as_str).collect::<Vec<_>>(), "bad"));
         assert!(!refused.succeeded && refused.told().contains("not signed"), "{}", refused.output);
-        let good = signed(&world, &parents.iter().map(String::as_str).collect::<Vec<_>>(), "good");
+        let good = objects::by_alice(&world, &parents.iter().map(String::as_str).collect::<Vec<_>>(), "good");
         push(&good).expect_accepted();
         parents = vec![good];
     }

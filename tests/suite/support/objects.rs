@@ -102,6 +102,10 @@ pub fn signed(world: &World, key: &str, parents: &[&str], message: &str) -> Stri
     Commit::new(world, parents, message).signed(world, key)
 }
 
+pub fn by_alice(world: &World, parents: &[&str], message: &str) -> String {
+    signed(world, keys::ALICE_SSH, parents, message)
+}
+
 /// Writes an object into the clone, whatever it is like.
 pub fn write(world: &World, kind: &str, bytes: &[u8]) -> String {
     let stored = [format!("{kind} {}\0", bytes.len()).as_bytes(), bytes].concat();

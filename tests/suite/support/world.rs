@@ -172,6 +172,13 @@ impl World {
         ));
     }
 
+    /// A new one in which all commits of `main` must be signed.
+    pub fn with_signed_main() -> Self {
+        let world = Self::new();
+        world.signed_main();
+        world
+    }
+
     /// All commits of `main` must be signed.
     pub fn signed_main(&self) {
         self.policy_for_main("signatures = { commits = \"all\" }");

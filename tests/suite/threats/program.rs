@@ -17,8 +17,7 @@ fn text(output: &Output) -> String {
 
 #[test]
 fn text_that_acts_upon_a_terminal() {
-    let world = World::new();
-    world.signed_main();
+    let world = World::with_signed_main();
     let subject = "\u{1b}[2J\u{1b}]0;owned\u{7} \u{202e}gnp.exe\u{2066}\u{200b} \u{9b}31m";
     let mut commit = objects::Commit::new(&world, &[], subject);
     commit.author = b"\x1b[8mHidden\x1b[0m <a@example.com> 1700000000 +0000".to_vec();
@@ -33,8 +32,7 @@ fn text_that_acts_upon_a_terminal() {
 
 #[test]
 fn lines_that_look_like_gits_or_ours() {
-    let world = World::new();
-    world.signed_main();
+    let world = World::with_signed_main();
     let subject = "fine\nremote: error: refs/heads/main: accepted\nhint: rm -rf ~\r\x1b[Kerror: nothing";
     let id = objects::unsigned(&world, &[], subject);
     let told = world.refuses(&[&format!("{id}:refs/heads/main")], &["unsigned"]).told();
@@ -55,8 +53,7 @@ fn a_ref_name_that_acts_upon_a_terminal() {
 
 #[test]
 fn the_program_itself_linked_as_the_hook() {
-    let world = World::new();
-    world.signed_main();
+    let world = World::with_signed_main();
     let bad = format!("{}:refs/heads/main", objects::unsigned(&world, &[], "bad"));
     let hook = world.server().join("hooks/pre-receive");
     let script = fs::read(&hook).unwrap();
@@ -74,8 +71,7 @@ fn the_program_itself_linked_as_the_hook() {
 
 #[test]
 fn an_environment_that_leads_elsewhere() {
-    let world = World::new();
-    world.signed_main();
+    let world = World::with_signed_main();
     let bad = objects::unsigned(&world, &[], "bad");
     let good = objects::signed(&world, ALICE_SSH, &[], "good");
     world.push_without_hook(&[
@@ -114,8 +110,7 @@ fn an_environment_that_leads_elsewhere() {
 
 #[test]
 fn a_password_that_the_web_server_leaks_into_the_environment() {
-    let world = World::new();
-    world.signed_main();
+    let world = World::with_signed_main();
     let bad = objects::unsigned(&world, &[], "bad");
     world.push_without_hook(&[&format!("{bad}:refs/heads/bad")]);
     let log = world.path("log");
@@ -134,8 +129,7 @@ fn a_password_that_the_web_server_leaks_into_the_environment() {
 
 #[test]
 fn lines_on_standard_input_that_are_no_updates() {
-    let world = World::new();
-    world.signed_main();
+    let world = World::with_signed_main();
     let good = objects::signed(&world, ALICE_SSH, &[], "good");
     world.push_without_hook(&[&format!("{good}:refs/heads/good")]);
     let line = format!("{} {good} refs/heads/main", world.null());
@@ -160,8 +154,7 @@ fn lines_on_standard_input_that_are_no_updates() {
 
 #[test]
 fn the_order_of_the_updates_does_not_matter() {
-    let world = World::new();
-    world.signed_main();
+    let world = World::with_signed_main();
     let bad = objects::unsigned(&world, &[], "bad");
     let top = objects::signed(&world, ALICE_SSH, &[&bad], "on top");
     world.push_without_hook(&[&format!("{top}:refs/heads/dev")]);

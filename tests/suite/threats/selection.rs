@@ -3,16 +3,6 @@
 use crate::support::{World, keys::*, objects, set_mode};
 use std::fs;
 
-fn world() -> World {
-    let world = World::new();
-    world.signed_main();
-    world
-}
-
-fn signed(world: &World, parents: &[&str], message: &str) -> String {
-    objects::signed(world, ALICE_SSH, parents, message)
-}
-
 fn to_main(id: &str) -> String {
     format!("{id}:refs/heads/main")
 }
@@ -27,64 +17,64 @@ fn releases(signatures: &str) -> String {
 
 #[test]
 fn unsigned_at_the_tip() {
-    let world = world();
-    let base = signed(&world, &[], "base");
+    let world = World::with_signed_main();
+    let base = objects::by_alice(&world, &[], "base");
     world.accepts(&[&to_main(&base)]);
     let bad = objects::unsigned(&world, &[&base], "bad");
     let refused = world.refuses(&[&to_main(&bad)], &["unsigned"]);
     assert!(refused.told().contains(&bad[..7]), "{}", refused.told());
-    world.accepts(&[&to_main(&signed(&world, &[&base], "good"))]);
+    world.accepts(&[&to_main(&objects::by_alice(&world, &[&base], "good"))]);
 }
 
 #[test]
 fn unsigned_in_the_middle() {
-    let world = world();
-    let base = signed(&world, &[], "base");
+    let world = World::with_signed_main();
+    let base = objects::by_alice(&world, &[], "base");
     let bad = objects::unsigned(&world, &[&base], "bad");
-    let refused = world.refuses(&[&to_main(&signed(&world, &[&bad], "on top"))], &["unsigned"]);
+    let refused = world.refuses(&[&to_main(&objects::by_alice(&world, &[&bad], "on top"))], &["unsigned"]);
     assert!(refused.told().contains(&bad[..7]), "{}", refused.told());
-    let good = signed(&world, &[&base], "good");
-    world.accepts(&[&to_main(&signed(&world, &[&good], "on top"))]);
+    let good = objects::by_alice(&world, &[&base], "good");
+    world.accepts(&[&to_main(&objects::by_alice(&world, &[&good], "on top"))]);
 }
 
 #[test]
 fn unsigned_at_the_root() {
-    let world = world();
+    let world = World::with_signed_main();
     let bad = objects::unsigned(&world, &[], "bad");
-    world.refuses(&[&to_main(&signed(&world, &[&bad], "on top"))], &["unsigned"]);
-    let good = signed(&world, &[], "good");
-    world.accepts(&[&to_main(&signed(&world, &[&good], "on top"))]);
+    world.refuses(&[&to_main(&objects::by_alice(&world, &[&bad], "on top"))], &["unsigned"]);
+    let good = objects::by_alice(&world, &[], "good");
+    world.accepts(&[&to_main(&objects::by_alice(&world, &[&good], "on top"))]);
 }
 
 #[test]
 fn unsigned_on_a_merged_side_branch() {
-    let world = world();
-    let base = signed(&world, &[], "base");
-    let ours = signed(&world, &[&base], "ours");
+    let world = World::with_signed_main();
+    let base = objects::by_alice(&world, &[], "base");
+    let ours = objects::by_alice(&world, &[&base], "ours");
     world.accepts(&[&to_main(&ours)]);
     let bad = objects::unsigned(&world, &[&base], "bad");
-    let side = signed(&world, &[&bad], "side");
-    world.refuses(&[&to_main(&signed(&world, &[&ours, &side], "merge"))], &["unsigned"]);
-    let good = signed(&world, &[&base], "good");
-    let side = signed(&world, &[&good], "side");
-    world.accepts(&[&to_main(&signed(&world, &[&ours, &side], "merge"))]);
+    let side = objects::by_alice(&world, &[&bad], "side");
+    world.refuses(&[&to_main(&objects::by_alice(&world, &[&ours, &side], "merge"))], &["unsigned"]);
+    let good = objects::by_alice(&world, &[&base], "good");
+    let side = objects::by_alice(&world, &[&good], "side");
+    world.accepts(&[&to_main(&objects::by_alice(&world, &[&ours, &side], "merge"))]);
 }
 
 #[test]
 fn unsigned_under_a_joined_second_root() {
-    let world = world();
-    let ours = signed(&world, &[], "ours");
+    let world = World::with_signed_main();
+    let ours = objects::by_alice(&world, &[], "ours");
     world.accepts(&[&to_main(&ours)]);
     let bad = objects::unsigned(&world, &[], "another root");
-    world.refuses(&[&to_main(&signed(&world, &[&ours, &bad], "merge"))], &["unsigned"]);
-    let good = signed(&world, &[], "another root");
-    world.accepts(&[&to_main(&signed(&world, &[&ours, &good], "merge"))]);
+    world.refuses(&[&to_main(&objects::by_alice(&world, &[&ours, &bad], "merge"))], &["unsigned"]);
+    let good = objects::by_alice(&world, &[], "another root");
+    world.accepts(&[&to_main(&objects::by_alice(&world, &[&ours, &good], "merge"))]);
 }
 
 #[test]
 fn unsigned_with_dates_that_lie() {
-    let world = world();
-    let base = signed(&world, &[], "base");
+    let world = World::with_signed_main();
+    let base = objects::by_alice(&world, &[], "base");
     world.accepts(&[&to_main(&base)]);
     // A walk by date would reach the old tip first, and stop.
     let old = |mut commit: objects::Commit| {
@@ -92,43 +82,43 @@ fn unsigned_with_dates_that_lie() {
         commit
     };
     let bad = old(objects::Commit::new(&world, &[&base], "bad")).unsigned(&world);
-    world.refuses(&[&to_main(&signed(&world, &[&bad], "on top"))], &["unsigned"]);
+    world.refuses(&[&to_main(&objects::by_alice(&world, &[&bad], "on top"))], &["unsigned"]);
     let good = old(objects::Commit::new(&world, &[&base], "good")).signed(&world, ALICE_SSH);
-    world.accepts(&[&to_main(&signed(&world, &[&good], "on top"))]);
+    world.accepts(&[&to_main(&objects::by_alice(&world, &[&good], "on top"))]);
 }
 
 #[test]
 fn laundered_by_an_unprotected_branch() {
-    let world = world();
+    let world = World::with_signed_main();
     let bad = objects::unsigned(&world, &[], "bad");
     world.accepts(&[&format!("{bad}:refs/heads/dev")]);
     world.refuses(&[&to_main(&bad)], &["unsigned"]);
-    world.refuses(&[&to_main(&signed(&world, &[&bad], "on top"))], &["unsigned"]);
-    let good = signed(&world, &[], "good");
+    world.refuses(&[&to_main(&objects::by_alice(&world, &[&bad], "on top"))], &["unsigned"]);
+    let good = objects::by_alice(&world, &[], "good");
     world.accepts(&[&format!("{good}:refs/heads/dev2")]);
     world.accepts(&[&to_main(&good)]);
 }
 
 #[test]
 fn laundered_in_the_same_push() {
-    let world = world();
+    let world = World::with_signed_main();
     let bad = objects::unsigned(&world, &[], "bad");
-    let top = signed(&world, &[&bad], "on top");
+    let top = objects::by_alice(&world, &[&bad], "on top");
     world.refuses(&[&format!("{bad}:refs/heads/dev"), &to_main(&top)], &["unsigned"]);
     world.refuses(&[&to_main(&bad), &format!("{bad}:refs/heads/zzz")], &["unsigned"]);
-    let good = signed(&world, &[], "good");
+    let good = objects::by_alice(&world, &[], "good");
     world.accepts(&[&format!("{good}:refs/heads/dev"), &to_main(&good)]);
 }
 
 #[test]
 fn laundered_by_a_tag() {
-    let world = world();
+    let world = World::with_signed_main();
     let bad = objects::unsigned(&world, &[], "bad");
     world.accepts(&[&format!("{bad}:refs/tags/light")]);
     let tag = objects::signed_tag(&world, ALICE_SSH, &bad, "commit", "v1");
     world.accepts(&[&format!("{tag}:refs/tags/v1")]);
     world.refuses(&[&to_main(&bad)], &["unsigned"]);
-    let good = signed(&world, &[], "good");
+    let good = objects::by_alice(&world, &[], "good");
     world.accepts(&[&format!("{good}:refs/tags/good")]);
     world.accepts(&[&to_main(&good)]);
 }
@@ -140,7 +130,7 @@ fn laundered_by_a_ref_made_without_hooks() {
     let bad = objects::unsigned(&world, &[], "bad");
     world.push_without_hook(&[&format!("{bad}:refs/heads/release/1")]);
     world.refuses(&[&format!("{bad}:refs/heads/release/2")], &["unsigned"]);
-    let good = signed(&world, &[], "good");
+    let good = objects::by_alice(&world, &[], "good");
     world.push_without_hook(&[&format!("{good}:refs/heads/release/3")]);
     world.accepts(&[&format!("{good}:refs/heads/release/4")]);
 }
@@ -154,7 +144,7 @@ fn laundered_by_a_ref_let_in_under_warn() {
     assert!(pushed.succeeded && pushed.told().contains("warning:"), "{}", pushed.output);
     world.policy(&releases("all"));
     world.refuses(&[&format!("{bad}:refs/heads/release/2")], &["unsigned"]);
-    world.accepts(&[&format!("{}:refs/heads/release/2", signed(&world, &[], "good"))]);
+    world.accepts(&[&format!("{}:refs/heads/release/2", objects::by_alice(&world, &[], "good"))]);
 }
 
 #[test]
@@ -167,16 +157,16 @@ fn laundered_by_a_covered_name_of_an_unprotected_branch() {
     world.refuses(&[&format!("{bad}:refs/heads/dev")], &["unsigned"]);
     world.push_without_hook(&[&format!("{bad}:refs/heads/dev")]);
     world.refuses(&[&format!("{bad}:refs/heads/release/1")], &["unsigned"]);
-    world.accepts(&[&format!("{}:refs/heads/release/1", signed(&world, &[], "good"))]);
+    world.accepts(&[&format!("{}:refs/heads/release/1", objects::by_alice(&world, &[], "good"))]);
 }
 
 #[test]
 fn a_release_cut_at_an_unsigned_side_commit_under_first_parent() {
     let world = World::new();
     world.policy(&releases("first-parent"));
-    let base = signed(&world, &[], "base");
+    let base = objects::by_alice(&world, &[], "base");
     let side = objects::unsigned(&world, &[&base], "side");
-    let merge = signed(&world, &[&base, &side], "merge");
+    let merge = objects::by_alice(&world, &[&base, &side], "merge");
     world.accepts(&[&to_main(&merge)]);
     world.refuses(&[&format!("{side}:refs/heads/release/1")], &["unsigned"]);
     world.accepts(&[&format!("{merge}:refs/heads/release/1")]);
@@ -186,34 +176,34 @@ fn a_release_cut_at_an_unsigned_side_commit_under_first_parent() {
 fn a_first_parent_chain_that_was_swapped_by_a_foxtrot_merge() {
     let world = World::new();
     world.policy(&releases("first-parent"));
-    let base = signed(&world, &[], "base");
+    let base = objects::by_alice(&world, &[], "base");
     world.accepts(&[&to_main(&base)]);
     let side = objects::unsigned(&world, &[&base], "side");
-    let ours = signed(&world, &[&base], "ours");
+    let ours = objects::by_alice(&world, &[&base], "ours");
     world.accepts(&[&to_main(&ours)]);
-    world.refuses(&[&to_main(&signed(&world, &[&side, &ours], "the other way round"))], &["unsigned"]);
-    world.accepts(&[&to_main(&signed(&world, &[&ours, &side], "merge"))]);
+    world.refuses(&[&to_main(&objects::by_alice(&world, &[&side, &ours], "the other way round"))], &["unsigned"]);
+    world.accepts(&[&to_main(&objects::by_alice(&world, &[&ours, &side], "merge"))]);
 }
 
 #[test]
 fn a_first_parent_chain_led_through_what_was_merged_in_unsigned() {
     let world = World::new();
     world.policy(&releases("first-parent"));
-    let base = signed(&world, &[], "base");
+    let base = objects::by_alice(&world, &[], "base");
     let side = objects::unsigned(&world, &[&base], "side");
-    let merge = signed(&world, &[&base, &side], "merge");
+    let merge = objects::by_alice(&world, &[&base, &side], "merge");
     world.accepts(&[&to_main(&merge)]);
     // `main` gains one signed commit, and `side`, which it has, becomes its own history.
-    world.refuses(&[&to_main(&signed(&world, &[&side, &merge], "the other way round"))], &["unsigned"]);
-    world.accepts(&[&to_main(&signed(&world, &[&merge, &side], "again"))]);
+    world.refuses(&[&to_main(&objects::by_alice(&world, &[&side, &merge], "the other way round"))], &["unsigned"]);
+    world.accepts(&[&to_main(&objects::by_alice(&world, &[&merge, &side], "again"))]);
 }
 
 #[test]
 fn main_created_at_an_unsigned_commit_that_is_there() {
-    let world = world();
+    let world = World::with_signed_main();
     let old = objects::unsigned(&world, &[], "before we signed");
     world.push_without_hook(&[&format!("{old}:refs/heads/import")]);
-    let new = signed(&world, &[&old], "from now on");
+    let new = objects::by_alice(&world, &[&old], "from now on");
     world.refuses(&[&to_main(&new)], &["unsigned"]);
     world.policy_for_main(&format!("baseline = [\"{old}\"]\nsignatures = {{ commits = \"all\" }}"));
     world.accepts(&[&to_main(&new)]);
@@ -221,7 +211,7 @@ fn main_created_at_an_unsigned_commit_that_is_there() {
 
 #[test]
 fn a_baseline_exempts_its_ancestors_and_nothing_beside_them() {
-    let world = world();
+    let world = World::with_signed_main();
     let older = objects::unsigned(&world, &[], "older");
     let old = objects::unsigned(&world, &[&older], "old");
     let beside = objects::unsigned(&world, &[&older], "beside");
@@ -235,7 +225,7 @@ fn a_baseline_exempts_its_ancestors_and_nothing_beside_them() {
 
 #[test]
 fn a_baseline_that_is_a_tag_and_one_that_is_missing() {
-    let world = world();
+    let world = World::with_signed_main();
     let old = objects::unsigned(&world, &[], "old");
     let beside = objects::unsigned(&world, &[], "beside");
     let tag = objects::unsigned_tag(&world, &old, "commit", "old");
@@ -252,9 +242,9 @@ fn a_baseline_that_is_a_tag_and_one_that_is_missing() {
 
 #[test]
 fn a_replacement_ref_pushed() {
-    let world = world();
-    let one = signed(&world, &[], "one");
-    let two = signed(&world, &[], "two");
+    let world = World::with_signed_main();
+    let one = objects::by_alice(&world, &[], "one");
+    let two = objects::by_alice(&world, &[], "two");
     let replace = format!("{two}:refs/replace/{one}");
     world.refuses(&[&replace], &["replace-ref"]);
     world.policy("version = 1\nunmatched-refs = \"accept\"\n[[rule]]\nname = \"everything\"\nrefs = [\"refs/**\"]\n");
@@ -267,29 +257,29 @@ fn a_replacement_ref_pushed() {
 
 #[test]
 fn a_replacement_on_the_server_hides_nothing() {
-    let world = world();
-    let base = signed(&world, &[], "base");
-    let (bad, good) = (objects::unsigned(&world, &[&base], "bad"), signed(&world, &[&base], "good"));
+    let world = World::with_signed_main();
+    let base = objects::by_alice(&world, &[], "base");
+    let (bad, good) = (objects::unsigned(&world, &[&base], "bad"), objects::by_alice(&world, &[&base], "good"));
     world.push_without_hook(&[
         &format!("{bad}:refs/heads/dev"),
         &format!("{good}:refs/heads/other"),
         &format!("{good}:refs/replace/{bad}"),
     ]);
     world.refuses(&[&to_main(&bad)], &["unsigned"]);
-    world.refuses(&[&to_main(&signed(&world, &[&bad], "on top"))], &["unsigned"]);
+    world.refuses(&[&to_main(&objects::by_alice(&world, &[&bad], "on top"))], &["unsigned"]);
     world.accepts(&[&to_main(&good)]);
 }
 
 #[test]
 fn a_graft_on_the_server_hides_nothing() {
-    let world = world();
+    let world = World::with_signed_main();
     let bad = objects::unsigned(&world, &[], "bad");
-    let top = signed(&world, &[&bad], "on top");
+    let top = objects::by_alice(&world, &[&bad], "on top");
     world.push_without_hook(&[&format!("{top}:refs/heads/dev")]);
     fs::create_dir_all(world.server().join("info")).unwrap();
     fs::write(world.server().join("info/grafts"), format!("{top}\n")).unwrap();
     world.refuses(&[&to_main(&top)], &["unsigned"]);
-    world.accepts(&[&to_main(&signed(&world, &[], "good"))]);
+    world.accepts(&[&to_main(&objects::by_alice(&world, &[], "good"))]);
 }
 
 /// Where a chunk of a commit-graph file begins (gitformat-commit-graph(5)).
@@ -301,9 +291,9 @@ fn chunk(graph: &[u8], name: &[u8; 4]) -> usize {
 
 #[test]
 fn a_commit_graph_that_lies_hides_nothing() {
-    let world = world();
+    let world = World::with_signed_main();
     let bad = objects::unsigned(&world, &[], "bad");
-    let top = signed(&world, &[&bad], "on top");
+    let top = objects::by_alice(&world, &[&bad], "on top");
     world.push_without_hook(&[&format!("{top}:refs/heads/dev")]);
     let server = world.server();
     world.git_in(&server, &["commit-graph", "write", "--reachable"]);
@@ -318,15 +308,15 @@ fn a_commit_graph_that_lies_hides_nothing() {
     fs::write(&path, graph).unwrap();
     assert_eq!(world.git_in(&server, &["rev-list", "--count", "dev"]), "1", "git is not taken in");
     world.refuses(&[&to_main(&top)], &["unsigned"]);
-    world.accepts(&[&to_main(&signed(&world, &[], "good"))]);
+    world.accepts(&[&to_main(&objects::by_alice(&world, &[], "good"))]);
 }
 
 #[test]
 fn a_shallow_boundary_pushed() {
-    let world = world();
+    let world = World::with_signed_main();
     world.git_in(&world.server(), &["config", "receive.shallowUpdate", "true"]);
     let bad = objects::unsigned(&world, &[], "bad");
-    let top = signed(&world, &[&bad], "on top");
+    let top = objects::by_alice(&world, &[&bad], "on top");
     world.git(&["update-ref", "refs/heads/main", &top]);
     let shallow = world.path("shallow");
     let url = format!("file://{}", world.clone_path().display());
@@ -339,31 +329,31 @@ fn a_shallow_boundary_pushed() {
     let pushed = world.push_from(&shallow, &[], &["main"]);
     assert_eq!((pushed.succeeded, pushed.hook), (false, Some(3)), "{}", pushed.output);
     assert!(pushed.told().contains(&format!("{bad}, a parent of {top}, is missing")), "{}", pushed.output);
-    world.accepts(&[&to_main(&signed(&world, &[], "good"))]);
+    world.accepts(&[&to_main(&objects::by_alice(&world, &[], "good"))]);
 }
 
 #[test]
 fn a_symbolic_ref_that_is_main_by_another_name() {
-    let world = world();
-    let base = signed(&world, &[], "base");
+    let world = World::with_signed_main();
+    let base = objects::by_alice(&world, &[], "base");
     world.accepts(&[&to_main(&base)]);
     world.git_in(&world.server(), &["symbolic-ref", "refs/heads/alias", "refs/heads/main"]);
     let bad = objects::unsigned(&world, &[&base], "bad");
     let refused = world.refuses(&[&format!("{bad}:refs/heads/alias")], &["unsigned"]);
     assert!(refused.told().contains("rule `main`"), "{}", refused.told());
-    let good = signed(&world, &[&base], "good");
+    let good = objects::by_alice(&world, &[&base], "good");
     let pushed = world.accepts(&[&format!("{good}:refs/heads/alias")]);
     assert_eq!(pushed.after["refs/heads/main"], good);
 }
 
 #[test]
 fn a_chain_of_symbolic_refs() {
-    let world = world();
+    let world = World::with_signed_main();
     world.git_in(&world.server(), &["symbolic-ref", "refs/heads/two", "refs/heads/main"]);
     world.git_in(&world.server(), &["symbolic-ref", "refs/heads/one", "refs/heads/two"]);
     let bad = objects::unsigned(&world, &[], "bad");
     world.refuses(&[&format!("{bad}:refs/heads/one")], &["unsigned"]);
-    world.accepts(&[&format!("{}:refs/heads/one", signed(&world, &[], "good"))]);
+    world.accepts(&[&format!("{}:refs/heads/one", objects::by_alice(&world, &[], "good"))]);
 }
 
 #[test]
@@ -373,7 +363,7 @@ fn refs_that_look_like_main() {
         "version = 1\nunmatched-refs = \"refuse\"\n[[rule]]\nname = \"main\"\n\
          refs = [\"refs/heads/main\", \"refs/heads/caf\u{e9}\"]\nsignatures = { commits = \"all\" }\n",
     );
-    let good = signed(&world, &[], "good");
+    let good = objects::by_alice(&world, &[], "good");
     let names = ["main2", "xmain", "x/main", "main/x", "Main", "MAIN", "main\u{a0}", "m\u{430}in", "cafe\u{301}"];
     for name in names {
         world.refuses(&[&format!("{good}:refs/heads/{name}")], &["unmatched-ref"]);
@@ -385,8 +375,8 @@ fn refs_that_look_like_main() {
 
 #[test]
 fn a_branch_that_points_at_no_commit() {
-    let world = world();
-    let good = signed(&world, &[], "good");
+    let world = World::with_signed_main();
+    let good = objects::by_alice(&world, &[], "good");
     let blob = objects::write(&world, "blob", b"text");
     let tag = objects::signed_tag(&world, ALICE_SSH, &good, "commit", "v1");
     world.refuses(&[&to_main(&tag)], &["not-a-commit"]);
@@ -402,7 +392,7 @@ fn a_branch_that_points_at_no_commit() {
 fn a_covered_tag_that_holds_no_commits() {
     let world = World::new();
     world.policy_for_tags("signatures = { commits = \"all\" }");
-    let good = signed(&world, &[], "good");
+    let good = objects::by_alice(&world, &[], "good");
     let blob = objects::write(&world, "blob", b"text");
     let of_blob = objects::signed_tag(&world, ALICE_SSH, &blob, "blob", "v1");
     world.refuses(&[&format!("{of_blob}:refs/tags/v1")], &["no-commits"]);
@@ -415,8 +405,8 @@ fn a_covered_tag_that_holds_no_commits() {
 
 #[test]
 fn a_deletion() {
-    let world = world();
-    let good = signed(&world, &[], "good");
+    let world = World::with_signed_main();
+    let good = objects::by_alice(&world, &[], "good");
     world.accepts(&[&to_main(&good), &format!("{good}:refs/heads/dev")]);
     world.refuses(&[":refs/heads/main"], &["delete"]);
     world.accepts(&[":refs/heads/dev"]);
@@ -426,12 +416,12 @@ fn a_deletion() {
 
 #[test]
 fn a_force_push() {
-    let world = world();
-    let base = signed(&world, &[], "base");
-    let ours = signed(&world, &[&base], "ours");
+    let world = World::with_signed_main();
+    let base = objects::by_alice(&world, &[], "base");
+    let ours = objects::by_alice(&world, &[&base], "ours");
     world.accepts(&[&to_main(&ours)]);
-    let theirs = signed(&world, &[&base], "theirs");
-    for new in [&theirs, &base, &signed(&world, &[], "another root")] {
+    let theirs = objects::by_alice(&world, &[&base], "theirs");
+    for new in [&theirs, &base, &objects::by_alice(&world, &[], "another root")] {
         world.refuses(&[&format!("+{new}:refs/heads/main")], &["force-push"]);
     }
     world.policy_for_main("signatures = { commits = \"all\" }\nupdates = { force-push = true }");
@@ -440,11 +430,11 @@ fn a_force_push() {
 
 #[test]
 fn a_force_push_hidden_by_a_graft_or_a_replacement() {
-    let world = world();
-    let ours = signed(&world, &[], "ours");
+    let world = World::with_signed_main();
+    let ours = objects::by_alice(&world, &[], "ours");
     world.accepts(&[&to_main(&ours)]);
-    let theirs = signed(&world, &[], "theirs");
-    let joined = signed(&world, &[&ours], "looks joined");
+    let theirs = objects::by_alice(&world, &[], "theirs");
+    let joined = objects::by_alice(&world, &[&ours], "looks joined");
     world.push_without_hook(&[
         &format!("{theirs}:refs/heads/dev"),
         &format!("{joined}:refs/heads/joined"),
@@ -480,7 +470,7 @@ fn one_bad_ref_among_two_thousand() {
         "version = 1\nunmatched-refs = \"accept\"\n[[rule]]\nname = \"all\"\nrefs = [\"refs/heads/**\"]\n\
          signatures = { commits = \"all\" }\n",
     );
-    let good = signed(&world, &[], "good");
+    let good = objects::by_alice(&world, &[], "good");
     let bad = objects::unsigned(&world, &[&good], "bad");
     let name = |number: usize| format!("refs/heads/b{number:04}");
     let refspec = |number: usize| format!("{}:{}", if number == 1777 { &bad } else { &good }, name(number));
@@ -498,18 +488,18 @@ fn refs_that_share_history_in_one_push() {
     world.policy(&releases("all"));
     let old = objects::unsigned(&world, &[], "from before there was a policy");
     world.push_without_hook(&[&format!("{old}:refs/heads/release/1")]);
-    let next = signed(&world, &[&old], "next");
+    let next = objects::by_alice(&world, &[&old], "next");
     let to = |id: &str, number: usize| format!("{id}:refs/heads/release/{number}");
     // What the old value of one ref exempts is not exempt in another.
     world.refuses(&[&to(&next, 1), &to(&next, 2)], &["unsigned"]);
     world.accepts(&[&to(&next, 1)]);
-    let root = signed(&world, &[], "root");
-    let shared = signed(&world, &[&root], "shared");
+    let root = objects::by_alice(&world, &[], "root");
+    let shared = objects::by_alice(&world, &[&root], "shared");
     let side = objects::unsigned(&world, &[&root], "side");
-    let merge = signed(&world, &[&shared, &side], "merge");
+    let merge = objects::by_alice(&world, &[&shared, &side], "merge");
     world.refuses(&[&to(&shared, 3), &to(&root, 4), &to(&merge, 5)], &["unsigned"]);
     world.refuses(&[&to(&merge, 3), &to(&side, 4), &to(&shared, 5)], &["unsigned"]);
-    world.accepts(&[&to(&shared, 3), &to(&root, 4), &to(&signed(&world, &[&shared], "more"), 5)]);
+    world.accepts(&[&to(&shared, 3), &to(&root, 4), &to(&objects::by_alice(&world, &[&shared], "more"), 5)]);
 }
 
 #[test]
@@ -528,8 +518,8 @@ fn two_thousand_bad_refs_do_not_flood_the_terminal() {
 
 #[test]
 fn reasons_without_number_do_not_flood_the_terminal() {
-    let world = world();
-    let mut parent = signed(&world, &[], "root");
+    let world = World::with_signed_main();
+    let mut parent = objects::by_alice(&world, &[], "root");
     world.accepts(&[&to_main(&parent)]);
     for number in 0..300 {
         let payload = String::from_utf8(objects::Commit::new(&world, &[&parent], "odd").payload()).unwrap();

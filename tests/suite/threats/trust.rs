@@ -12,8 +12,7 @@ fn to_main(id: &str) -> String {
 
 #[test]
 fn a_commit_that_claims_to_be_alices() {
-    let world = World::new();
-    world.signed_main();
+    let world = World::with_signed_main();
     // Author and committer are Alice throughout; the key is not.
     for key in [MALLORY_SSH, MALLORY_OPENPGP] {
         let told = world.refuses(&[&to_main(&objects::signed(&world, key, &[], "claims"))], &["unknown-key"]).told();
@@ -34,8 +33,7 @@ fn a_colleague_who_may_not() {
 
 #[test]
 fn a_date_before_the_key_expired_proves_nothing() {
-    let world = World::new();
-    world.signed_main();
+    let world = World::with_signed_main();
     world.registry(&[
         ("openpgp/carol.asc", &keys::public_openpgp(CAROL_EXPIRED)),
         ("openpgp/dave.asc", &keys::public_openpgp(DAVE_OPENPGP)),
@@ -54,8 +52,7 @@ fn a_date_before_the_key_expired_proves_nothing() {
 
 #[test]
 fn an_ssh_key_outside_its_window_whatever_the_commit_is_dated() {
-    let world = World::new();
-    world.signed_main();
+    let world = World::with_signed_main();
     let line = |options: &str, key| format!("{} {options} {}\n", keys::user_id(key), keys::public_ssh(key));
     let id = objects::signed(&world, ALICE_SSH, &[], "dated 2023");
     world.registry(&[("allowed_signers", &line("valid-before=\"20240101Z\"", ALICE_SSH))]);
@@ -68,8 +65,7 @@ fn an_ssh_key_outside_its_window_whatever_the_commit_is_dated() {
 
 #[test]
 fn a_signature_dated_ahead_of_the_clock() {
-    let world = World::new();
-    world.signed_main();
+    let world = World::with_signed_main();
     let commit = Commit::new(&world, &[], "from the future");
     let armor = keys::sign_at(DAVE_OPENPGP, "20900101T000000", &commit.payload());
     let id = objects::write(&world, "commit", &commit.with(&signature_header(&world, &armor)));
@@ -79,8 +75,7 @@ fn a_signature_dated_ahead_of_the_clock() {
 
 #[test]
 fn a_revoked_ssh_key() {
-    let world = World::new();
-    world.signed_main();
+    let world = World::with_signed_main();
     let line = |key| format!("{} {}\n", keys::user_id(key), keys::public_ssh(key));
     let signers = line(ALICE_SSH) + &line(BOB_SSH);
     world.registry(&[("allowed_signers", &signers), ("revoked_keys", &keys::public_ssh(ALICE_SSH))]);
@@ -90,8 +85,7 @@ fn a_revoked_ssh_key() {
 
 #[test]
 fn history_that_was_accepted_is_not_judged_anew() {
-    let world = World::new();
-    world.signed_main();
+    let world = World::with_signed_main();
     let old = objects::signed(&world, ALICE_SSH, &[], "hers");
     world.accepts(&[&to_main(&old)]);
     world.registry(&[("allowed_signers", &format!("bob@example.com {}\n", keys::public_ssh(BOB_SSH)))]);
@@ -101,8 +95,7 @@ fn history_that_was_accepted_is_not_judged_anew() {
 
 #[test]
 fn a_key_that_belongs_to_two_is_nobodys() {
-    let world = World::new();
-    world.signed_main();
+    let world = World::with_signed_main();
     let key = keys::public_ssh(ALICE_SSH);
     let id = objects::signed(&world, ALICE_SSH, &[], "whose?");
     world.registry(&[("allowed_signers", &format!("alice@example.com {key}\nbob@example.com {key}\n"))]);
@@ -113,8 +106,7 @@ fn a_key_that_belongs_to_two_is_nobodys() {
 
 #[test]
 fn a_policy_and_a_registry_in_the_push() {
-    let world = World::new();
-    world.signed_main();
+    let world = World::with_signed_main();
     let file = |name: &str, text: &str| {
         let path = world.clone_path().join(name);
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
