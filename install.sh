@@ -70,7 +70,7 @@ read_arguments() {
             --config) config=$2 ;;
             --binary) binary=$2 ;;
             --allow-group) groups="$groups --allow-group $(quoted "$2")" ;;
-            --log) log=" --log $(quoted "$2")" ;;
+            --log) log=$2 ;;
             esac
             shift 2
             ;;
@@ -99,6 +99,12 @@ check_arguments() {
     prefix=$(absolute "$prefix" && echo .) && prefix=${prefix%?.}
     config=$(absolute "$config" && echo .) && config=${config%?.}
     program=$prefix/bin/countersign
+    case $log in
+    '') ;;
+    journald) log=" --log journald" ;;
+    # The hook runs in each repository.
+    *) log=$(absolute "$log" && echo .) && log=" --log $(quoted "${log%?.}")" ;;
+    esac
 }
 
 # Followed by a newline and a dot at its callers, so that names that end in newlines stay whole.
@@ -374,7 +380,7 @@ put_hook() {
 }
 
 # Whether the hook could decide anything here, asked as the one it will run as: whatever keeps it from reading the
-# policy, the registry or the repository would refuse every push.
+# policy, the registry or the repository, or from writing its log, would refuse every push.
 works() {
     [ -e "$policy" ] || return 0
     set -- policy explain HEAD --repo "$repository"
@@ -389,7 +395,10 @@ works() {
     else
         set -- "$program" "$@"
     fi
-    eval "set -- \"\$@\"$groups"
+    asked=$groups
+    # It makes the log, if there is none.
+    if doing; then asked=$groups$log; fi
+    eval "set -- \"\$@\"$asked"
     told=$("$@" 2>&1 >/dev/null) && return 0
     refuse "its hook could decide nothing, and would refuse every push; it is left as it is" \
         "mend what Countersign says, and install again:"

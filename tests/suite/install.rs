@@ -377,6 +377,26 @@ fn a_policy_that_would_lock_everybody_out_keeps_the_hook_from_being_installed() 
 }
 
 #[test]
+fn a_log_that_cannot_be_written_keeps_the_hook_from_being_installed() {
+    let site = Site::new();
+    let repository = site.bare("project.git");
+    site.protect_main();
+    let missing = site.world.path("missing/log");
+    let (status, out) = site.install(&["--log", missing.to_str().unwrap()]);
+    assert_eq!(status, 1, "{out}");
+    assert!(out.contains("would refuse every push") && out.contains("opening the log"), "{out}");
+    assert!(!repository.join("hooks/pre-receive").exists());
+    let (status, out) = site.install(&["--log", "log", "--dry-run"]);
+    assert_eq!(status, 0, "{out}");
+    assert!(!site.world.path("log").exists());
+    // Beside whoever installs, not in each repository.
+    let (status, out) = site.install(&["--log", "log"]);
+    assert_eq!(status, 0, "{out}");
+    site.judges(&repository);
+    assert!(fs::read_to_string(site.world.path("log")).unwrap().contains("refused"));
+}
+
+#[test]
 fn without_the_program_or_the_policy_every_push_is_refused() {
     let site = Site::new();
     let repository = site.bare_with_hook("project.git");
