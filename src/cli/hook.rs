@@ -62,7 +62,6 @@ pub(super) fn run(common: &Common, arguments: &Arguments) -> ExitCode {
         // The client is gone: what it was to be told never arrived.
         Ok(Decided { verdict: Verdict::Accepted(_), told: false }) => 3,
         Err(undecided) => {
-            tracing::error!(%undecided, "could not decide");
             tell(&report::undecided(&undecided));
             3
         }
@@ -77,16 +76,24 @@ struct Decided {
 fn decide(common: &Common, arguments: &Arguments) -> Result<Decided, Undecided> {
     let deadline = Deadline::start(arguments.deadline)?;
     log::start(common, log::Default::Nowhere)?;
-    let git_dir = git_dir(common)?;
+    let logged = |undecided: &Undecided| tracing::error!(%undecided, "could not decide");
+    let git_dir = git_dir(common).inspect_err(logged)?;
+    // One log may serve many repositories; git calls each of them `.`.
+    let place = git_dir.canonicalize().unwrap_or_else(|_| git_dir.clone());
+    let _span = tracing::error_span!("push", repository = ?place).entered();
+    decide_in(&git_dir, deadline, common, arguments).inspect_err(logged)
+}
+
+fn decide_in(git_dir: &Path, deadline: Deadline, common: &Common, arguments: &Arguments) -> Result<Decided, Undecided> {
     if env::var_os("GIT_NAMESPACE").is_some_and(|namespace| !namespace.is_empty()) {
         return Err(Undecided::server(
             "reading the push",
             "GIT_NAMESPACE is set: the refs are not what they are called",
         ));
     }
-    let (repository, push) = read_push(&arguments.hook, &git_dir)?;
+    let (repository, push) = read_push(&arguments.hook, git_dir)?;
     let now = now()?;
-    let policies = Files::new(common)?.policies(common, &git_dir)?;
+    let policies = Files::new(common)?.policies(common, git_dir)?;
     let verdict = run::judge(&push, &repository, &policies, now)?;
     let in_force = policies.iter().map(|loaded| InForce { path: &loaded.path, policy: &loaded.policy }).collect();
     let judged = Judged { push: &push, policies: in_force };

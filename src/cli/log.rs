@@ -7,7 +7,12 @@ use crate::{
     report::{self, Judged},
 };
 use std::{fs::OpenOptions, path::Path, sync::Mutex};
-use tracing_subscriber::{filter::EnvFilter, fmt, layer::SubscriberExt, util::SubscriberInitExt};
+use tracing_subscriber::{
+    filter::{EnvFilter, LevelFilter},
+    fmt,
+    layer::SubscriberExt,
+    util::SubscriberInitExt,
+};
 
 /// Where diagnostics go if nothing is said.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -18,13 +23,23 @@ pub(super) enum Default {
 }
 
 /// Sets up logging; `COUNTERSIGN_LOG` gives the level (`error`, `warn`, `info`, `debug`, `trace`; default `warn`).
+///
+/// In a hook it can only ask for more: a pusher may be able to set it (sshd's `AcceptEnv`), and could hide a refusal.
 pub(super) fn start(common: &Common, default: Default) -> Result<(), Undecided> {
     let level = std::env::var("COUNTERSIGN_LOG").ok();
     if common.log.is_none() && (default == Default::Nowhere || level.is_none()) {
         return Ok(());
     }
     let failed = |error: &dyn std::fmt::Display| Undecided::server("opening the log", error.to_string());
-    let filter = EnvFilter::try_new(level.as_deref().unwrap_or("warn")).map_err(|error| failed(&error))?;
+    let filter = match default {
+        Default::Nowhere => {
+            let asked = level.and_then(|level| level.parse().ok()).unwrap_or(LevelFilter::WARN);
+            EnvFilter::default().add_directive(asked.max(LevelFilter::WARN).into())
+        }
+        Default::StandardError => {
+            EnvFilter::try_new(level.as_deref().unwrap_or("warn")).map_err(|error| failed(&error))?
+        }
+    };
     let registry = tracing_subscriber::registry().with(filter);
     let lines = fmt::layer().with_ansi(false);
     match common.log.as_deref() {

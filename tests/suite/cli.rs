@@ -361,6 +361,51 @@ fn a_log_goes_to_its_file_and_not_to_the_pusher() {
     assert!(fs::read_to_string(log).unwrap().contains("could not decide"));
 }
 
+/// What the hook says of an unsigned commit on `main`: its exit status and standard error.
+fn hook_refuses(world: &World, command: impl FnOnce(&mut std::process::Command)) -> (i32, String) {
+    let bad = objects::unsigned(world, &[], "bad");
+    world.push_without_hook(&[&format!("{bad}:refs/heads/bad")]);
+    let mut hook = world.command(env!("CARGO_BIN_EXE_countersign"), &world.server());
+    hook.args(["hook", "pre-receive", "--policy"]).arg(world.policy_path()).env("GIT_DIR", ".");
+    command(&mut hook);
+    let line = format!("{} {bad} refs/heads/main\n", world.null());
+    let (status, _, error) = told(&support::run(hook, line.as_bytes()));
+    (status, error)
+}
+
+#[test]
+fn a_log_says_which_repository_was_pushed_to() {
+    let world = World::with_signed_main();
+    let log = world.path("log");
+    let (status, error) = hook_refuses(&world, |hook| {
+        hook.arg("--log").arg(&log);
+    });
+    assert_eq!(status, 1, "{error}");
+    let (status, error) = hook_refuses(&world, |hook| {
+        hook.env("GIT_NAMESPACE", "x").arg("--log").arg(&log);
+    });
+    assert_eq!(status, 3, "{error}");
+    let lines = fs::read_to_string(log).unwrap();
+    let server = world.server().canonicalize().unwrap();
+    for told in ["\"refused\"", "could not decide"] {
+        let line = lines.lines().find(|line| line.contains(told)).unwrap();
+        assert!(line.contains(server.to_str().unwrap()), "{line}");
+    }
+}
+
+#[test]
+fn a_pusher_who_can_set_the_level_of_the_log_silences_nothing() {
+    for level in ["off", "error", "countersign=off", "[[["] {
+        let world = World::with_signed_main();
+        let log = world.path("log");
+        let (status, error) = hook_refuses(&world, |hook| {
+            hook.env("COUNTERSIGN_LOG", level).arg("--log").arg(&log);
+        });
+        assert_eq!(status, 1, "{level}: {error}");
+        assert!(fs::read_to_string(log).unwrap().contains("\"refused\""), "{level}");
+    }
+}
+
 #[test]
 fn a_log_names_a_baseline_that_the_repository_lacks() {
     let world = World::new();
