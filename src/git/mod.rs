@@ -90,7 +90,7 @@ impl Repository {
     /// Opens a repository (bare, or a work tree's git directory) and the object folders it reads from.
     ///
     /// # Errors
-    /// It is none, belongs to another user, or uses an extension or a ref storage that is not known here.
+    /// It is none, or uses an extension or a ref storage that is not known here.
     pub fn open(git_dir: &Path, quarantine: &Quarantine) -> Result<Self, Undecided> {
         opening::open(git_dir, quarantine)
     }

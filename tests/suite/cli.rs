@@ -407,6 +407,15 @@ fn a_pusher_who_can_set_the_level_of_the_log_silences_nothing() {
 }
 
 #[test]
+fn a_repository_that_belongs_to_another_user_is_judged() {
+    let world = World::with_signed_main();
+    // Only root can give it away; for others it stays their own.
+    let (status, error) = hook_refuses(&world, |_| drop(std::os::unix::fs::chown(world.server(), Some(12345), None)));
+    assert_eq!(status, 1, "{error}");
+    assert!(error.contains("not signed"), "{error}");
+}
+
+#[test]
 fn a_log_names_a_baseline_that_the_repository_lacks() {
     let world = World::new();
     let missing = "1".repeat(40);
