@@ -383,21 +383,22 @@ put_hook() {
 # policy, the registry or the repository, or from writing its log, would refuse every push.
 works() {
     [ -e "$policy" ] || return 0
+    asked=$groups
+    # Only as its owner: it makes the log if there is none, and a log of somebody else's would lock the owner out.
+    if doing && [ "$(id -u)" = "$owner" ]; then asked=$groups$log; fi
     set -- policy explain HEAD --repo "$repository"
     [ "$config" = "$default_config" ] || set -- "$@" --policy "$policy"
     if ! cmp -s "$binary" "$program"; then
         # A dry run: it is not where the owner could run it.
         set -- "$binary" "$@"
     elif [ "$(id -u)" = 0 ] && [ "$owner" != 0 ] && command -v setpriv >/dev/null; then
+        if doing; then asked=$groups$log; fi
         groups_of_owner=--init-groups
         getent passwd "$owner" >/dev/null || groups_of_owner=--clear-groups
         set -- setpriv --reuid="$owner" --regid="$(group_of "$owner")" "$groups_of_owner" "$program" "$@"
     else
         set -- "$program" "$@"
     fi
-    asked=$groups
-    # It makes the log, if there is none.
-    if doing; then asked=$groups$log; fi
     eval "set -- \"\$@\"$asked"
     told=$("$@" 2>&1 >/dev/null) && return 0
     refuse "its hook could decide nothing, and would refuse every push; it is left as it is" \
