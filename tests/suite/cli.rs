@@ -197,6 +197,60 @@ fn policy_check_warns_of_what_surprises() {
 }
 
 #[test]
+fn policy_check_warns_of_rules_that_do_not_what_they_say() {
+    let world = World::new();
+    let policy = world.policy_path();
+    let server = world.server();
+    let missing = "1".repeat(40);
+    world.policy_for_main(&format!(
+        "mode = \"warn\"\nwarn-until = 2099-01-31\ntags = {{ signed = true }}\nbaseline = [\"{missing}\"]"
+    ));
+    let check = || {
+        let arguments = ["policy", "check", policy.to_str().unwrap(), "--repo", server.to_str().unwrap()];
+        countersign(&world, &arguments, "").1
+    };
+    let out = check();
+    for words in [
+        "`warn-until` changes nothing: it is for `mode = \"enforce\"`",
+        "`tags` asks nothing: none of its `refs` can match below `refs/tags/`",
+        &format!("this repository lacks the baseline {missing}"),
+    ] {
+        assert!(out.contains(words), "{words}: {out}");
+    }
+    world.policy_for_main("warn-until = 2099-01-31\nsignatures = { commits = \"all\" }");
+    let out = check();
+    assert!(!out.contains("warning"), "{out}");
+    assert!(out.contains("warns, refuses nothing; from 2099-01-31 enforced"), "{out}");
+}
+
+#[test]
+fn policy_check_says_people_and_durations_in_words() {
+    let world = World::new();
+    let policy = world.policy_path();
+    world.policy_for_main("signatures = { commits = \"all\", by = [\"*\", \"alice@example.com\"], grace = \"72h\" }");
+    let (_, out, _) = countersign(&world, &["policy", "check", policy.to_str().unwrap()], "");
+    for words in
+        ["signed by any registered person or `alice@example.com`", "a key that expired counts for another 3 days"]
+    {
+        assert!(out.contains(words), "{words}: {out}");
+    }
+    world.policy_for_main("signatures = { commits = \"all\", formats = [] }");
+    let (status, _, error) = countersign(&world, &["policy", "check", policy.to_str().unwrap()], "");
+    assert_eq!(status, 1);
+    assert!(error.contains("an empty list takes no signature at all"), "{error}");
+}
+
+#[test]
+fn what_no_push_is_about_does_not_speak_of_one() {
+    let world = World::with_signed_main();
+    let policy = world.policy_path();
+    let (status, _, error) = countersign(&world, &["verify", "nothing", "--policy", policy.to_str().unwrap()], "");
+    assert_eq!(status, 3);
+    assert!(error.starts_with("error: could not decide: while looking for `nothing`"), "{error}");
+    assert!(!error.contains("push") && !error.contains("accepted"), "{error}");
+}
+
+#[test]
 fn policy_explain_says_what_applies_to_a_ref() {
     let world = World::with_signed_main();
     let policy = world.policy_path();
