@@ -78,6 +78,28 @@ fn verify_tells_every_commit_of_a_range_in_a_form_for_programs() {
 }
 
 #[test]
+fn verify_finds_abbreviated_ids_as_refusals_quote_them() {
+    for format in ["sha1", "sha256"] {
+        let world = World::of_format(format);
+        let ids = mixed(&world);
+        let registry = world.registry_path();
+        let short: Vec<&str> = ids.iter().map(|id| &id[..7]).collect();
+        let verify = |what: &str| {
+            let arguments = ["verify", "--registry", registry.to_str().unwrap(), "--format", "porcelain", what];
+            countersign(&world, &arguments, "")
+        };
+        for what in [short[1].to_owned(), format!("{}^", short[2]), format!("{}..{}", short[0], short[1])] {
+            let (status, out, error) = verify(&what);
+            assert_eq!((status, out.lines().count()), (0, 1), "{format} {what}: {out}{error}");
+            assert!(out.starts_with(&format!("{} good ssh", ids[1])), "{format} {what}: {out}");
+        }
+        let absent = ids[1].bytes().next_back().map(|last| if last == b'0' { "1" } else { "0" }).unwrap();
+        let (status, _, error) = verify(&format!("{}{absent}", &ids[1][..ids[1].len() - 1]));
+        assert_eq!(status, 3, "{format}: {error}");
+    }
+}
+
+#[test]
 fn verify_exits_0_if_all_is_good_and_reads_names_from_standard_input() {
     let world = World::new();
     let ids = mixed(&world);
