@@ -308,6 +308,47 @@ fn registry_check_names_what_grants_nothing_and_list_shows_keys() {
     assert!(out.contains("allowed_signers:2"), "{out}");
 }
 
+/// An RSA key of 1024 bits.
+const WEAK_SSH: &str = "ssh-rsa AAAAB3NzaC1yc2EAAAADAQABAAAAgQCsGPGEBunwwLtA9MRLbO4VsI9wqgV5bPsBFpP33aQn3Spubu2cnEmJmw+wLZAYEriYoHdgvo\
+    MAdVfKWRjicAe+mesvv66CQp+DiekfUDeGRvX7Ymf9rjkFFkLMzBO5dE5Ge3rbypsntLsaQpcu0F3D8pYSBPi33Am39njdUQffWw==";
+
+/// A certificate with such a key.
+const WEAK_OPENPGP: &str = "-----BEGIN PGP PUBLIC KEY BLOCK-----
+
+mI0EawZIUwEEAMnwXynvfDn1JM6PKBoFciOjAiU8Hxyg2CfKjSPzS3+qzkOBB+xs
+Xe4MdcLC0oht9B0L8w9NYGvQmlG1k6JhfxGsJkYIgOZ71pONrw1CWUqP4nT94BZc
+TvOvD/TO8Iht3A/Zd55zb6yE38tkaIC1lOso6HWJoYI+gFRCGobV3r2LABEBAAG0
+F1dlYWsgPHdlYWtAZXhhbXBsZS5jb20+iM4EEwEKADgWIQTIEMKAl9vKdtT38qNN
+GSN1hHyPzQUCawZIUwIbAwULCQgHAgYVCgkICwIEFgIDAQIeAQIXgAAKCRBNGSN1
+hHyPzcJeA/9RVCYvLF9kUe0VHYQ32OgzpWEVrrAzaGhopju5vDPWwa3ZCb0FkbSd
+/REmYHYAClppa29Q7wkefk4EE5uR8JL7nO9eRA+au1LqLL8uN4ogioLCOzLo1tna
+xWzbmsaoUPfd2kIQ3Fq5sfQXYYvOJEgKQq+X9b4NYhz8xcwW1+VyVA==
+=HqiD
+-----END PGP PUBLIC KEY BLOCK-----
+";
+
+#[test]
+fn registry_check_and_list_name_keys_too_weak_to_count() {
+    let world = World::new();
+    let registry = world.registry_path();
+    let folder = registry.to_str().unwrap();
+    world.registry(&[("allowed_signers", &format!("alice@example.com {}\n", keys::public_ssh("alice-ssh")))]);
+    let (status, out, error) = countersign(&world, &["registry", "check", folder], "");
+    assert_eq!(status, 0, "{out}{error}");
+    world.registry(&[
+        ("allowed_signers", &format!("weak@example.org {WEAK_SSH}\n")),
+        ("openpgp/weak.asc", WEAK_OPENPGP),
+    ]);
+    let (_, out, _) = countersign(&world, &["registry", "list", folder], "");
+    let weak: Vec<&str> = out.lines().filter(|line| line.ends_with(" weak: RSA of 1024 bits")).collect();
+    assert_eq!(weak.len(), 2, "{out}");
+    let (status, out, _) = countersign(&world, &["registry", "check", folder], "");
+    assert_eq!(status, 1);
+    assert!(out.contains("allowed_signers:1: SHA256:"), "{out}");
+    let said = "is weak (RSA of 1024 bits): nothing that it signs counts";
+    assert_eq!(out.matches(said).count(), 2, "{out}");
+}
+
 #[test]
 fn completions_and_manual_pages_are_made_from_the_commands() {
     let world = World::new();
