@@ -10,7 +10,7 @@ use crate::{
     git::{Quarantine, References, Repository},
     policy::{Mode, Policy, Rule, Unmatched},
     push::{RefName, Timestamp},
-    report::{SCHEMA, escaped},
+    report::{SCHEMA, date, escaped},
     run::{self, Loaded},
 };
 use clap::Args;
@@ -105,12 +105,16 @@ pub(super) fn unmatched(policy: &Policy) -> String {
     }
 }
 
-fn mode(rule: &Rule, now: Timestamp) -> &'static str {
-    match rule.mode_at(now) {
+fn mode(rule: &Rule, now: Timestamp) -> String {
+    let mode = match rule.mode_at(now) {
         Mode::Enforce => "enforced",
         Mode::Warn => "warns, refuses nothing",
         Mode::Observe => "observes, says nothing",
         Mode::Off => "off",
+    };
+    match rule.enforced_from().filter(|&from| now < from) {
+        Some(from) => format!("{mode}; from {} enforced", date(from)),
+        None => mode.to_owned(),
     }
 }
 

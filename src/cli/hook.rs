@@ -68,6 +68,16 @@ pub(super) fn run(common: &Common, arguments: &Arguments) -> ExitCode {
     })
 }
 
+/// A hook that runs the program and names no command.
+pub(super) fn without_arguments() -> ExitCode {
+    let fault = Undecided::server(
+        "starting the hook",
+        "git runs `countersign` without a command; the hook has to run `countersign hook pre-receive`",
+    );
+    tell(&report::undecided(&fault));
+    ExitCode::from(3)
+}
+
 struct Decided {
     verdict: Verdict,
     told: bool,

@@ -106,6 +106,8 @@ pub fn main() -> ExitCode {
     };
     let result = match &arguments.command {
         Some(Command::Hook(hook)) => return hook::run(&arguments.common, hook),
+        // As a hook without its arguments (a link to the program will do), this must not look like an accepted push.
+        None if std::env::var_os("GIT_DIR").is_some() => return hook::without_arguments(),
         command => log::start(&arguments.common, log::Default::StandardError)
             .and_then(|()| run(&arguments.common, command.as_ref())),
     };
@@ -115,11 +117,6 @@ pub fn main() -> ExitCode {
 fn run(common: &Common, command: Option<&Command>) -> Result<Outcome, Undecided> {
     let mut output = Output::standard();
     let outcome = match command {
-        // As a hook without its arguments (a link to the program will do), this must not look like an accepted push.
-        None if std::env::var_os("GIT_DIR").is_some() => Err(Undecided::server(
-            "starting the hook",
-            "git runs `countersign` without a command; the hook has to run `countersign hook pre-receive`",
-        )),
         None => output.write(&Arguments::command().render_help().to_string()).map(|()| Outcome::Good),
         Some(Command::Hook(_)) => Ok(Outcome::Usage),
         Some(Command::Judge(arguments)) => judge::run(common, arguments, &mut output),
@@ -140,7 +137,7 @@ fn status(result: &Result<Outcome, Undecided>) -> ExitCode {
         Ok(Outcome::NotGood) => 1,
         Ok(Outcome::Usage) => 2,
         Err(undecided) => {
-            output::tell(&report::undecided(undecided));
+            output::tell(&report::undecided_command(undecided));
             3
         }
     })

@@ -88,8 +88,18 @@ fn warnings(common: &Common, loaded: &Loaded, now: Timestamp) -> Result<Vec<Stri
     }
     for rule in &loaded.policy.rules {
         let (name, line) = (&rule.name, rule.line);
-        if rule.warn_until.is_some_and(|until| until <= now) {
+        if rule.enforced_from().is_some_and(|from| from <= now) {
             warnings.push(format!("line {line}: rule `{name}`: the day of `warn-until` is past; the key can go"));
+        }
+        if rule.warn_until.is_some() && rule.enforced_from().is_none() {
+            warnings.push(format!(
+                "line {line}: rule `{name}`: `warn-until` changes nothing: it is for `mode = \"enforce\"`"
+            ));
+        }
+        if rule.asks_tags_in_vain() {
+            warnings.push(format!(
+                "line {line}: rule `{name}`: `tags` asks nothing: none of its `refs` can match below `refs/tags/`"
+            ));
         }
         if rule.mode == Mode::Off {
             warnings.push(format!("line {line}: rule `{name}` is off: it protects nothing"));
@@ -108,6 +118,14 @@ fn warnings(common: &Common, loaded: &Loaded, now: Timestamp) -> Result<Vec<Stri
         let matches = |name: &[u8]| rule.matches(&[name], default_branch, None);
         if !refs.iter().any(|(name, _)| matches(name.as_bytes())) && !default_branch.is_some_and(matches) {
             warnings.push(format!("line {}: rule `{}` matches no ref of this repository", rule.line, rule.name));
+        }
+        for &baseline in &rule.baselines {
+            if repository.header(baseline)?.is_none() {
+                warnings.push(format!(
+                    "line {}: rule `{}`: this repository lacks the baseline {baseline}",
+                    rule.line, rule.name
+                ));
+            }
         }
     }
     Ok(warnings)

@@ -1,7 +1,11 @@
 //! Revisions and ranges as a person spells them (gitrevisions(7)).
 
 use super::{ObjectKind, Repository, ancestry::read_commit, opening::described};
-use crate::{Undecided, object::parents_as_git_reads_them, push::ObjectId};
+use crate::{
+    Undecided,
+    object::parents_as_git_reads_them,
+    push::{ObjectFormat, ObjectId},
+};
 use gix::revision::plumbing::Spec;
 
 /// What a person named.
@@ -34,7 +38,11 @@ pub(super) fn resolve(repository: &Repository, gix: &gix::Repository, spec: &str
             Err(failed("its ends are not commits".to_owned()))
         }
     };
-    match gix.rev_parse(spec).map_err(|error| failed(described(&error)))?.detach() {
+    let parsed = match (gix.rev_parse(spec), repository.format()) {
+        (Err(_), ObjectFormat::Sha256) => gix.rev_parse(spelt_out(gix, spec).as_str()),
+        (parsed, ObjectFormat::Sha1 | ObjectFormat::Sha256) => parsed,
+    };
+    match parsed.map_err(|error| failed(described(&error)))?.detach() {
         Spec::Include(id) => Ok(Resolved::Object(own(id)?)),
         Spec::Range { from, to } => Ok(Resolved::Range { tip: commit(to)?, excluded: vec![commit(from)?] }),
         Spec::ExcludeParents(id) => {
@@ -47,4 +55,26 @@ pub(super) fn resolve(repository: &Repository, gix: &gix::Repository, spec: &str
             Err(failed("only one object, `a..b` and `a^!` are understood".to_owned()))
         }
     }
+}
+
+/// Abbreviated SHA-256 ids in full: gix takes what is no longer than a SHA-1 id for the beginning of one, and then does
+/// not find loose objects. What is not the beginning of exactly one id stays as it is.
+fn spelt_out(gix: &gix::Repository, spec: &str) -> String {
+    let ends: Vec<_> = spec.split("..").map(|end| spelt_out_end(gix, end)).collect();
+    ends.join("..")
+}
+
+fn spelt_out_end(gix: &gix::Repository, end: &str) -> String {
+    let (digits, rest) = end.split_at(end.find(|c: char| !c.is_ascii_hexdigit()).unwrap_or(end.len()));
+    match begins(gix, digits) {
+        Some(id) if rest.is_empty() || rest.starts_with(['^', '~']) => format!("{id}{rest}"),
+        Some(_) | None => end.to_owned(),
+    }
+}
+
+fn begins(gix: &gix::Repository, digits: &str) -> Option<gix::ObjectId> {
+    let padded = format!("{digits:0<64}");
+    let id = gix::ObjectId::from_hex(padded.as_bytes()).ok()?;
+    let prefix = gix::hash::Prefix::new(&id, digits.len()).ok()?;
+    gix.objects.lookup_prefix(prefix, None).ok()??.ok()
 }

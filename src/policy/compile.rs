@@ -325,6 +325,17 @@ impl Rule {
         }
     }
 
+    /// From when on it refuses, for one that only warns till then.
+    pub fn enforced_from(&self) -> Option<Timestamp> {
+        self.warn_until.filter(|_| self.mode == Mode::Enforce)
+    }
+
+    /// Whether it asks something of tags alone, and none of its patterns can match one.
+    pub fn asks_tags_in_vain(&self) -> bool {
+        self.requirements.iter().any(|requirement| matches!(requirement, Requirement::Tags(_)))
+            && !self.refs.may_begin("refs/tags/")
+    }
+
     /// Whether commits have to be signed.
     pub fn asks_for_signatures(&self) -> bool {
         self.requirements.iter().any(|requirement| matches!(requirement, Requirement::Signatures(_)))

@@ -96,6 +96,14 @@ impl Globs {
         self.written.iter().any(|glob| glob.starts_with(start))
     }
 
+    /// Whether one of them may match a name that begins so.
+    pub fn may_begin(&self, start: &str) -> bool {
+        self.written.iter().any(|glob| {
+            let literal = literal_start(glob);
+            literal.starts_with(start) || start.starts_with(literal)
+        })
+    }
+
     /// As in the policy, for sentences: `` `a` or `b` ``.
     pub fn described(&self) -> String {
         let quoted: Vec<_> = self.written.iter().map(|glob| format!("`{glob}`")).collect();
@@ -110,6 +118,11 @@ fn compile(text: &str) -> Result<globset::Glob, String> {
     GlobBuilder::new(text).literal_separator(true).build().map_err(|error| format!("no glob: {}", error.kind()))
 }
 
+/// What stands before the first character that means something else.
+fn literal_start(glob: &str) -> &str {
+    glob.find(['*', '?', '[', '{', '\\']).and_then(|end| glob.get(..end)).unwrap_or(glob)
+}
+
 /// A pattern that can match no full name is a mistake, and it would protect nothing.
 fn check_ref(text: &str, head: Head) -> Result<(), String> {
     if text == DEFAULT_BRANCH {
@@ -118,11 +131,10 @@ fn check_ref(text: &str, head: Head) -> Result<(), String> {
             Head::Refused => Err("`HEAD` stands for the default branch in `refs` and `except-refs` alone".into()),
         };
     }
-    let literal = text.find(['*', '?', '[', '{', '\\']);
-    let start = literal.map_or(text, |end| text.get(..end).unwrap_or(text));
-    let full = match literal {
-        None => RefName::new(text.as_bytes()).is_some(),
-        Some(_) => start.starts_with("refs/") || "refs/".starts_with(start),
+    let start = literal_start(text);
+    let full = match start == text {
+        true => RefName::new(text.as_bytes()).is_some(),
+        false => start.starts_with("refs/") || "refs/".starts_with(start),
     };
     if full {
         return Ok(());

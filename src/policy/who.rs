@@ -68,7 +68,13 @@ impl Who {
             Self::Registered => "any registered person".to_owned(),
             Self::Named { written, .. } if written.is_empty() => "nobody".to_owned(),
             Self::Named { written, .. } => {
-                let quoted: Vec<_> = written.iter().map(|name| format!("`{name}`")).collect();
+                let quoted: Vec<_> = written
+                    .iter()
+                    .map(|name| match name == EVERYONE {
+                        true => Self::Registered.described(),
+                        false => format!("`{name}`"),
+                    })
+                    .collect();
                 quoted.join(" or ")
             }
         }

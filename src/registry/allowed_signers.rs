@@ -67,6 +67,8 @@ pub(super) struct Line {
     pub(super) number: usize,
     pub(super) principals: PatternList,
     pub(super) key: Fingerprint,
+    /// Why nothing that it signs counts, if so.
+    pub(super) weakness: Option<String>,
     /// What may sign: the key itself, or whom it certifies.
     pub(super) role: Role,
     /// `None`: all.
@@ -129,6 +131,7 @@ fn read_line(number: usize, text: &str, local: &TimeZone) -> Result<Option<Line>
         number,
         principals,
         key: key.fingerprint(),
+        weakness: key.weakness(),
         role: options.role,
         namespaces: options.namespaces,
         window: Window {

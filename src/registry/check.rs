@@ -32,7 +32,7 @@ impl Registry {
             .unreadable
             .iter()
             .map(|line| (line.number, format!("this line grants nothing: it {}", line.what)));
-        let mut lines: Vec<_> = grants_nothing.chain(self.ambiguous_keys(now)).collect();
+        let mut lines: Vec<_> = grants_nothing.chain(self.ambiguous_keys(now)).chain(self.weak_keys()).collect();
         lines.sort();
         lints.extend(lines.into_iter().map(|(line, what)| self.lint("allowed_signers", Some(line), what)));
         lints.extend(self.openpgp(now));
@@ -100,6 +100,11 @@ impl Registry {
         })
     }
 
+    fn weak_keys(&self) -> impl Iterator<Item = (usize, String)> {
+        let lines = self.book().allowed.lines.iter();
+        lines.filter_map(|line| Some((line.number, weak(&line.key, line.weakness.as_ref()?))))
+    }
+
     fn openpgp(&self, now: Timestamp) -> Vec<Lint> {
         let keyring = self.keyring(Some(now));
         let unreadable = self.certificates.unreadable().into_iter();
@@ -116,12 +121,19 @@ impl Registry {
             lints.push(self.lint("openpgp", None, what));
         }
         for summary in self.certificates.summaries(now) {
+            if let Some(weakness) = &summary.weakness {
+                lints.push(self.lint("openpgp", None, weak(&summary.fingerprint, weakness)));
+            }
             if let Err(why) = keyring.of_certificate(&summary.fingerprint) {
                 lints.push(self.lint("openpgp", None, format!("{} is nobody's: {why}", summary.fingerprint)));
             }
         }
         lints
     }
+}
+
+fn weak(key: &Fingerprint, weakness: &str) -> String {
+    format!("{key} is weak ({weakness}): nothing that it signs counts")
 }
 
 /// What several entries have.

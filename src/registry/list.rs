@@ -22,7 +22,7 @@ pub struct Entry {
     pub key: Fingerprint,
     /// What it makes; `ssh-cert` for an authority.
     pub format: Format,
-    /// In words: "good", "expired", "revoked", "not yet valid", "certifies `*@example.com`", "nobody's: …".
+    /// In words: "good", "expired", "revoked", "weak: DSA", "not yet valid", "certifies `*@example.com`", "nobody's: …".
     pub state: String,
     /// When that ends, as far as it is known.
     pub expires: Option<Timestamp>,
@@ -45,6 +45,7 @@ impl Registry {
             let owner = self.book().roster.of_key(key, judged.iter().copied());
             let state = match holding {
                 _ if self.revoked.contains(key) => Some("revoked".to_owned()),
+                _ if let Some(weakness) = self.weakness(places) => Some(weakness),
                 Holding::Over(phase) => Some(over(phase).to_owned()),
                 Holding::All | Holding::Some(_) | Holding::None => None,
             };
@@ -56,6 +57,7 @@ impl Registry {
         self.book().allowed.authorities.iter().map(move |(key, places)| {
             let state = match self.book().holding(places, &Moment::plain(now)) {
                 _ if self.revoked.contains(key) => "revoked".to_owned(),
+                _ if let Some(weakness) = self.weakness(places) => weakness,
                 Holding::Over(phase) => over(phase).to_owned(),
                 Holding::All | Holding::Some(_) | Holding::None => {
                     let patterns: Vec<_> = self.lines(places).map(|line| format!("`{}`", line.principals.0)).collect();
@@ -78,11 +80,18 @@ impl Registry {
             let owner = self.keyring(Some(now)).of_certificate(&summary.fingerprint);
             let state = if summary.revoked {
                 Some("revoked".to_owned())
+            } else if let Some(weakness) = summary.weakness {
+                Some(format!("weak: {weakness}"))
             } else {
                 summary.expires.filter(|&end| end <= now).map(|_| "expired".to_owned())
             };
             entry(owner, &summary.fingerprint, Format::OpenPgp, state, summary.expires)
         })
+    }
+
+    /// All lines of a key say the same of it.
+    fn weakness(&self, places: &[usize]) -> Option<String> {
+        self.lines(places).find_map(|line| line.weakness.as_ref()).map(|weakness| format!("weak: {weakness}"))
     }
 
     fn lines(&self, places: &[usize]) -> impl Iterator<Item = &Line> {

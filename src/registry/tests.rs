@@ -316,6 +316,7 @@ fn summary(number: u8, emails: &[&str]) -> CertificateSummary {
         name: None,
         expires: None,
         revoked: false,
+        weakness: None,
     }
 }
 

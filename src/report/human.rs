@@ -49,7 +49,7 @@ fn lay_out(findings: &[&Finding], judged: &Judged<'_>, lines: &mut Vec<String>) 
     let by = rule.map_or_else(|| "the policy".to_owned(), |rule| format!("rule `{}`", rule.name));
     lines.push(match first.effect {
         Effect::Refuses => format!("error: {}: refused by {by}", update.name),
-        Effect::Warns | Effect::Observed => match rule.and_then(|rule| rule.warn_until) {
+        Effect::Warns | Effect::Observed => match rule.and_then(Rule::enforced_from) {
             Some(until) => format!("warning: {}: {by} will refuse this from {}", update.name, date(until)),
             None => format!("warning: {}: {by} would refuse this; it only warns so far", update.name),
         },
@@ -81,12 +81,17 @@ fn lay_out(findings: &[&Finding], judged: &Judged<'_>, lines: &mut Vec<String>) 
 }
 
 /// The day of a moment, `2027-01-31`.
-fn date(moment: crate::push::Timestamp) -> String {
+pub fn date(moment: crate::push::Timestamp) -> String {
     jiff::Timestamp::from_second(moment.0)
         .map_or_else(|_| moment.0.to_string(), |moment| moment.strftime("%Y-%m-%d").to_string())
 }
 
-/// What could not be decided, and who has to act.
+/// What could not be decided, to whoever runs a command: no push waits for it.
+pub fn undecided_command(undecided: &Undecided) -> String {
+    escaped(&format!("error: could not decide: while {undecided}")) + "\n"
+}
+
+/// What could not be decided, to a pusher, and who has to act.
 pub fn undecided(undecided: &Undecided) -> String {
     let who = match undecided.mends {
         Mends::Administrator => "this server's administrator has to act; show them this message",

@@ -6,7 +6,7 @@ mod human;
 mod json;
 
 pub use escape::escaped;
-pub use human::{refusals, undecided};
+pub use human::{date, refusals, undecided, undecided_command};
 pub use json::{SCHEMA, verdict};
 
 use crate::{policy::Policy, push::Push};

@@ -81,10 +81,10 @@ pub(super) fn verify_rsa(
     signature: &[u8],
 ) -> Result<(), Defect> {
     let (n, e) = (without_zeros(modulus), without_zeros(exponent));
-    let bits = bits(n);
-    if bits < 2048 {
-        return Err(Defect::Weak(format!("RSA of {bits} bits")));
+    if let Some(weakness) = rsa_weakness(n) {
+        return Err(Defect::Weak(weakness));
     }
+    let bits = bits(n);
     if bits > 8192 {
         return Err(Defect::Unsupported(format!("RSA of {bits} bits")));
     }
@@ -98,6 +98,12 @@ pub(super) fn verify_rsa(
     let key = PublicKeyComponents { n, e }.to_parsed_public_key(parameters);
     let key = key.map_err(|_| Defect::Malformed("not an RSA key".into()))?;
     key.verify_digest_sig(&digest, &signature).map_err(|_| Defect::DoesNotVerify)
+}
+
+/// Why a key with this modulus never counts.
+pub(super) fn rsa_weakness(modulus: &[u8]) -> Option<String> {
+    let bits = bits(without_zeros(modulus));
+    (bits < 2048).then(|| format!("RSA of {bits} bits"))
 }
 
 fn bits(number: &[u8]) -> usize {

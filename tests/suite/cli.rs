@@ -78,6 +78,28 @@ fn verify_tells_every_commit_of_a_range_in_a_form_for_programs() {
 }
 
 #[test]
+fn verify_finds_abbreviated_ids_as_refusals_quote_them() {
+    for format in ["sha1", "sha256"] {
+        let world = World::of_format(format);
+        let ids = mixed(&world);
+        let registry = world.registry_path();
+        let short: Vec<&str> = ids.iter().map(|id| &id[..7]).collect();
+        let verify = |what: &str| {
+            let arguments = ["verify", "--registry", registry.to_str().unwrap(), "--format", "porcelain", what];
+            countersign(&world, &arguments, "")
+        };
+        for what in [short[1].to_owned(), format!("{}^", short[2]), format!("{}..{}", short[0], short[1])] {
+            let (status, out, error) = verify(&what);
+            assert_eq!((status, out.lines().count()), (0, 1), "{format} {what}: {out}{error}");
+            assert!(out.starts_with(&format!("{} good ssh", ids[1])), "{format} {what}: {out}");
+        }
+        let absent = ids[1].bytes().next_back().map(|last| if last == b'0' { "1" } else { "0" }).unwrap();
+        let (status, _, error) = verify(&format!("{}{absent}", &ids[1][..ids[1].len() - 1]));
+        assert_eq!(status, 3, "{format}: {error}");
+    }
+}
+
+#[test]
 fn verify_exits_0_if_all_is_good_and_reads_names_from_standard_input() {
     let world = World::new();
     let ids = mixed(&world);
@@ -197,6 +219,60 @@ fn policy_check_warns_of_what_surprises() {
 }
 
 #[test]
+fn policy_check_warns_of_rules_that_do_not_what_they_say() {
+    let world = World::new();
+    let policy = world.policy_path();
+    let server = world.server();
+    let missing = "1".repeat(40);
+    world.policy_for_main(&format!(
+        "mode = \"warn\"\nwarn-until = 2099-01-31\ntags = {{ signed = true }}\nbaseline = [\"{missing}\"]"
+    ));
+    let check = || {
+        let arguments = ["policy", "check", policy.to_str().unwrap(), "--repo", server.to_str().unwrap()];
+        countersign(&world, &arguments, "").1
+    };
+    let out = check();
+    for words in [
+        "`warn-until` changes nothing: it is for `mode = \"enforce\"`",
+        "`tags` asks nothing: none of its `refs` can match below `refs/tags/`",
+        &format!("this repository lacks the baseline {missing}"),
+    ] {
+        assert!(out.contains(words), "{words}: {out}");
+    }
+    world.policy_for_main("warn-until = 2099-01-31\nsignatures = { commits = \"all\" }");
+    let out = check();
+    assert!(!out.contains("warning"), "{out}");
+    assert!(out.contains("warns, refuses nothing; from 2099-01-31 enforced"), "{out}");
+}
+
+#[test]
+fn policy_check_says_people_and_durations_in_words() {
+    let world = World::new();
+    let policy = world.policy_path();
+    world.policy_for_main("signatures = { commits = \"all\", by = [\"*\", \"alice@example.com\"], grace = \"72h\" }");
+    let (_, out, _) = countersign(&world, &["policy", "check", policy.to_str().unwrap()], "");
+    for words in
+        ["signed by any registered person or `alice@example.com`", "a key that expired counts for another 3 days"]
+    {
+        assert!(out.contains(words), "{words}: {out}");
+    }
+    world.policy_for_main("signatures = { commits = \"all\", formats = [] }");
+    let (status, _, error) = countersign(&world, &["policy", "check", policy.to_str().unwrap()], "");
+    assert_eq!(status, 1);
+    assert!(error.contains("an empty list takes no signature at all"), "{error}");
+}
+
+#[test]
+fn what_no_push_is_about_does_not_speak_of_one() {
+    let world = World::with_signed_main();
+    let policy = world.policy_path();
+    let (status, _, error) = countersign(&world, &["verify", "nothing", "--policy", policy.to_str().unwrap()], "");
+    assert_eq!(status, 3);
+    assert!(error.starts_with("error: could not decide: while looking for `nothing`"), "{error}");
+    assert!(!error.contains("push") && !error.contains("accepted"), "{error}");
+}
+
+#[test]
 fn policy_explain_says_what_applies_to_a_ref() {
     let world = World::with_signed_main();
     let policy = world.policy_path();
@@ -230,6 +306,47 @@ fn registry_check_names_what_grants_nothing_and_list_shows_keys() {
     let (status, out, _) = countersign(&world, &["registry", "check", folder], "");
     assert_eq!(status, 1);
     assert!(out.contains("allowed_signers:2"), "{out}");
+}
+
+/// An RSA key of 1024 bits.
+const WEAK_SSH: &str = "ssh-rsa AAAAB3NzaC1yc2EAAAADAQABAAAAgQCsGPGEBunwwLtA9MRLbO4VsI9wqgV5bPsBFpP33aQn3Spubu2cnEmJmw+wLZAYEriYoHdgvo\
+    MAdVfKWRjicAe+mesvv66CQp+DiekfUDeGRvX7Ymf9rjkFFkLMzBO5dE5Ge3rbypsntLsaQpcu0F3D8pYSBPi33Am39njdUQffWw==";
+
+/// A certificate with such a key.
+const WEAK_OPENPGP: &str = "-----BEGIN PGP PUBLIC KEY BLOCK-----
+
+mI0EawZIUwEEAMnwXynvfDn1JM6PKBoFciOjAiU8Hxyg2CfKjSPzS3+qzkOBB+xs
+Xe4MdcLC0oht9B0L8w9NYGvQmlG1k6JhfxGsJkYIgOZ71pONrw1CWUqP4nT94BZc
+TvOvD/TO8Iht3A/Zd55zb6yE38tkaIC1lOso6HWJoYI+gFRCGobV3r2LABEBAAG0
+F1dlYWsgPHdlYWtAZXhhbXBsZS5jb20+iM4EEwEKADgWIQTIEMKAl9vKdtT38qNN
+GSN1hHyPzQUCawZIUwIbAwULCQgHAgYVCgkICwIEFgIDAQIeAQIXgAAKCRBNGSN1
+hHyPzcJeA/9RVCYvLF9kUe0VHYQ32OgzpWEVrrAzaGhopju5vDPWwa3ZCb0FkbSd
+/REmYHYAClppa29Q7wkefk4EE5uR8JL7nO9eRA+au1LqLL8uN4ogioLCOzLo1tna
+xWzbmsaoUPfd2kIQ3Fq5sfQXYYvOJEgKQq+X9b4NYhz8xcwW1+VyVA==
+=HqiD
+-----END PGP PUBLIC KEY BLOCK-----
+";
+
+#[test]
+fn registry_check_and_list_name_keys_too_weak_to_count() {
+    let world = World::new();
+    let registry = world.registry_path();
+    let folder = registry.to_str().unwrap();
+    world.registry(&[("allowed_signers", &format!("alice@example.com {}\n", keys::public_ssh("alice-ssh")))]);
+    let (status, out, error) = countersign(&world, &["registry", "check", folder], "");
+    assert_eq!(status, 0, "{out}{error}");
+    world.registry(&[
+        ("allowed_signers", &format!("weak@example.org {WEAK_SSH}\n")),
+        ("openpgp/weak.asc", WEAK_OPENPGP),
+    ]);
+    let (_, out, _) = countersign(&world, &["registry", "list", folder], "");
+    let weak: Vec<&str> = out.lines().filter(|line| line.ends_with(" weak: RSA of 1024 bits")).collect();
+    assert_eq!(weak.len(), 2, "{out}");
+    let (status, out, _) = countersign(&world, &["registry", "check", folder], "");
+    assert_eq!(status, 1);
+    assert!(out.contains("allowed_signers:1: SHA256:"), "{out}");
+    let said = "is weak (RSA of 1024 bits): nothing that it signs counts";
+    assert_eq!(out.matches(said).count(), 2, "{out}");
 }
 
 #[test]

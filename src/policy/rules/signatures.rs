@@ -13,7 +13,7 @@
 
 use super::{Kind, Needs, Reach};
 use crate::{
-    document::{Reader, Value},
+    document::{Reader, Value, What},
     policy::{
         facts::{CommitFacts, Context, TargetKind, UpdateFacts},
         sentences::{Explanation, Said, described_target, explain_fault},
@@ -76,15 +76,7 @@ impl Kind for Signatures {
                 reader.choice(value, &[("refuse", Unsigned::Refuse), ("accept", Unsigned::Accept)])
             });
             let by = fields.optional("by", Who::read_list);
-            let formats = fields.optional("formats", |value, reader| {
-                reader.list(value, |value, reader| {
-                    if let Some(later @ ("x509" | "gitsign")) = value.get_ref().as_str() {
-                        reader.not_supported(value, later);
-                        return None;
-                    }
-                    reader.choice(value, FORMATS)
-                })
-            });
+            let formats = fields.optional("formats", read_formats);
             let verify_time = fields.optional("verify-time", |value, reader| {
                 reader.choice(value, &[("receipt", VerifyTime::Receipt), ("signature", VerifyTime::Signature)])
             });
@@ -172,7 +164,7 @@ impl Kind for Signatures {
             }
         });
         if self.grace > 0 {
-            said.push(format!("a key that expired counts for another {} seconds", self.grace));
+            said.push(format!("a key that expired counts for another {}", duration(self.grace)));
         }
         said
     }
@@ -219,6 +211,29 @@ impl Kind for Signatures {
     fn is_ambiguous(reason: &Reason) -> bool {
         matches!(reason, Reason::Fault(fault) if fault.status == Status::Ambiguous)
     }
+}
+
+fn read_formats(value: &Value<'_>, reader: &mut Reader<'_>) -> Option<Vec<Format>> {
+    let formats = reader.list(value, |value, reader| {
+        if let Some(later @ ("x509" | "gitsign")) = value.get_ref().as_str() {
+            reader.not_supported(value, later);
+            return None;
+        }
+        reader.choice(value, FORMATS)
+    })?;
+    if formats.is_empty() {
+        reader.problem(value.span(), What::Other("an empty list takes no signature at all".into()));
+        return None;
+    }
+    Some(formats)
+}
+
+/// In the largest unit that leaves nothing over: "3 days".
+fn duration(seconds: i64) -> String {
+    let units = [("day", 86_400), ("hour", 3_600), ("minute", 60)];
+    let (unit, length) = units.into_iter().find(|(_, length)| seconds % length == 0).unwrap_or(("second", 1));
+    let count = seconds / length;
+    format!("{count} {unit}{}", if count == 1 { "" } else { "s" })
 }
 
 impl Signatures {

@@ -60,7 +60,7 @@ impl Kind for Tags {
             let by = fields.optional("by", Who::read_list);
             let name_matches_ref = fields.optional("name-matches-ref", |value, reader| reader.boolean(value));
             let on = fields.optional("on", Globs::read_refs);
-            let signed = signed.unwrap_or(by.is_some());
+            let signed = signed.unwrap_or(false) || by.is_some();
             let annotated = annotated.unwrap_or(false) || signed;
             Some(Self {
                 annotated,

@@ -49,6 +49,8 @@ pub struct CertificateSummary {
     pub expires: Option<Timestamp>,
     /// The whole certificate is.
     pub revoked: bool,
+    /// Why nothing that it signs counts, if its primary key is too weak.
+    pub weakness: Option<String>,
 }
 
 impl Certificates {

@@ -84,6 +84,14 @@ impl Holder {
             name: users.first().map(|user| String::from_utf8_lossy(user.value()).into_owned()),
             expires: self.expires(at),
             revoked: revoked(|policy| self.certificate.revocation_status(policy, time)),
+            weakness: self.weakness(),
+        }
+    }
+
+    fn weakness(&self) -> Option<String> {
+        match strength(self.certificate.primary_key().key().parts_as_public().role_as_unspecified()) {
+            Err(Defect::Weak(what)) => Some(what),
+            Ok(()) | Err(_) => None,
         }
     }
 

@@ -3,7 +3,7 @@
 use super::wire::{Wire, put_string};
 use crate::signature::{
     Defect, Fingerprint,
-    public_key::{Curve, sha256},
+    public_key::{Curve, rsa_weakness, sha256},
 };
 use ssh_key::{
     Algorithm, EcdsaCurve,
@@ -59,6 +59,15 @@ impl From<Unreadable> for Defect {
 const LARGEST: usize = 16 * 1024;
 
 impl PublicKey {
+    /// Why nothing that it signs counts, if its kind or size is too weak.
+    pub fn weakness(&self) -> Option<String> {
+        match &self.material {
+            Material::Dsa => Some("DSA".to_owned()),
+            Material::Rsa { modulus, .. } => rsa_weakness(modulus),
+            Material::Ed25519(_) | Material::Ecdsa { .. } => None,
+        }
+    }
+
     /// Reads two fields of a line (sshd(8), AUTHORIZED_KEYS FILE FORMAT): `ssh-ed25519`, `AAAA…`.
     ///
     /// # Errors
