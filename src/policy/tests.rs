@@ -61,7 +61,7 @@ fn judged(policy: &Policy, registry: &Registry, commits: &[(u8, &str, Signature)
 }
 
 fn bad(defect: SignatureDefect) -> Signature {
-    Signature::Bad(Bad { defect, format: None, key: None })
+    Signature::Bad(Bad { defect, format: None, key: None, made: None })
 }
 
 const SIGNED: &str = "signatures = { commits = \"all\" }";

@@ -4,7 +4,7 @@ use super::{
     Attribution, Fault, Registry, Signer, SignerId, Status, VerifiedSigner, When,
     book::{Holding, NOBODYS},
     resolution::Owner,
-    window::{Moment, Phase, Window},
+    window::{Moment, Phase, Window, is_ahead},
 };
 use crate::{
     push::Timestamp,
@@ -28,7 +28,7 @@ impl Registry {
     pub fn attribute(&self, signature: &Signature, when: &When) -> Attribution {
         let proof = match signature {
             Signature::Absent => return Attribution::Unsigned,
-            Signature::Bad(bad) => return Attribution::NotGood(Fault::of_bad(bad)),
+            Signature::Bad(bad) => return Attribution::NotGood(Fault::of_bad(bad, when.now)),
             Signature::Verified(proof) => proof,
         };
         let judged = match proof.evidence() {
@@ -203,8 +203,11 @@ impl Status {
 }
 
 impl Fault {
-    fn of_bad(bad: &Bad) -> Self {
+    /// A date ahead of the clock comes before what is wrong with the key.
+    fn of_bad(bad: &Bad, now: Timestamp) -> Self {
+        let ahead = bad.made.is_some_and(|made| is_ahead(made, now));
         let (status, detail) = match &bad.defect {
+            Defect::Improper(_) | Defect::KeyNotHeld | Defect::Weak(_) if ahead => (Status::SignatureInFuture, None),
             Defect::DoesNotVerify => (Status::Bad, None),
             Defect::Improper(what) => (Status::Bad, Some(what.clone())),
             Defect::KeyNotHeld => (Status::UnknownKey, None),

@@ -4,7 +4,7 @@
 use super::{keyring::Keyring, *};
 use crate::{
     object::{Signed, Slot},
-    signature::{self, Signature, openpgp::CertificateSummary},
+    signature::{self, Bad, Defect, Signature, openpgp::CertificateSummary},
 };
 use jiff::tz::TimeZone;
 
@@ -373,4 +373,24 @@ fn signers_toml_settles_whose_a_certificate_is() {
             "nobody: resolves to two signers: `alice`, `mallory@home`"
         ]
     );
+}
+
+#[test]
+fn a_date_ahead_of_the_clock_comes_before_what_is_wrong_with_the_key() {
+    let registry = registry("", "", "");
+    let status = |defect, made: i64| {
+        let bad = Bad { defect, format: None, key: None, made: Some(Timestamp(made)) };
+        let when = When { now: Timestamp(NOW), verify_time: VerifyTime::Receipt, grace: 0, stated: None };
+        registry.attribute(&Signature::Bad(bad), &when).status_name()
+    };
+    for (defect, as_it_is) in [
+        (Defect::KeyNotHeld, "unknown-key"),
+        (Defect::Weak("RSA of 1024 bits".into()), "weak"),
+        (Defect::Improper("its key is not one for signing".into()), "bad"),
+    ] {
+        assert_eq!(status(defect.clone(), NOW), as_it_is);
+        assert_eq!(status(defect, NOW + 3600), "signature-in-future");
+    }
+    assert_eq!(status(Defect::DoesNotVerify, NOW + 3600), "bad");
+    assert_eq!(status(Defect::Ambiguous, NOW + 3600), "ambiguous");
 }

@@ -80,7 +80,7 @@ impl Moment {
     }
 }
 
-fn is_ahead(stated: Timestamp, now: Timestamp) -> bool {
+pub(super) fn is_ahead(stated: Timestamp, now: Timestamp) -> bool {
     stated.0 > now.0.saturating_add(CLOCK_DIFFERENCE)
 }
 

@@ -11,7 +11,7 @@ pub use fingerprint::Fingerprint;
 pub use openpgp::Certificates;
 pub use verified::{Evidence, UserCheck, Verified};
 
-use crate::object::Slot;
+use crate::{object::Slot, push::Timestamp};
 
 /// How a signature is made; what `formats` in a policy lists.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -58,6 +58,8 @@ pub struct Bad {
     pub format: Option<Format>,
     /// The key it names: for OpenPGP the certificate held, else the issuer fingerprint that it claims.
     pub key: Option<Fingerprint>,
+    /// When it says it was made, which nothing proves; only OpenPGP says.
+    pub made: Option<Timestamp>,
 }
 
 /// What is wrong with a signature. The text says what exactly, lower case, for a person ("SHA-1", "has a second
@@ -93,7 +95,7 @@ const X509: &[u8] = b"-----BEGIN SIGNED MESSAGE-----";
 
 /// Verifies what an object's slot holds.
 pub fn verify(slot: &Slot<'_>, certificates: &Certificates) -> Signature {
-    let bad = |defect, format| Signature::Bad(Bad { defect, format, key: None });
+    let bad = |defect, format| Signature::Bad(Bad { defect, format, key: None, made: None });
     let signed = match slot {
         Slot::Empty => return Signature::Absent,
         Slot::Several => return bad(Defect::Ambiguous, None),

@@ -22,8 +22,10 @@ use std::{
 
 /// Verifies an armored detached signature over the payload with the certificates held.
 pub(super) fn verify(payload: &[u8], armor: &[u8], certificates: &Certificates) -> Result<Verified, Bad> {
-    let bad = |key: Option<&Fingerprint>, defect| Bad { defect, format: Some(Format::OpenPgp), key: key.cloned() };
-    let signature = Detached::read(armor).map_err(|defect| bad(None, defect))?;
+    let format = Some(Format::OpenPgp);
+    let signature = Detached::read(armor).map_err(|defect| Bad { defect, format, key: None, made: None })?;
+    let made = Some(signature.made);
+    let bad = |key: Option<&Fingerprint>, defect| Bad { defect, format, key: key.cloned(), made };
     let claimed = signature.claimed_issuer();
     signature.check().map_err(|defect| bad(claimed.as_ref(), defect))?;
     let issuers = signature.issuers().map_err(|defect| bad(claimed.as_ref(), defect))?;

@@ -18,7 +18,7 @@ const NAMESPACE: &[u8] = b"git";
 
 /// Verifies an armored SSHSIG over the payload.
 pub(super) fn verify(payload: &[u8], armor: &[u8]) -> Result<Verified, Bad> {
-    let bad = |format, key| move |defect| Bad { defect, format: Some(format), key };
+    let bad = |format, key| move |defect| Bad { defect, format: Some(format), key, made: None };
     let blob = envelope::dearmor(armor).map_err(bad(Format::Ssh, None))?;
     let envelope = Envelope::read(&blob).map_err(bad(Format::Ssh, None))?;
     let (format, certified) = match Certificate::read(envelope.key) {

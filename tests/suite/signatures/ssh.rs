@@ -76,7 +76,7 @@ fn every_key_type_and_hash_verifies_as_ssh_keygen_says() {
             assert!(!home.ssh_keygen_accepts(&other, &armor));
             let bad = bad(verify(&other, &armor));
             let key = Some(verified.key().clone());
-            assert_eq!(bad, Bad { defect: Defect::DoesNotVerify, format: Some(Format::Ssh), key });
+            assert_eq!(bad, Bad { defect: Defect::DoesNotVerify, format: Some(Format::Ssh), key, made: None });
         }
     }
 }
