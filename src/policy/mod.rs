@@ -2,6 +2,7 @@
 
 mod compile;
 pub mod facts;
+mod finding;
 mod glob;
 pub mod rules;
 pub mod sentences;
@@ -11,4 +12,5 @@ mod verdict;
 mod who;
 
 pub use compile::{Mode, Policy, Rule, Unmatched, compile, registry_folder};
-pub use verdict::{AcceptedPush, Brought, Effect, Finding, Judgement, Label, Reason, Subject, Verdict};
+pub use finding::{Brought, Effect, Finding, Label, Reason, Subject};
+pub use verdict::{AcceptedPush, Judgement, Verdict};

@@ -6,15 +6,11 @@
 //! ```
 
 use super::{
-    Policy, Rule,
+    Brought, Effect, Finding, Label, Policy, Reason, Rule, Subject,
     facts::{CommitFacts, Context, Defect, UpdateFacts},
-    rules::Reason as KindReason,
 };
-use crate::{Undecided, object::Commit, push::ObjectId};
+use crate::{Undecided, push::ObjectId};
 use std::collections::BTreeMap;
-
-/// How many objects a finding names; the rest are counted.
-const NAMED: usize = 8;
 
 /// How many different findings are kept apart of one update under one rule: a push of 100,000 commits by as many keys must
 /// not fill the memory.
@@ -70,103 +66,6 @@ impl Verdict {
             Self::Accepted(AcceptedPush { warnings: findings, _proof: () })
         })
     }
-}
-
-/// What a finding does to the push.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
-pub enum Effect {
-    /// It is refused.
-    Refuses,
-    /// The pusher is told.
-    Warns,
-    /// It is recorded only.
-    Observed,
-}
-
-/// Why something was found.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
-pub enum Reason {
-    /// A rule's requirement is not met.
-    Rule(KindReason),
-    /// The objects themselves are not what they must be.
-    Defect(Defect),
-    /// No rule matches the ref, and the policy refuses such refs.
-    Unmatched,
-    /// A replacement ref, which no rule allows by name.
-    ReplaceRef,
-    /// More different reasons than are kept apart. Whether a rule's mode may soften them.
-    More(bool),
-}
-
-/// One reason, and all it was found in within one update under one rule.
-#[derive(Clone, Debug)]
-pub struct Finding {
-    /// Which policy, by its place in the list.
-    pub policy: usize,
-    /// Which rule of it; `None` where the policy as a whole refuses.
-    pub rule: Option<usize>,
-    /// Which update of the push, by its place in it.
-    pub update: usize,
-    /// Why.
-    pub reason: Reason,
-    /// What it does.
-    pub effect: Effect,
-    /// How many objects it was found in; 0 where the update itself is meant.
-    pub count: u64,
-    /// The first of them, at most eight, newest first.
-    pub subjects: Vec<Subject>,
-    /// Whether all of them bear the committer's email of the first.
-    pub one_committer: bool,
-    /// The one that came last in the walk: its place there, counted from 0, and its first parent.
-    pub last: Option<(u64, Option<ObjectId>)>,
-    /// What the update brought for the rule to judge.
-    pub brought: Brought,
-}
-
-/// An object in which something was found.
-#[derive(Clone, Debug)]
-pub struct Subject {
-    /// Where it came in the walk.
-    sequence: u64,
-    /// Its id.
-    pub id: ObjectId,
-    /// What is said of it.
-    pub label: Label,
-}
-
-/// What is said of an object beside its id.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub enum Label {
-    /// A commit that could be read.
-    Commit {
-        /// The first paragraph of its message, raw bytes, bounded.
-        subject: Vec<u8>,
-        /// The author's name, raw bytes.
-        author: Vec<u8>,
-        /// The committer's name, raw bytes.
-        committer: Vec<u8>,
-        /// The committer's email, raw bytes.
-        committer_email: Vec<u8>,
-    },
-    /// A tag, or an object that could not be read.
-    Bare,
-}
-
-/// What one walk brought, for sentences and hints.
-#[derive(Clone, Debug, Default)]
-pub struct Brought {
-    /// How many commits were judged.
-    pub commits: u64,
-    /// Whether one of them has several parents.
-    pub merges: bool,
-    /// The object that the ref would be in the end.
-    pub peeled: Option<ObjectId>,
-    /// The tip's committer: name and email, raw bytes.
-    pub tip_committer: Option<(Vec<u8>, Vec<u8>)>,
-    /// Whether all bear the tip's committer's email. Meaningful once the judgement is finished.
-    pub one_committer: bool,
-    first_committer: Option<Vec<u8>>,
-    several: bool,
 }
 
 /// Collects the findings of one policy. `#[must_use]` and consumed by [`Verdict::of`], so it cannot be dropped half-way
@@ -358,17 +257,6 @@ impl<'p> Judgement<'p> {
     }
 }
 
-impl Reason {
-    /// `warn` and `observe` never soften malformed or ambiguous objects.
-    fn is_never_softened(&self) -> bool {
-        match self {
-            Self::Rule(reason) => reason.is_ambiguous(),
-            Self::Defect(_) | Self::Unmatched | Self::ReplaceRef => true,
-            Self::More(softened) => !softened,
-        }
-    }
-}
-
 impl Rule {
     /// What a finding of this rule does to the push at `now`.
     fn effect_at(&self, now: crate::push::Timestamp) -> Effect {
@@ -377,64 +265,5 @@ impl Rule {
             super::Mode::Warn => Effect::Warns,
             super::Mode::Observe | super::Mode::Off => Effect::Observed,
         }
-    }
-}
-
-impl Finding {
-    fn merge(&mut self, other: Self) {
-        self.count += other.count;
-        self.subjects.extend(other.subjects);
-        self.subjects.sort_by_key(|subject| subject.sequence);
-        let mut emails = self.subjects.iter().map(|subject| subject.label.committer_email());
-        let first = emails.next();
-        self.one_committer &= other.one_committer && emails.all(|email| Some(email) == first);
-        self.last = self.last.max(other.last);
-        self.subjects.truncate(NAMED);
-    }
-}
-
-impl Label {
-    fn of(commit: &Commit<'_>) -> Self {
-        Self::Commit {
-            subject: commit.subject(),
-            author: commit.author.name.to_vec(),
-            committer: commit.committer.name.to_vec(),
-            committer_email: commit.committer.email.to_vec(),
-        }
-    }
-
-    /// Empty where it is not known.
-    pub fn committer_email(&self) -> &[u8] {
-        match self {
-            Self::Commit { committer_email, .. } => committer_email,
-            Self::Bare => &[],
-        }
-    }
-}
-
-impl Brought {
-    fn add(&mut self, facts: &CommitFacts<'_>) {
-        let committer = &facts.commit.committer;
-        self.commits += 1;
-        self.merges |= facts.commit.parents.len() > 1;
-        match &self.first_committer {
-            None => self.first_committer = Some(committer.email.to_vec()),
-            Some(first) => self.several |= first != committer.email,
-        }
-        if facts.standing.tip {
-            self.tip_committer = Some((committer.name.to_vec(), committer.email.to_vec()));
-        }
-        self.one_committer = !self.several;
-    }
-
-    fn merge(&mut self, other: Self) {
-        self.several |= other.several
-            || matches!((&self.first_committer, &other.first_committer), (Some(ours), Some(theirs)) if ours != theirs);
-        self.first_committer = self.first_committer.take().or(other.first_committer);
-        self.tip_committer = self.tip_committer.take().or(other.tip_committer);
-        self.peeled = self.peeled.or(other.peeled);
-        self.commits += other.commits;
-        self.merges |= other.merges;
-        self.one_committer = !self.several;
     }
 }
