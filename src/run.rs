@@ -118,6 +118,10 @@ fn judge_update(
         (_, Some(old), Some(new), None) => needs.fast_forward && repository.is_ancestor(old, new)?,
         (_, None, _, None) | (_, _, None, None) => update.change.old() == update.change.new(),
     };
+    let changes_nothing = match new_commit {
+        Some(commit) if !judgement.is_clean_from(at) => tip::changes_nothing(repository, commit)?,
+        Some(_) | None => false,
+    };
     let written = containment.references.written(&update.name);
     let with_tags = |judge: &mut dyn FnMut(&[TagFacts<'_>]) -> Result<(), Undecided>| match &new {
         None => judge(&[]),
@@ -130,7 +134,16 @@ fn judge_update(
                 Some(_) | None => false,
             };
             let (target, peeled) = new.as_ref().map_or((None, None), |new| (new.target, new.peeled));
-            let facts = UpdateFacts { update, written: &written, layers, target, peeled, fast_forward, contained };
+            let facts = UpdateFacts {
+                update,
+                written: &written,
+                layers,
+                target,
+                peeled,
+                fast_forward,
+                changes_nothing,
+                contained,
+            };
             judgement.update(at, &[rule], &facts);
         }
         Ok(())

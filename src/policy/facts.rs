@@ -88,6 +88,8 @@ pub struct UpdateFacts<'a> {
     pub peeled: Option<ObjectId>,
     /// Whether the old value is a commit that the new one descends from (true where there is no old value).
     pub fast_forward: bool,
+    /// Whether the commit that it is in the end has its parent's tree; looked for only where a commit was found wanting.
+    pub changes_nothing: bool,
     /// Whether the target is reachable, before or after this push, from a ref that the rule asks about (`tags.on`).
     pub contained: bool,
 }

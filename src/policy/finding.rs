@@ -98,6 +98,8 @@ pub struct Brought {
     pub merges: bool,
     /// The object that the ref would be in the end.
     pub peeled: Option<ObjectId>,
+    /// Whether the tip changes nothing, which some of git's commands ask to be told of.
+    pub changes_nothing: bool,
     /// The tip's committer: name and email, raw bytes.
     pub tip_committer: Option<(Vec<u8>, Vec<u8>)>,
     /// Whether all bear the tip's committer's email. Meaningful once the judgement is finished.
@@ -170,6 +172,7 @@ impl Brought {
         self.first_committer = self.first_committer.take().or(other.first_committer);
         self.tip_committer = self.tip_committer.take().or(other.tip_committer);
         self.peeled = self.peeled.or(other.peeled);
+        self.changes_nothing |= other.changes_nothing;
         self.commits += other.commits;
         self.merges |= other.merges;
         self.one_committer = !self.several;

@@ -73,7 +73,8 @@ impl<'a> Said<'a> {
         let Finding { count, one_committer, last, brought, .. } = self.finding;
         let newest = self.newest()?;
         if *count == 1 && Some(newest.id) == brought.peeled {
-            return Some("git commit --amend --no-edit -S".into());
+            let allow = if brought.changes_nothing { " --allow-empty" } else { "" };
+            return Some(format!("git commit --amend --no-edit -S{allow}"));
         }
         let rebase = |base: String| format!("git rebase -f -S --rebase-merges {base}");
         let yours = brought.tip_committer.as_ref().map(|(_, email)| email.as_slice());

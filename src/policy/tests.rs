@@ -182,6 +182,7 @@ fn updated(keys: &str, name: &str, change: Change, fast_forward: bool, target: T
         target: change.new().map(|_| target),
         peeled: change.new(),
         fast_forward,
+        changes_nothing: false,
         contained: false,
     };
     let mut judgement = Judgement::under(&policy, 0, Context { registry: &registry, now: Timestamp(0) });

@@ -169,7 +169,8 @@ impl<'p> Judgement<'p> {
     pub fn update(&mut self, update: usize, rules: &[usize], facts: &UpdateFacts<'_>) {
         for &number in rules {
             let Some(rule) = self.policy.rules.get(number) else { continue };
-            self.brought.entry((update, Some(number))).or_default().peeled = facts.peeled;
+            let brought = self.brought.entry((update, Some(number))).or_default();
+            (brought.peeled, brought.changes_nothing) = (facts.peeled, facts.changes_nothing);
             let mut reasons = Vec::new();
             for requirement in &rule.requirements {
                 requirement.judge_update(facts, &self.context, &mut |reason| reasons.push(reason));

@@ -2,8 +2,8 @@
 
 use crate::{
     Undecided,
-    git::{Fault, ObjectKind, Peeled, Repository},
-    object::{Slot, Tag},
+    git::{Fault, ObjectKind, Peeled, Read, Repository},
+    object::{Commit, Slot, Tag},
     policy::facts::{Defect, TagFacts, TargetKind},
     push::{ObjectFormat, ObjectId},
     registry::Registry,
@@ -86,4 +86,25 @@ pub(super) fn commit_of(peeled: &Peeled) -> Option<ObjectId> {
         Some((id, ObjectKind::Commit)) => Some(id),
         Some((_, ObjectKind::Tree | ObjectKind::Blob | ObjectKind::Tag)) | None => None,
     }
+}
+
+/// Whether a commit has its only parent's tree, or is a root of an empty one: what git calls an empty commit.
+pub(super) fn changes_nothing(repository: &Repository, commit: ObjectId) -> Result<bool, Undecided> {
+    let Some((tree, parents)) = tree_and_parents(repository, commit)? else { return Ok(false) };
+    match parents.as_slice() {
+        [] => Ok(matches!(repository.header(tree)?, Some((_, 0)))),
+        [parent] => Ok(tree_and_parents(repository, *parent)?.is_some_and(|(parents_tree, _)| parents_tree == tree)),
+        _ => Ok(false),
+    }
+}
+
+/// `None` for what cannot be read as a commit.
+fn tree_and_parents(repository: &Repository, id: ObjectId) -> Result<Option<(ObjectId, Vec<ObjectId>)>, Undecided> {
+    let mut bytes = Vec::new();
+    Ok(match repository.read(id, &mut bytes)? {
+        Read::Object(ObjectKind::Commit) => {
+            Commit::parse(&bytes, repository.format()).ok().map(|commit| (commit.tree, commit.parents))
+        }
+        Read::Object(_) | Read::TooLarge { .. } | Read::Missing => None,
+    })
 }

@@ -265,6 +265,16 @@ fn a_signature_dated_ahead_of_the_clock() {
 }
 
 #[test]
+fn a_commit_that_changes_nothing() {
+    let world = started();
+    world.git(&["commit", "-q", "--allow-empty", "-m", "Trigger the build"]);
+    mended(&world, &["main"], "unsigned");
+    let world = World::with_signed_main();
+    world.git(&["commit", "-q", "--allow-empty", "-m", "Begin"]);
+    mended(&world, &["main"], "unsigned");
+}
+
+#[test]
 fn a_force_push() {
     let world = started();
     signed_commit(&world, "Theirs");
