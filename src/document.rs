@@ -107,8 +107,7 @@ impl<'i> Document<'i> {
             | What::UnknownGroup { .. }
             | What::GroupInItself { .. }
             | What::Pattern(_)
-            | What::Duplicate { .. }
-            | What::NobodyHas { .. } => false,
+            | What::Duplicate { .. } => false,
         }
     }
 }

@@ -86,11 +86,6 @@ pub enum What {
         /// Where it is for the first time.
         first: Range<usize>,
     },
-    /// A name in a list of people that is no signer's id or email. A warning, not an error.
-    NobodyHas {
-        /// As written.
-        name: String,
-    },
     /// Anything else, in words.
     Other(String),
 }
@@ -110,7 +105,6 @@ impl What {
             | Self::GroupInItself { .. }
             | Self::Pattern(_)
             | Self::Duplicate { .. }
-            | Self::NobodyHas { .. }
             | Self::Other(_) => None,
         }
     }
@@ -135,7 +129,6 @@ impl fmt::Display for What {
                 write!(f, "the group `{name}` contains itself: {}", path.join(" > "))
             }
             Self::Duplicate { sort, name, .. } => write!(f, "the {sort} `{name}` is used twice"),
-            Self::NobodyHas { name } => write!(f, "no registered signer has the id or email `{name}`"),
         }
     }
 }

@@ -119,11 +119,6 @@ impl<'p> Judgement<'p> {
         }
     }
 
-    /// What the judgement may look at.
-    pub fn context(&self) -> &Context<'p> {
-        &self.context
-    }
-
     /// Notes how many commits a walk has handed over; all of them must be judged.
     pub fn expect(&mut self, walked: u64) {
         self.walked += walked;

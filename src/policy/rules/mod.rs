@@ -97,10 +97,6 @@ macro_rules! kinds {
         pub const KEYS: &[&str] = &[$(<$module::$Kind as Kind>::KEY),*];
 
         impl Requirement {
-            /// The key in the policy.
-            pub fn key(&self) -> &'static str {
-                match self { $(Self::$Kind(_) => <$module::$Kind as Kind>::KEY),* }
-            }
             /// See [`Kind::needs`].
             pub fn needs(&self) -> Needs {
                 match self { $(Self::$Kind(kind) => kind.needs()),* }

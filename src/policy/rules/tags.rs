@@ -43,8 +43,8 @@ pub enum Reason {
     Fault(Fault),
     /// A good signature of one who may not: who, by which key, and who may.
     NotAllowed(SignerId, Fingerprint, String),
-    /// The tag's own name is another than the ref's: both raw.
-    OtherName(Vec<u8>, Vec<u8>),
+    /// The tag's own name, raw, is another than the ref's.
+    OtherName(Vec<u8>),
     /// The tagged object is on none of the refs that it must be on.
     NotOn(String),
 }
@@ -97,7 +97,7 @@ impl Kind for Tags {
             // What could not be peeled is a defect that was told already.
             None if self.annotated && facts.target.is_some() => refuse((Reason::NotAnnotated, None)),
             Some(outermost) if self.name_matches_ref && outermost.tag.name != name => {
-                refuse((Reason::OtherName(outermost.tag.name.to_vec(), name.to_vec()), Some(outermost.id)));
+                refuse((Reason::OtherName(outermost.tag.name.to_vec()), Some(outermost.id)));
             }
             None | Some(_) => {}
         }
@@ -178,7 +178,7 @@ impl Kind for Tags {
                 ],
                 hints: Vec::new(),
             },
-            Reason::OtherName(own, _) => {
+            Reason::OtherName(own) => {
                 let own = String::from_utf8_lossy(own);
                 Explanation {
                     code: "tag-name",
