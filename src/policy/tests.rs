@@ -9,9 +9,8 @@ use crate::{
     document::Groups,
     object::{Commit, Malformed},
     push::{Change, ObjectFormat, ObjectId, RefName, RefUpdate, Timestamp},
-    registry::{Registry, Status},
+    registry::{Parts, Registry, Status},
     signature::{Bad, Defect as SignatureDefect, Signature},
-    trusted::TrustedFiles,
 };
 use jiff::tz::TimeZone;
 
@@ -32,8 +31,7 @@ fn rule(keys: &str) -> Policy {
 
 /// With nobody in it.
 fn registry() -> Registry {
-    let folder = tempfile::tempdir().unwrap();
-    Registry::load(&TrustedFiles::new(&[]).unwrap(), folder.path(), &[], &TimeZone::UTC).unwrap()
+    Registry::from_parts("/registry".as_ref(), Parts::default(), &TimeZone::UTC).unwrap()
 }
 
 fn commit(number: u8, email: &str, message: &str) -> Vec<u8> {

@@ -1,13 +1,12 @@
 //! The registry folder on disk (the only I/O of the registry).
 
-use super::{Registry, book::Shelf, people::People, revoked_keys, signers};
+use super::{Parts, Registry};
 use crate::{Undecided, signature::Certificates, trusted::TrustedFiles};
 use jiff::tz::TimeZone;
 use std::{
-    collections::{BTreeSet, HashSet},
+    collections::BTreeSet,
     ffi::OsStr,
     path::{Path, PathBuf},
-    sync::{Mutex, OnceLock},
 };
 
 /// A hundred thousand lines of RSA keys take 60 MiB. In bytes.
@@ -17,7 +16,7 @@ const LARGEST_KEY_FILE: u64 = 64 * 1024 * 1024;
 const LARGEST_SIGNERS_FILE: u64 = 16 * 1024 * 1024;
 
 const ALLOWED_SIGNERS: &str = "allowed_signers";
-const REVOKED_KEYS: &str = "revoked_keys";
+pub(super) const REVOKED_KEYS: &str = "revoked_keys";
 const OPENPGP: &str = "openpgp";
 pub(super) const SIGNERS: &str = "signers.toml";
 
@@ -41,20 +40,14 @@ impl Registry {
         for part in required {
             folder.require(part)?;
         }
-        let people = match folder.part(SIGNERS, LARGEST_SIGNERS_FILE)? {
-            Some(source) => signers::read(&folder.path.join(SIGNERS), source)?,
-            None => People::default(),
+        let parts = Parts {
+            signers: folder.part(SIGNERS, LARGEST_SIGNERS_FILE)?,
+            allowed_signers: folder.part(ALLOWED_SIGNERS, LARGEST_KEY_FILE)?,
+            revoked_keys: folder.part(REVOKED_KEYS, LARGEST_KEY_FILE)?,
+            certificates: folder.certificates()?,
         };
-        let allowed = folder.part(ALLOWED_SIGNERS, LARGEST_KEY_FILE)?.unwrap_or_default();
-        let shelf = Shelf::new(&allowed, zone, people);
-        let revoked = match folder.part(REVOKED_KEYS, LARGEST_KEY_FILE)? {
-            Some(bytes) => revoked_keys::read(&bytes).map_err(|why| folder.broken(REVOKED_KEYS, why))?,
-            None => HashSet::new(),
-        };
-        let certificates = folder.certificates()?;
         let unused = folder.entries.iter().filter(|name| !PARTS.contains(&name.as_str())).cloned().collect();
-        let folder = folder.path.to_owned();
-        Ok(Self { folder, shelf, revoked, certificates, settled: Mutex::default(), keyring: OnceLock::new(), unused })
+        Ok(Self { unused, ..Self::from_parts(folder.path, parts, zone)? })
     }
 }
 
@@ -82,8 +75,12 @@ impl Folder<'_> {
         Err(self.broken(part, missing.into()))
     }
 
-    fn part(&self, name: &str, at_most: u64) -> Result<Option<Vec<u8>>, Undecided> {
-        self.entries.contains(name).then(|| self.trusted.read(&self.path.join(name), at_most)).transpose()
+    /// What is not there is empty.
+    fn part(&self, name: &str, at_most: u64) -> Result<Vec<u8>, Undecided> {
+        match self.entries.contains(name) {
+            true => self.trusted.read(&self.path.join(name), at_most),
+            false => Ok(Vec::new()),
+        }
     }
 
     /// A file that is no keyring refuses all: a revocation may be in it.

@@ -10,6 +10,7 @@ mod folder;
 mod judgement;
 mod keyring;
 mod list;
+mod parts;
 mod patterns;
 mod people;
 mod resolution;
@@ -22,6 +23,7 @@ mod window;
 pub use attribution::{Attribution, Fault, Status, VerifiedSigner};
 pub use check::Lint;
 pub use list::Entry;
+pub use parts::Parts;
 pub use signers::BrokenSigners;
 
 use crate::{

@@ -42,15 +42,13 @@ const NOW: i64 = 1_782_907_200;
 const CERTIFICATE_END: i64 = 1_798_761_600;
 
 fn registry(signers: &str, allowed: &str, revoked: &str) -> Registry {
-    Registry {
-        folder: "/registry".into(),
-        shelf: Shelf::new(allowed.as_bytes(), &TimeZone::UTC, signers::read_text(signers).unwrap()),
-        revoked: revoked_keys::read(revoked.as_bytes()).unwrap(),
+    let parts = Parts {
+        allowed_signers: allowed.into(),
+        revoked_keys: revoked.into(),
         certificates: Certificates::default(),
-        settled: Mutex::default(),
-        keyring: OnceLock::new(),
-        unused: Vec::new(),
-    }
+        signers: signers.into(),
+    };
+    Registry::from_parts("/registry".as_ref(), parts, &TimeZone::UTC).unwrap()
 }
 
 fn signature(armor: &'static str) -> Signature {
