@@ -1,9 +1,11 @@
 //! What arrived, as bytes. Imports nothing of ours.
 
+mod certificate;
 mod id;
 mod lines;
 mod name;
 
+pub use certificate::{InvalidCertificate, PushCertificate};
 pub use id::{ObjectFormat, ObjectId};
 pub use lines::{InvalidUpdate, parse_arguments, parse_lines};
 pub use name::RefName;
