@@ -5,6 +5,7 @@
 mod architecture;
 mod cli;
 mod faults;
+mod fuzz;
 mod hints;
 mod install;
 mod legitimate;

@@ -1,0 +1,134 @@
+//! The fuzz targets on a stable toolchain: over their seeds, what fuzzing once found, and hundreds of inputs near them. All
+//! the same in every run.
+
+#[path = "../../fuzz/src/lib.rs"]
+mod targets;
+
+use std::{
+    collections::BTreeSet,
+    fs,
+    panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
+    path::{Path, PathBuf},
+};
+use targets::TARGETS;
+
+/// Of each target, shared out among its seeds.
+const MUTATIONS: usize = 400;
+
+fn folder() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz")
+}
+
+fn names(folder: &Path) -> BTreeSet<String> {
+    fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect()
+}
+
+/// Numbers that look random, the same in every run (xorshift).
+struct Dice(u64);
+
+impl Dice {
+    fn below(&mut self, bound: usize) -> usize {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        usize::try_from(self.0 % u64::try_from(bound.max(1)).unwrap()).unwrap()
+    }
+
+    /// One to three changes.
+    fn mutated(&mut self, bytes: &[u8], other: &[u8]) -> Vec<u8> {
+        let mut out = bytes.to_vec();
+        for _ in 0..=self.below(3) {
+            let at = self.below(out.len());
+            let end = (at + 1 + self.below(40)).min(out.len());
+            match self.below(8) {
+                0 if at < end => out[at] ^= 1 << self.below(8),
+                1 => out.insert(at, [0, b'\n', b' ', b'"', 0xff, b'\r', b'-', 0x1b][self.below(8)]),
+                2 => drop(out.drain(at..end)),
+                3 => out.truncate(at),
+                // Lengths of four gigabytes.
+                4 => out[at..(at + 4).min(end)].fill(0xff),
+                5 => self.double_line(&mut out),
+                6 => {
+                    let from = self.below(other.len());
+                    out.splice(at..end, other[from..(from + end - at).min(other.len())].to_vec());
+                }
+                _ => {
+                    let (part, to) = (out[at..end].to_vec(), self.below(out.len()));
+                    out.splice(to..to, part);
+                }
+            }
+        }
+        out
+    }
+
+    fn double_line(&mut self, out: &mut Vec<u8>) {
+        let mut lines: Vec<_> = out.split_inclusive(|&byte| byte == b'\n').map(<[u8]>::to_vec).collect();
+        let (from, to) = (self.below(lines.len()), self.below(lines.len() + 1));
+        if let Some(line) = lines.get(from).cloned() {
+            lines.insert(to, line);
+        }
+        *out = lines.concat();
+    }
+}
+
+fn try_all(name: &str) {
+    let (_, target) = TARGETS.iter().find(|(known, _)| *known == name).unwrap();
+    let seeds: Vec<_> = names(&folder().join("seeds").join(name))
+        .into_iter()
+        .map(|seed| (fs::read(folder().join("seeds").join(name).join(&seed)).unwrap(), seed))
+        .collect();
+    assert!(seeds.len() > 3, "{name} has {} seeds", seeds.len());
+    let attempt = |input: &[u8], what: &str| {
+        if let Err(panic) = catch_unwind(AssertUnwindSafe(|| target(input))) {
+            eprintln!("{what}: {}", input.escape_ascii());
+            resume_unwind(panic);
+        }
+    };
+    attempt(b"", "nothing");
+    for (bytes, seed) in &seeds {
+        attempt(bytes, seed);
+    }
+    let mut dice = Dice(0x9e37_79b9_7f4a_7c15);
+    for number in 0..MUTATIONS {
+        let (bytes, seed) = &seeds[number % seeds.len()];
+        let (other, _) = &seeds[dice.below(seeds.len())];
+        attempt(&dice.mutated(bytes, other), &format!("mutation {number}, of {seed}"));
+    }
+}
+
+macro_rules! smoke {
+    ($($name:ident),* $(,)?) => {
+        $(#[test] fn $name() { try_all(stringify!($name)); })*
+
+        #[test]
+        fn every_target_is_run_here_by_libfuzzer_and_by_its_name() {
+            let here = BTreeSet::from([$(stringify!($name).to_owned()),*]);
+            assert_eq!(TARGETS.iter().map(|(name, _)| (*name).to_owned()).collect::<BTreeSet<_>>(), here);
+            let with_ending: BTreeSet<_> = here.iter().map(|name| format!("{name}.rs")).collect();
+            assert_eq!(names(&folder().join("fuzz_targets")), with_ending);
+            let manifest = fs::read_to_string(folder().join("Cargo.toml")).unwrap();
+            for name in &here {
+                assert!(manifest.contains(&format!("name = \"{name}\"\npath = \"fuzz_targets/{name}.rs\"\n")), "{name}");
+                let calls = fs::read_to_string(folder().join(format!("fuzz_targets/{name}.rs"))).unwrap();
+                assert!(calls.contains(&format!("countersign_fuzz::{name}(input)")), "{name}");
+                assert!(names(&folder().join("seeds")).contains(name), "{name}");
+            }
+        }
+    };
+}
+
+smoke! {
+    allowed_signers,
+    armor,
+    certificate,
+    commit,
+    krl,
+    openpgp_certificates,
+    openpgp_signature,
+    policy_toml,
+    push_certificate,
+    ref_updates,
+    signers_toml,
+    sshsig,
+    tag,
+}
