@@ -45,7 +45,7 @@ fn registry(signers: &str, allowed: &str, revoked: &str) -> Registry {
     Registry {
         folder: "/registry".into(),
         shelf: Shelf::new(allowed.as_bytes(), &TimeZone::UTC, signers::read_text(signers).unwrap()),
-        revoked: revoked_keys::read(revoked.as_bytes()).unwrap(),
+        revoked: Revocations::read(revoked.as_bytes()).unwrap(),
         certificates: Certificates::default(),
         settled: Mutex::default(),
         keyring: OnceLock::new(),
