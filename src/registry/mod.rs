@@ -14,7 +14,7 @@ mod parts;
 mod patterns;
 mod people;
 mod resolution;
-mod revoked_keys;
+mod revocation;
 mod signers;
 #[cfg(test)]
 mod tests;
@@ -24,6 +24,7 @@ pub use attribution::{Attribution, Fault, Status, VerifiedSigner};
 pub use check::Lint;
 pub use list::Entry;
 pub use parts::Parts;
+pub use revocation::{Issuer, Revocations, Revoked};
 pub use signers::BrokenSigners;
 
 use crate::{
@@ -101,7 +102,7 @@ pub struct When {
 pub struct Registry {
     folder: PathBuf,
     shelf: Shelf,
-    revoked: HashSet<Fingerprint>,
+    revoked: Revocations,
     certificates: Certificates,
     /// Whose those certificates are that were asked for.
     settled: Mutex<HashMap<Fingerprint, Owner>>,

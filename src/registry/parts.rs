@@ -1,10 +1,10 @@
 //! From what the parts of a registry hold to a [`Registry`]. Pure: [`Registry::load`] reads them first.
 
 use super::{
-    Registry,
+    Registry, Revocations,
     book::Shelf,
     folder::{REVOKED_KEYS, SIGNERS},
-    revoked_keys, signers,
+    signers,
 };
 use crate::{Undecided, signature::Certificates};
 use jiff::tz::TimeZone;
@@ -33,7 +33,7 @@ impl Registry {
     /// `signers.toml` or `revoked_keys` is broken. The former has [`BrokenSigners`](super::BrokenSigners) as its cause.
     pub fn from_parts(folder: &Path, parts: Parts, zone: &TimeZone) -> Result<Self, Undecided> {
         let people = signers::read(&folder.join(SIGNERS), parts.signers)?;
-        let revoked = revoked_keys::read(&parts.revoked_keys)
+        let revoked = Revocations::read(&parts.revoked_keys)
             .map_err(|why| Undecided::server(format!("reading `{}`", folder.join(REVOKED_KEYS).display()), why))?;
         Ok(Self {
             folder: folder.to_owned(),
