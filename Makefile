@@ -3,13 +3,14 @@
 CARGO ?= cargo
 PROGRAM := $(if $(CARGO_TARGET_DIR),$(CARGO_TARGET_DIR),target)/release/countersign
 
-.PHONY: help demo test lint bench build install-deps
+.PHONY: help demo test lint bench fuzz build install-deps
 
 help:
 	@echo 'make demo          build, then push for real to a repository with the hook, in a temporary folder'
 	@echo 'make test          run every test'
 	@echo 'make lint          format, clippy, shellcheck, licences (what of it is installed)'
 	@echo 'make bench         how much the hook slows a push, beside a push without it'
+	@echo 'make fuzz          look for inputs that break what must hold; TARGETS="commit tag", TIME=60'
 	@echo 'make build         the release program, $(PROGRAM)'
 	@echo 'make install-deps  what the above need, on Debian and Ubuntu, as root'
 
@@ -30,8 +31,9 @@ test:
 lint:
 	@./tools/need cargo
 	$(CARGO) fmt --check
+	$(CARGO) fmt --check --manifest-path fuzz/Cargo.toml
 	$(CARGO) clippy --locked --all-targets -- -D warnings
-	@if command -v shellcheck >/dev/null; then echo shellcheck; shellcheck install.sh demo.sh hooks/*/* tools/* .ci/run; \
+	@if command -v shellcheck >/dev/null; then echo shellcheck; shellcheck install.sh demo.sh hooks/*/* tools/* fuzz/seeds/make.sh .ci/run; \
 	else echo 'shellcheck is not installed: left out'; fi
 	@if command -v cargo-deny >/dev/null; then $(CARGO) deny check licenses bans sources; \
 	else echo 'cargo-deny is not installed: left out'; fi
@@ -39,6 +41,11 @@ lint:
 bench:
 	@./tools/need cargo git cc ssh-keygen
 	$(CARGO) bench --locked --bench push -- $(BENCH)
+
+TIME ?= 600
+fuzz:
+	@./tools/need cargo cc
+	@TIME=$(TIME) ./tools/fuzz $(TARGETS)
 
 install-deps:
 	@./tools/need cargo git cc ssh-keygen gpg

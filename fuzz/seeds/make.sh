@@ -74,6 +74,31 @@ dearmored <"$seeds/armor/rsa" >"$seeds/sshsig/rsa"
 ssh_sign alice-ssh git -O hashalg=sha256 | dearmored >"$seeds/sshsig/alice-sha256"
 ssh_sign alice-ssh file >"$seeds/armor/other-namespace"
 dearmored <"$seeds/armor/other-namespace" >"$seeds/sshsig/other-namespace"
+# By a security key (PROTOCOL.u2f), whose user touched it and, in the other, typed a PIN.
+string() { # with its length before it
+    size=$(wc -c <"$1")
+    for shift in 24 16 8 0; do
+        # shellcheck disable=SC2059 # an escape is what is wanted
+        printf "$(printf '\\%03o' $((size >> shift & 255)))"
+    done
+    cat "$1"
+}
+text() {
+    printf %s "$1" >text
+    string text
+}
+openssl genpkey -algorithm ed25519 -out token
+openssl pkey -in token -pubout -outform DER | tail -c 32 >point
+{ text git; text ''; text sha256; openssl dgst -sha256 -binary <"$seeds/payload" >digest; string digest; } >fields
+{ printf SSHSIG; cat fields; } >wanted
+for flags in 1 5; do
+    { printf ssh: | openssl dgst -sha256 -binary; printf %b "\\0$flags\\0\\0\\0\\07"; openssl dgst -sha256 -binary <wanted; } >signed
+    openssl pkeyutl -sign -rawin -inkey token -in signed -out made
+    { text sk-ssh-ed25519@openssh.com; string point; text ssh:; } >key
+    { text sk-ssh-ed25519@openssh.com; string made; printf %b "\\0$flags\\0\\0\\0\\07"; } >signature
+    { printf 'SSHSIG\0\0\0\1'; string key; text git; text ''; text sha256; string signature; } \
+        >"$seeds/sshsig/security-key-$flags"
+done
 sed 's/$/\r/' "$seeds/armor/alice" >"$seeds/armor/carriage-returns"
 cat "$seeds/armor/alice" "$seeds/armor/mallory" >"$seeds/armor/two"
 { head -c -64 "$seeds/sshsig/alice"; head -c 64 /dev/zero; } >"$seeds/sshsig/zeroes"
@@ -251,14 +276,26 @@ except-repositories = ["**/*.wiki"]
 mode = "enforce"
 warn-until = 2027-01-31
 baseline = ["2fe3646fb1e46025b9465595a97795be57722357"]
-signatures = { commits = "first-parent", unsigned = "accept", by = ["@maintainers", "*"], formats = ["ssh", "openpgp"], verify-time = "signature", grace = "72h", security-key = "touch" }
-updates = { create = ["@maintainers"], update = true, force-push = false, delete = ["@oncall"] }
+signatures = { commits = "first-parent", unsigned = "accept", by = ["@maintainers", "*"], formats = ["ssh", "openpgp"], verify-time = "signature", grace = "72h" }
+updates = { create = true, update = true, force-push = false, delete = true }
 
 [[rule]]
 name = "release tags"
 refs = ["refs/tags/v*"]
 mode = "warn"
 tags = { annotated = true, signed = true, by = ["@oncall"], on = ["refs/heads/main"], name-matches-ref = true }
+EOF
+cat >later <<'EOF'
+version = 1
+unmatched-refs = "refuse"
+server = "gitolite"
+[[rule]]
+name = "later"
+refs = ["**"]
+mode = "observe"
+signatures = { commits = "merges", security-key = "pin", forge = "merges", merge-tags = { required = true } }
+updates = { create = ["@dev"], force-push = ["*"] }
+identity = { committer = "signer" }
 EOF
 cat >mistakes <<'EOF'
 version = 2
@@ -279,7 +316,7 @@ name = "x"
 paths = [
 EOF
 printf 'version = 1\nunmatched-refs = "refuse"\n' >short
-printf '\357\273\277version = 1\r\nunmatched-refs = "refuse"\r\n[[rule]]\r\nname = """a\r\nb"""\r\nrefs=["refs/replace/**"]\r\n' >windows
+printf '\357\273\277version = 1\r\nunmatched-refs = "refuse"\r\n[[rule]]\r\nname = """\r\na b"""\r\nmode = "off"\r\nrefs=["refs/replace/**"]\r\n' >windows
 
 # Objects and pushes, in both object formats.
 for format in sha1 sha256; do

@@ -3,13 +3,13 @@
 //!
 //! They go through the crate's public interface alone.
 
-mod known;
+pub mod known;
 mod object;
 mod policy;
 mod push;
 mod registry;
 mod signature;
-mod wire;
+pub mod wire;
 
 pub use object::{commit, tag};
 pub use policy::policy_toml;

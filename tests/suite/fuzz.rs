@@ -4,13 +4,21 @@
 #[path = "../../fuzz/src/lib.rs"]
 mod targets;
 
+use countersign::{
+    document::Groups,
+    object::{Commit, Slot, Tag},
+    policy,
+    push::{ObjectFormat, PushCertificate},
+    registry::{Parts, Registry},
+};
+use jiff::tz::TimeZone;
 use std::{
     collections::BTreeSet,
     fs,
     panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
     path::{Path, PathBuf},
 };
-use targets::TARGETS;
+use targets::{TARGETS, known, wire};
 
 /// Of each target, shared out among its seeds.
 const MUTATIONS: usize = 400;
@@ -93,6 +101,52 @@ fn try_all(name: &str) {
         let (bytes, seed) = &seeds[number % seeds.len()];
         let (other, _) = &seeds[dice.below(seeds.len())];
         attempt(&dice.mutated(bytes, other), &format!("mutation {number}, of {seed}"));
+    }
+}
+
+/// Or the targets would only show that what is broken is refused.
+#[test]
+fn seeds_that_ought_to_be_good_are() {
+    let seed = |name: &str| fs::read(folder().join("seeds").join(name)).unwrap();
+    let good = |armor: &[u8]| assert!(known::is_good(known::PAYLOAD, armor), "{}", armor.escape_ascii());
+    for name in ["alice", "alice-sha256", "alice-certified", "bob", "rsa", "security-key-1", "security-key-5"] {
+        good(&wire::ssh_armor(&seed(&format!("sshsig/{name}"))));
+    }
+    for name in ["dave", "erin", "notation"] {
+        good(&wire::openpgp_armor(&seed(&format!("openpgp_signature/{name}"))));
+    }
+    for name in ["alice", "alice-certified", "bob", "dave", "erin", "mallory", "carriage-returns"] {
+        good(&seed(&format!("armor/{name}")));
+    }
+    for (name, format) in [("sha1", ObjectFormat::Sha1), ("sha256", ObjectFormat::Sha256)] {
+        let [ssh, openpgp] = [format!("ssh-{name}"), format!("openpgp-{name}")];
+        for seed in [&ssh, &openpgp].map(|kind| seed(&format!("commit/{kind}"))) {
+            let Slot::One(signed) = Commit::parse(&seed, format).unwrap().signature else { panic!("no signature") };
+            assert!(known::is_good(&signed.payload, &signed.signature));
+        }
+        for seed in [&ssh, &openpgp].map(|kind| seed(&format!("tag/{kind}"))) {
+            let Slot::One(signed) = Tag::parse(&seed, format).unwrap().signature else { panic!("no signature") };
+            assert!(known::is_good(&signed.payload, &signed.signature));
+        }
+        for seed in [&ssh, &openpgp].map(|kind| seed(&format!("push_certificate/{kind}"))) {
+            let certificate = PushCertificate::parse(&seed, format).unwrap();
+            assert!(known::is_good(certificate.payload, certificate.signature));
+        }
+    }
+    for name in ["whole", "windows", "short"] {
+        let source = String::from_utf8(seed(&format!("policy_toml/{name}"))).unwrap();
+        let groups = Groups::from([("dev".to_owned(), Vec::new())]);
+        assert!(policy::compile(&source, &groups).is_ok(), "{name}");
+    }
+    for name in ["people", "shared"] {
+        let parts = Parts { signers: seed(&format!("signers_toml/{name}")), ..known::parts() };
+        assert!(Registry::from_parts(Path::new("registry"), parts, &TimeZone::UTC).is_ok(), "{name}");
+    }
+    for name in
+        ["lines", "keys", "nothing", "sha1", "sha256", "fingerprint", "serials", "range", "bitmap", "ids", "mixed"]
+    {
+        let parts = Parts { revoked_keys: seed(&format!("krl/{name}")), ..known::parts() };
+        assert!(Registry::from_parts(Path::new("registry"), parts, &TimeZone::UTC).is_ok(), "{name}");
     }
 }
 
