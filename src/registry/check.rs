@@ -5,11 +5,19 @@ use super::{
     book::Holding,
     folder::SIGNERS,
     key_states::KeyState,
+    keyring::Keyring,
     people::{Entry, folded},
+    resolution::one,
     window::{Moment, written},
 };
-use crate::{push::Timestamp, signature::Fingerprint};
-use std::collections::{BTreeMap, HashSet};
+use crate::{
+    push::Timestamp,
+    signature::{Fingerprint, openpgp::CertificateSummary},
+};
+use std::{
+    collections::{BTreeMap, HashSet},
+    iter,
+};
 
 /// Whoever writes a later time than this, in seconds, likely meant another: two years.
 const FAR_AHEAD: i64 = 2 * 365 * 86_400;
@@ -157,7 +165,9 @@ impl Registry {
             );
             lints.push(self.lint("openpgp", None, what));
         }
-        for summary in self.certificates.summaries(now) {
+        let summaries = self.certificates.summaries(now);
+        lints.extend(shared_subkeys(&summaries, keyring).map(|what| self.lint("openpgp", None, what)));
+        for summary in summaries {
             if let Some(weakness) = &summary.weakness {
                 lints.push(self.lint("openpgp", None, weak(&summary.fingerprint, weakness)));
             }
@@ -167,6 +177,21 @@ impl Registry {
         }
         lints
     }
+}
+
+/// Subkeys that certificates of several people hold.
+fn shared_subkeys(summaries: &[CertificateSummary], keyring: &Keyring) -> impl Iterator<Item = String> {
+    let mut holders: BTreeMap<&Fingerprint, Vec<&Fingerprint>> = BTreeMap::new();
+    for summary in summaries {
+        for key in summary.keys.iter().filter(|key| **key != summary.fingerprint) {
+            holders.entry(key).or_default().push(&summary.fingerprint);
+        }
+    }
+    holders.into_iter().filter(|(_, holders)| holders.len() > 1).filter_map(|(key, holders)| {
+        let owners: Result<Vec<_>, _> = holders.into_iter().map(|holder| keyring.of_certificate(holder)).collect();
+        let why = owners.and_then(|owners| one(owners.into_iter(), iter::empty())).err()?;
+        Some(format!("{key} is nobody's: {why}"))
+    })
 }
 
 fn weak(key: &Fingerprint, weakness: &str) -> String {

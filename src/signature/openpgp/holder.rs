@@ -88,6 +88,12 @@ impl Holder {
         }
     }
 
+    /// Whether it may sign with its key of this number, and that is the other's key, too.
+    pub(super) fn signs_with(&self, index: usize, other: &Self, at: usize) -> bool {
+        let (Some(own), Some(other)) = (self.keys.get(index), other.keys.get(at)) else { return false };
+        own.key.fingerprint() == other.key.fingerprint() && own.strength.is_ok() && own.may_sign.is_ok()
+    }
+
     fn weakness(&self) -> Option<String> {
         match strength(self.certificate.primary_key().key().parts_as_public().role_as_unspecified()) {
             Err(Defect::Weak(what)) => Some(what),
