@@ -12,7 +12,10 @@ use super::{
 };
 use crate::{
     push::Timestamp,
-    signature::{Fingerprint, openpgp::CertificateSummary},
+    signature::{
+        Fingerprint,
+        openpgp::{CertificateSummary, Unusable},
+    },
 };
 use std::{
     collections::{BTreeMap, HashSet},
@@ -168,15 +171,37 @@ impl Registry {
         let summaries = self.certificates.summaries(now);
         lints.extend(shared_subkeys(&summaries, keyring).map(|what| self.lint("openpgp", None, what)));
         for summary in summaries {
-            if let Some(weakness) = &summary.weakness {
-                lints.push(self.lint("openpgp", None, weak(&summary.fingerprint, weakness)));
-            }
+            lints.extend(about(&summary).into_iter().map(|what| self.lint("openpgp", None, what)));
             if let Err(why) = keyring.of_certificate(&summary.fingerprint) {
                 lints.push(self.lint("openpgp", None, format!("{} is nobody's: {why}", summary.fingerprint)));
             }
         }
         lints
     }
+}
+
+/// What is to be said of one certificate, whosever it is.
+fn about(summary: &CertificateSummary) -> Vec<String> {
+    let certificate = &summary.fingerprint;
+    let mut found: Vec<_> = summary
+        .unusable
+        .iter()
+        .map(|unusable| match unusable {
+            Unusable::Weak(what) => weak(certificate, what),
+            Unusable::Unsupported(what) => format!("{certificate} is of a kind that is not supported ({what})"),
+            Unusable::NoSigningKey => format!("{certificate} has no key that may sign"),
+        })
+        .collect();
+    let revokers: Vec<_> = summary.revokers.iter().map(ToString::to_string).collect();
+    if !revokers.is_empty() {
+        let there = if summary.revoked_by_revoker { ", and such a revocation is there" } else { "" };
+        found.push(format!(
+            "{certificate} may be revoked by {}, it says{there}: only its own revocations are honoured; state what is so \
+             by a `[[key]]` in {SIGNERS}",
+            revokers.join(" and ")
+        ));
+    }
+    found
 }
 
 /// Subkeys that certificates of several people hold.

@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     push::Timestamp,
-    signature::{Fingerprint, Format},
+    signature::{Fingerprint, Format, openpgp::Unusable},
 };
 use std::collections::BTreeMap;
 
@@ -23,7 +23,7 @@ pub struct Entry {
     pub key: Fingerprint,
     /// What it makes; `ssh-cert` for an authority.
     pub format: Format,
-    /// In words: "good", "expired", "revoked", "weak: DSA", "not yet valid", "certifies `*@example.com`", "nobody's: …",
+    /// In words: "good", "expired", "revoked", "weak: DSA", "cannot sign", "not yet valid", "certifies `*@example.com`", "nobody's: …",
     /// "compromised since …", "retired since …", "left on …"; also what is to come: "good, leaves on …".
     pub state: String,
     /// When that ends, as far as it is known.
@@ -81,8 +81,12 @@ impl Registry {
             let owner = self.keyring(Some(now)).of_certificate(&summary.fingerprint);
             let state = if summary.revoked {
                 Some(Found::Void("revoked".to_owned()))
-            } else if let Some(weakness) = summary.weakness {
-                Some(Found::Void(format!("weak: {weakness}")))
+            } else if let Some(unusable) = summary.unusable {
+                Some(Found::Void(match unusable {
+                    Unusable::Weak(what) => format!("weak: {what}"),
+                    Unusable::Unsupported(what) => format!("unsupported: {what}"),
+                    Unusable::NoSigningKey => "cannot sign".to_owned(),
+                }))
             } else {
                 summary.expires.filter(|&end| end <= now).map(|_| Found::Passing("expired".to_owned()))
             };

@@ -317,7 +317,9 @@ fn summary(number: u8, emails: &[&str]) -> CertificateSummary {
         name: None,
         expires: None,
         revoked: false,
-        weakness: None,
+        unusable: None,
+        revokers: Vec::new(),
+        revoked_by_revoker: false,
     }
 }
 

@@ -6,7 +6,7 @@ mod operation;
 mod packet;
 mod validity;
 
-pub use certificates::{CertificateSummary, Certificates};
+pub use certificates::{CertificateSummary, Certificates, Unusable};
 pub use validity::{SignedBy, Validity};
 
 use super::{Bad, Defect, Evidence, Fingerprint, Format, Verified};

@@ -168,16 +168,25 @@ impl Holder {
         }
     }
 
-    /// When the last of the keys that may sign ends; `None`: never.
+    /// When the last of the keys that may sign and are not revoked ends; `None`: never.
     pub(super) fn expires(&self, at: Timestamp) -> Option<Timestamp> {
-        let judged = self.judge(at);
-        let ends: Vec<_> = self
-            .keys
-            .iter()
-            .zip(judged)
-            .filter(|(key, _)| key.may_sign.is_ok())
-            .map(|(_, judged)| judged.end)
-            .collect();
+        let mut signing = self.signing_keys(at);
+        if signing.iter().any(|judged| !judged.revoked) {
+            signing.retain(|judged| !judged.revoked);
+        }
+        let ends: Vec<_> = signing.into_iter().map(|judged| judged.end).collect();
         if ends.contains(&None) { None } else { ends.into_iter().flatten().max() }
+    }
+
+    /// Whether the certificate is revoked, or all of its keys that may sign are.
+    pub(super) fn has_no_key_left(&self, at: Timestamp) -> bool {
+        let signing = self.signing_keys(at);
+        let whole = revoked(|policy| self.certificate.revocation_status(policy, time(at)));
+        whole || (!signing.is_empty() && signing.iter().all(|judged| judged.revoked))
+    }
+
+    fn signing_keys(&self, at: Timestamp) -> Vec<Judged> {
+        let keys = self.keys.iter().zip(self.judge(at));
+        keys.filter(|(key, _)| key.may_make_signatures()).map(|(_, judged)| judged).collect()
     }
 }
