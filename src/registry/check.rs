@@ -194,10 +194,9 @@ fn about(summary: &CertificateSummary) -> Vec<String> {
         .collect();
     let revokers: Vec<_> = summary.revokers.iter().map(ToString::to_string).collect();
     if !revokers.is_empty() {
-        let there = if summary.revoked_by_revoker { ", and such a revocation is there" } else { "" };
+        let there = if summary.revoked_by_revoker { " (one is there)" } else { "" };
         found.push(format!(
-            "{certificate} may be revoked by {}, it says{there}: only its own revocations are honoured; state what is so \
-             by a `[[key]]` in {SIGNERS}",
+            "{certificate} lets {} revoke it, whose revocations are not honoured{there}: say so by a `[[key]]` in {SIGNERS}",
             revokers.join(" and ")
         ));
     }

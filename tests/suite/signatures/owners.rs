@@ -13,10 +13,14 @@ use countersign::{
 use jiff::tz::TimeZone;
 use sequoia_openpgp::{
     Cert, Packet,
-    cert::{CertRevocationBuilder, CipherSuite, SubkeyRevocationBuilder},
-    packet::{Signature, signature::SignatureBuilder},
+    cert::{CertBuilder, CertRevocationBuilder, CipherSuite, SubkeyRevocationBuilder},
+    packet::{
+        Key, Signature,
+        key::{Key4, SecretParts, SubordinateRole},
+        signature::SignatureBuilder,
+    },
     serialize::SerializeInto,
-    types::{KeyFlags, ReasonForRevocation, SignatureType},
+    types::{KeyFlags, ReasonForRevocation, RevocationKey, SignatureType},
 };
 use std::{
     fs,
@@ -273,11 +277,8 @@ fn sharing(cert: &Cert, user: &str) -> Cert {
     other.insert_packets(vec![Packet::from(subkey), bound.into()]).unwrap().0
 }
 
-fn builder_of(user: &str) -> sequoia_openpgp::cert::CertBuilder<'static> {
-    sequoia_openpgp::cert::CertBuilder::new()
-        .add_userid(user)
-        .set_creation_time(day(0))
-        .set_cipher_suite(CipherSuite::Cv25519)
+fn builder_of(user: &str) -> CertBuilder<'static> {
+    CertBuilder::new().add_userid(user).set_creation_time(day(0)).set_cipher_suite(CipherSuite::Cv25519)
 }
 
 #[test]
@@ -345,4 +346,197 @@ fn a_grace_without_end_is_no_overflow() {
     let signature = signed_by(&cert, Role::Signing, day(1));
     let when = When { grace: i64::MAX, ..at(day(9999)) };
     assert_eq!(told(&registry("", &[&cert]), &signature, &when), "good alice@example.com");
+}
+
+/// All that `registry check` says.
+fn lints(registry: &Registry) -> Vec<String> {
+    registry.check(timestamp(day(6))).into_iter().map(|lint| lint.what).collect()
+}
+
+/// The states that `registry list` tells.
+fn states(registry: &Registry) -> Vec<String> {
+    registry.list(timestamp(day(6))).into_iter().map(|entry| entry.state).collect()
+}
+
+fn certifying() -> CertBuilder<'static> {
+    builder(CipherSuite::Cv25519).set_primary_key_flags(KeyFlags::empty().set_certification())
+}
+
+fn weak_subkey(cert: &Cert) -> Cert {
+    let mut key = Key4::<SecretParts, SubordinateRole>::generate_rsa(1024).unwrap();
+    key.set_creation_time(day(0)).unwrap();
+    let key = Key::from(key);
+    let mut pair = key.clone().into_keypair().unwrap();
+    let agreed = SignatureBuilder::new(SignatureType::PrimaryKeyBinding)
+        .set_signature_creation_time(day(0))
+        .unwrap()
+        .sign_primary_key_binding(&mut pair, cert.primary_key().key(), &key)
+        .unwrap();
+    let binding = SignatureBuilder::new(SignatureType::SubkeyBinding)
+        .set_signature_creation_time(day(0))
+        .unwrap()
+        .set_key_flags(KeyFlags::empty().set_signing())
+        .unwrap()
+        .set_embedded_signature(agreed)
+        .unwrap();
+    let bound = binding.sign_subkey_binding(&mut secret(cert, Role::Primary), None, &key).unwrap();
+    cert.clone().insert_packets(vec![Packet::from(key), bound.into()]).unwrap().0
+}
+
+fn revoked_subkey(cert: &Cert, reason: ReasonForRevocation) -> Cert {
+    let revocation = SubkeyRevocationBuilder::new()
+        .set_signature_creation_time(day(3))
+        .unwrap()
+        .set_reason_for_revocation(reason, b"")
+        .unwrap()
+        .build(&mut secret(cert, Role::Primary), cert, &signing_subkey(cert), None)
+        .unwrap();
+    cert.clone().insert_packets(vec![Packet::from(revocation)]).unwrap().0
+}
+
+#[test]
+fn a_certificate_is_as_good_as_the_keys_that_may_sign_for_it() {
+    let five_days = Some(Duration::from_secs(5 * 86_400));
+    let signing = |validity| certifying().add_subkey(KeyFlags::empty().set_signing(), validity, None);
+    let good = signing(None).generate().unwrap().0;
+    let expired = signing(five_days).generate().unwrap().0;
+    let none = certifying().add_transport_encryption_subkey().generate().unwrap().0;
+    let weak = weak_subkey(&none);
+    let retired = revoked_subkey(&good, ReasonForRevocation::KeyRetired);
+    for (cert, state) in [
+        (&good, "good"),
+        (&expired, "expired"),
+        (&retired, "revoked"),
+        (&none, "cannot sign"),
+        (&weak, "weak: RSA of 1024 bits"),
+    ] {
+        assert_eq!(states(&registry("", &[cert])), [state]);
+    }
+    let says = |cert: &Cert| lints(&registry("", &[cert]));
+    assert_eq!((says(&good), says(&expired), says(&retired)), (vec![], vec![], vec![]));
+    assert_eq!(says(&none), [format!("{} has no key that may sign", named(&none))]);
+    assert_eq!(says(&weak), [format!("{} is weak (RSA of 1024 bits): nothing that it signs counts", named(&weak))]);
+    // Another subkey that can suffices.
+    assert_eq!(states(&registry("", &[&weak_subkey(&good)])), ["good"]);
+    let second = signing(five_days).add_signing_subkey().generate().unwrap().0;
+    assert_eq!(states(&registry("", &[&second])), ["good"]);
+}
+
+#[test]
+fn a_designated_revoker_is_named_and_not_heeded() {
+    let revoker = builder_of("Rob <rob@example.com>").generate().unwrap().0;
+    let cert = builder(CipherSuite::Cv25519)
+        .add_signing_subkey()
+        .set_revocation_keys(vec![RevocationKey::from(&revoker)])
+        .generate()
+        .unwrap()
+        .0;
+    let lets = format!("{} lets {} revoke it, whose revocations are not honoured", named(&cert), named(&revoker));
+    let instead = ": say so by a `[[key]]` in signers.toml";
+    let signature = signed_by(&cert, Role::Signing, day(1));
+    let held = registry("", &[&cert, &revoker]);
+    assert_eq!(lints(&held)[0], format!("{lets}{instead}"));
+    assert_eq!(told(&held, &signature, &at(day(6))), "good alice@example.com");
+    let revocation = CertRevocationBuilder::new()
+        .set_signature_creation_time(day(3))
+        .unwrap()
+        .set_reason_for_revocation(ReasonForRevocation::KeyCompromised, b"")
+        .unwrap()
+        .build(&mut secret(&revoker, Role::Primary), &cert, None)
+        .unwrap();
+    let revoked = cert.clone().insert_packets(vec![Packet::from(revocation)]).unwrap().0;
+    let held = registry("", &[&revoked, &revoker]);
+    assert_eq!(lints(&held)[0], format!("{lets} (one is there){instead}"));
+    // What the lint asks for.
+    let held = registry(&stated(&named(&cert), "compromised"), &[&revoked, &revoker]);
+    assert_eq!(told(&held, &signature, &at(day(6))), format!("key-compromised alice@example.com: {SINCE}"));
+}
+
+/// A certificate with these user IDs, the first its primary one.
+fn of_users(users: &[&str]) -> Cert {
+    let mut builder = builder_of(users[0]).add_signing_subkey();
+    for user in &users[1..] {
+        builder = builder.add_userid(*user);
+    }
+    builder.generate().unwrap().0
+}
+
+const AUTHORITY: &str = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIIXDeq446KgVixhbOfjtiT7uUlkQSZ4HPjXiJnZsIOBe";
+
+#[test]
+fn a_user_id_that_claims_a_colleagues_email() {
+    let alice = of_users(&["Alice <alice@example.com>"]);
+    let mallory = of_users(&["Mallory <mallory@example.net>", "Alice <alice@example.com>"]);
+    let signer =
+        |registry: &Registry, cert: &Cert| told(registry, &signed_by(cert, Role::Signing, day(1)), &at(day(2)));
+    let emails = |registry: &Registry, cert: &Cert| match attributed(
+        registry,
+        &signed_by(cert, Role::Signing, day(1)),
+        &at(day(2)),
+    ) {
+        Attribution::Good(signer) => signer.signer().emails.clone(),
+        other => panic!("{other:?}"),
+    };
+    let claims = |cert: &Cert| {
+        let certificate = named(cert);
+        format!(
+            "{certificate} claims `alice@example.com`, which another key may have too: it is not known by that; settle it \
+             in signers.toml"
+        )
+    };
+    // Alone, each is who it says.
+    assert_eq!(signer(&registry("", &[&alice]), &alice), "good alice@example.com");
+    assert_eq!(emails(&registry("", &[&mallory]), &mallory), ["mallory@example.net", "alice@example.com"]);
+    // Together, the email is nobody's.
+    let both = registry("", &[&alice, &mallory]);
+    assert_eq!(signer(&both, &alice), format!("good {}", named(&alice)));
+    assert_eq!(emails(&both, &mallory), ["mallory@example.net"]);
+    let found = lints(&both);
+    assert_eq!(found.len(), 2);
+    assert!(found.contains(&claims(&alice)) && found.contains(&claims(&mallory)), "{found:?}");
+    // Unless `signers.toml` says whose it is.
+    let listed = format!("[[signer]]\nid = 'alice'\nemails = ['alice@example.com']\nkeys = ['{}']\n", named(&alice));
+    let settled = registry(&listed, &[&alice, &mallory]);
+    assert_eq!(signer(&settled, &alice), "good alice");
+    assert_eq!(emails(&settled, &mallory), ["mallory@example.net"]);
+    assert_eq!(lints(&settled), [""; 0]);
+    // An entry without keys: her own certificate is hers, and his does not become hers.
+    let unlisted = registry("[[signer]]\nid = 'alice'\nemails = ['alice@example.com']\n", &[&alice, &mallory]);
+    assert_eq!(signer(&unlisted, &alice), "good alice");
+    let two = "resolves to two signers: `alice`, `mallory@example.net`";
+    assert_eq!(signer(&unlisted, &mallory), format!("unknown-key -: {two}"));
+    assert_eq!(lints(&unlisted), [format!("{} is nobody's: {two}", named(&mallory))]);
+}
+
+#[test]
+fn a_user_id_that_claims_the_email_of_an_ssh_key_or_of_what_an_authority_may_certify() {
+    let with_lines = |lines: &str, cert: &Cert| {
+        let folder = tempfile::tempdir().unwrap();
+        fs::create_dir(folder.path().join("openpgp")).unwrap();
+        fs::write(folder.path().join("openpgp/all"), SerializeInto::to_vec(cert).unwrap()).unwrap();
+        fs::write(folder.path().join("allowed_signers"), lines).unwrap();
+        Registry::load(&TrustedFiles::new(&[]).unwrap(), folder.path(), &[], &TimeZone::UTC).unwrap()
+    };
+    let primary = of_users(&["Alice <alice@example.com>"]);
+    let second = of_users(&["Mallory <mallory@example.net>", "Alice <alice@example.com>"]);
+    let known = |lines: &str, cert: &Cert| {
+        let registry = with_lines(lines, cert);
+        let contested = lints(&registry).iter().filter(|lint| lint.contains("claims `alice@example.com`")).count();
+        match attributed(&registry, &signed_by(cert, Role::Signing, day(1)), &at(day(2))) {
+            Attribution::Good(signer) => (signer.id().0.clone(), signer.signer().emails.len(), contested),
+            other => panic!("{other:?}"),
+        }
+    };
+    let own = |cert: &Cert| named(cert).to_string();
+    for lines in [format!("alice@EXAMPLE.com {AUTHORITY}\n"), format!("alice@example.com cert-authority {AUTHORITY}\n")]
+    {
+        assert_eq!(known(&lines, &primary), (own(&primary), 0, 1));
+        assert_eq!(known(&lines, &second), ("mallory@example.net".into(), 1, 1));
+    }
+    // A pattern is nobody's name; but what it admits is not to be had in passing.
+    let wildcard = format!("*@example.com cert-authority {AUTHORITY}\n");
+    assert_eq!(known(&wildcard, &primary), ("alice@example.com".into(), 1, 0));
+    assert_eq!(known(&wildcard, &second), ("mallory@example.net".into(), 1, 1));
+    let excepted = format!("*@example.com,!alice@example.com cert-authority {AUTHORITY}\n");
+    assert_eq!(known(&excepted, &second), ("mallory@example.net".into(), 2, 0));
 }
