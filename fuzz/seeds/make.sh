@@ -276,7 +276,7 @@ except-repositories = ["**/*.wiki"]
 mode = "enforce"
 warn-until = 2027-01-31
 baseline = ["2fe3646fb1e46025b9465595a97795be57722357"]
-signatures = { commits = "first-parent", unsigned = "accept", by = ["@maintainers", "*"], formats = ["ssh", "openpgp"], verify-time = "signature", grace = "72h" }
+signatures = { commits = "first-parent", unsigned = "accept", by = ["@maintainers", "*"], formats = ["ssh", "openpgp"], verify-time = "signature", grace = "72h", security-key = "touch" }
 updates = { create = true, update = true, force-push = false, delete = true }
 
 [[rule]]
