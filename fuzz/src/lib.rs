@@ -17,21 +17,27 @@ pub use push::{push_certificate, ref_updates};
 pub use registry::{allowed_signers, krl, openpgp_certificates, signers_toml};
 pub use signature::{armor, certificate, openpgp_signature, sshsig};
 
-/// Each with its name, which is that of its folder in `seeds/`, too.
-pub const TARGETS: [(&str, fn(&[u8])); 13] = [
-    ("allowed_signers", allowed_signers),
-    ("armor", armor),
-    ("certificate", certificate),
-    ("commit", commit),
-    ("krl", krl),
-    ("openpgp_certificates", openpgp_certificates),
-    ("openpgp_signature", openpgp_signature),
-    ("policy_toml", policy_toml),
-    ("push_certificate", push_certificate),
-    ("ref_updates", ref_updates),
-    ("signers_toml", signers_toml),
-    ("sshsig", sshsig),
-    ("tag", tag),
+/// A function, and the name of its seeds' folder.
+pub struct Target {
+    pub name: &'static str,
+    pub run: fn(&[u8]),
+}
+
+/// All of them.
+pub const TARGETS: [Target; 13] = [
+    Target { name: "allowed_signers", run: allowed_signers },
+    Target { name: "armor", run: armor },
+    Target { name: "certificate", run: certificate },
+    Target { name: "commit", run: commit },
+    Target { name: "krl", run: krl },
+    Target { name: "openpgp_certificates", run: openpgp_certificates },
+    Target { name: "openpgp_signature", run: openpgp_signature },
+    Target { name: "policy_toml", run: policy_toml },
+    Target { name: "push_certificate", run: push_certificate },
+    Target { name: "ref_updates", run: ref_updates },
+    Target { name: "signers_toml", run: signers_toml },
+    Target { name: "sshsig", run: sshsig },
+    Target { name: "tag", run: tag },
 ];
 
 /// Nothing of it may act on a terminal or begin a line once it is escaped.

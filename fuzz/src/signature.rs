@@ -125,7 +125,7 @@ pub fn certificate(input: &[u8]) {
     let now = known::NOW.0 as u64;
     assert!(certificate.valid_after <= now && now < certificate.valid_before);
     let options = wire::strings(certificate.critical_options).unwrap();
-    assert!(options.len() % 2 == 0);
+    assert!(options.len().is_multiple_of(2));
     for option in options.iter().step_by(2) {
         assert!([&b"force-command"[..], b"source-address"].contains(option), "{}", option.escape_ascii());
     }

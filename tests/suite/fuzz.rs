@@ -80,14 +80,14 @@ impl Dice {
 }
 
 fn try_all(name: &str) {
-    let (_, target) = TARGETS.iter().find(|(known, _)| *known == name).unwrap();
+    let target = TARGETS.iter().find(|target| target.name == name).unwrap();
     let seeds: Vec<_> = names(&folder().join("seeds").join(name))
         .into_iter()
         .map(|seed| (fs::read(folder().join("seeds").join(name).join(&seed)).unwrap(), seed))
         .collect();
     assert!(seeds.len() > 3, "{name} has {} seeds", seeds.len());
     let attempt = |input: &[u8], what: &str| {
-        if let Err(panic) = catch_unwind(AssertUnwindSafe(|| target(input))) {
+        if let Err(panic) = catch_unwind(AssertUnwindSafe(|| (target.run)(input))) {
             eprintln!("{what}: {}", input.escape_ascii());
             resume_unwind(panic);
         }
@@ -157,7 +157,7 @@ macro_rules! smoke {
         #[test]
         fn every_target_is_run_here_by_libfuzzer_and_by_its_name() {
             let here = BTreeSet::from([$(stringify!($name).to_owned()),*]);
-            assert_eq!(TARGETS.iter().map(|(name, _)| (*name).to_owned()).collect::<BTreeSet<_>>(), here);
+            assert_eq!(TARGETS.iter().map(|target| target.name.to_owned()).collect::<BTreeSet<_>>(), here);
             let with_ending: BTreeSet<_> = here.iter().map(|name| format!("{name}.rs")).collect();
             assert_eq!(names(&folder().join("fuzz_targets")), with_ending);
             let manifest = fs::read_to_string(folder().join("Cargo.toml")).unwrap();
