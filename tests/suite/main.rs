@@ -13,6 +13,7 @@ mod oracle_objects;
 mod oracle_ssh;
 mod policies;
 mod project;
+mod push_certificates;
 mod repository;
 mod signatures;
 mod support;
