@@ -58,16 +58,15 @@ pub fn allowed() -> String {
     format!("alice@example.com {ALICE}bob@example.com {BOB}*@example.com cert-authority,namespaces=\"git\" {AUTHORITY}")
 }
 
-pub fn certificates() -> Certificates {
+pub fn certificates(files: &[&[u8]]) -> Certificates {
     let mut certificates = Certificates::default();
-    certificates.add_file(DAVE).unwrap();
-    certificates.add_file(ERIN).unwrap();
+    files.iter().for_each(|file| certificates.add_file(file).unwrap());
     certificates
 }
 
 /// Alice, Bob, Dave, Erin and the authority.
 pub fn parts() -> Parts {
-    Parts { allowed_signers: allowed().into(), certificates: certificates(), ..Parts::default() }
+    Parts { allowed_signers: allowed().into(), certificates: certificates(&[DAVE, ERIN]), ..Parts::default() }
 }
 
 pub static REGISTRY: LazyLock<Registry> =
@@ -81,6 +80,10 @@ pub static BY_SSH: LazyLock<[(Signature, &'static str); 4]> = LazyLock::new(|| {
         (signature, key)
     })
 });
+
+/// All OpenPGP signatures over the payload; Dave's and Erin's are good.
+pub static BY_OPENPGP: LazyLock<[Signature; 3]> =
+    LazyLock::new(|| [BY_DAVE, BY_ERIN, BY_MALLORY_OPENPGP].map(|armor| verified(PAYLOAD, armor)));
 
 /// Judges by the known registry; whatever is said of it can be shown.
 pub fn judged(signature: &Signature) -> Attribution {
