@@ -181,6 +181,7 @@ printf 'alice@example.com valid-before="19990101Z",NAMESPACES="git" %s\nalice@ex
 printf 'alice@example.com %s\nbob@example.com %s\n?lice@* %s\n' "$alice" "$alice" "$alice" >contested
 printf 'alice@example.com no-such-option,x="y\\"z" %s\nbob %s\nalice ssh-ed25519 AAAA\n' "$alice" "$bob" >broken
 printf 'mallory@example.net,alice@example.com %s\n* cert-authority %s\n' "$mallory" "$mallory" >mallory
+printf 'dave@example.com,alice@example.com %s\n*@example.com cert-authority %s\n' "$alice" "$authority" >claimed
 
 cd "$seeds/openpgp_certificates"
 for name in dave erin carol mallory; do

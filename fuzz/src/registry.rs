@@ -17,7 +17,7 @@ use std::{collections::HashSet, path::Path};
 
 /// `allowed_signers`: always read. A key that no line has is nobody's.
 pub fn allowed_signers(input: &[u8]) {
-    let certificates = || known::certificates(&[known::DAVE]);
+    let certificates = || known::certificates_for(input);
     let parts = || Parts { allowed_signers: input.to_vec(), certificates: certificates(), ..Parts::default() };
     let registry = twice(parts).unwrap();
     for (signature, key) in &*known::BY_SSH {
@@ -75,7 +75,13 @@ pub fn openpgp_certificates(input: &[u8]) {
 
 /// `signers.toml`: it is read, or every mistake has a place. Whoever has no key here is nobody.
 pub fn signers_toml(input: &[u8]) {
-    let parts = || Parts { signers: input.to_vec(), ..known::parts() };
+    let (allowed, certificates) = (|| known::allowed().into(), || known::certificates_for(input));
+    let parts = || Parts {
+        signers: input.to_vec(),
+        allowed_signers: allowed(),
+        certificates: certificates(),
+        ..Parts::default()
+    };
     let registry = match twice(parts) {
         Ok(registry) => registry,
         Err(undecided) => {
