@@ -1,3 +1,4 @@
+//! `countersign_fuzz::sshsig` under libFuzzer.
 #![no_main]
 
 libfuzzer_sys::fuzz_target!(|input: &[u8]| countersign_fuzz::sshsig(input));

@@ -4,6 +4,7 @@
 #[path = "../../fuzz/src/lib.rs"]
 mod targets;
 
+use crate::support::Dice;
 use countersign::{
     document::Groups,
     object::{Commit, Slot, Tag},
@@ -31,54 +32,6 @@ fn names(folder: &Path) -> BTreeSet<String> {
     fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect()
 }
 
-/// Numbers that look random, the same in every run (xorshift).
-struct Dice(u64);
-
-impl Dice {
-    fn below(&mut self, bound: usize) -> usize {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        usize::try_from(self.0 % u64::try_from(bound.max(1)).unwrap()).unwrap()
-    }
-
-    /// One to three changes.
-    fn mutated(&mut self, bytes: &[u8], other: &[u8]) -> Vec<u8> {
-        let mut out = bytes.to_vec();
-        for _ in 0..=self.below(3) {
-            let at = self.below(out.len());
-            let end = (at + 1 + self.below(40)).min(out.len());
-            match self.below(8) {
-                0 if at < end => out[at] ^= 1 << self.below(8),
-                1 => out.insert(at, [0, b'\n', b' ', b'"', 0xff, b'\r', b'-', 0x1b][self.below(8)]),
-                2 => drop(out.drain(at..end)),
-                3 => out.truncate(at),
-                // Lengths of four gigabytes.
-                4 => out[at..(at + 4).min(end)].fill(0xff),
-                5 => self.double_line(&mut out),
-                6 => {
-                    let from = self.below(other.len());
-                    out.splice(at..end, other[from..(from + end - at).min(other.len())].to_vec());
-                }
-                _ => {
-                    let (part, to) = (out[at..end].to_vec(), self.below(out.len()));
-                    out.splice(to..to, part);
-                }
-            }
-        }
-        out
-    }
-
-    fn double_line(&mut self, out: &mut Vec<u8>) {
-        let mut lines: Vec<_> = out.split_inclusive(|&byte| byte == b'\n').map(<[u8]>::to_vec).collect();
-        let (from, to) = (self.below(lines.len()), self.below(lines.len() + 1));
-        if let Some(line) = lines.get(from).cloned() {
-            lines.insert(to, line);
-        }
-        *out = lines.concat();
-    }
-}
-
 fn try_all(name: &str) {
     let target = TARGETS.iter().find(|target| target.name == name).unwrap();
     let seeds: Vec<_> = names(&folder().join("seeds").join(name))
@@ -100,7 +53,7 @@ fn try_all(name: &str) {
     for number in 0..MUTATIONS {
         let (bytes, seed) = &seeds[number % seeds.len()];
         let (other, _) = &seeds[dice.below(seeds.len())];
-        attempt(&dice.mutated(bytes, other), &format!("mutation {number}, of {seed}"));
+        attempt(&dice.crossed(bytes, other), &format!("mutation {number}, of {seed}"));
     }
 }
 

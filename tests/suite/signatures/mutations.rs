@@ -1,6 +1,7 @@
 //! Thousands of inputs that are nearly right: no reader panics, and none takes for good what nobody signed.
 
 use super::{Certificates, Home, PAYLOAD, Signature, good, ssh, verify_with};
+use crate::support::Dice;
 use countersign::{
     push::Timestamp,
     registry::{Registry, VerifyTime, When},
@@ -8,46 +9,6 @@ use countersign::{
 };
 use jiff::tz::TimeZone;
 use std::fs;
-
-/// Numbers that look random, the same in every run (xorshift).
-struct Dice(u64);
-
-impl Dice {
-    fn below(&mut self, bound: usize) -> usize {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        usize::try_from(self.0 % u64::try_from(bound.max(1)).unwrap()).unwrap()
-    }
-
-    fn byte(&mut self) -> u8 {
-        u8::try_from(self.below(256)).unwrap()
-    }
-
-    /// One to three changes; never what it was.
-    fn mutated(&mut self, bytes: &[u8]) -> Vec<u8> {
-        let mut out = bytes.to_vec();
-        while out == bytes {
-            for _ in 0..=self.below(3) {
-                let at = self.below(out.len());
-                let end = (at + self.below(40)).min(out.len());
-                match self.below(6) {
-                    0 => out[at] ^= 1 << self.below(8),
-                    1 => out[at] = self.byte(),
-                    2 => out.insert(at, self.byte()),
-                    3 => drop(out.drain(at..end)),
-                    // Lengths of four gigabytes.
-                    4 => out[at..(at + 4).min(end).max(at)].fill(0xff),
-                    _ => {
-                        let (part, to) = (out[at..end].to_vec(), self.below(out.len()));
-                        out.splice(to..to, part);
-                    }
-                }
-            }
-        }
-        out
-    }
-}
 
 const MUTATIONS: usize = 400;
 

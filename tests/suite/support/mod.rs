@@ -1,11 +1,13 @@
 //! Throw-away servers and clients: real pushes by real git through the hook, with keys and objects made here.
 
+mod dice;
 pub mod keys;
 pub mod objects;
 mod outcome;
 pub mod security_key;
 mod world;
 
+pub use dice::Dice;
 pub use outcome::{Pushed, phrase_of};
 pub use world::World;
 
