@@ -23,7 +23,9 @@ pub fn armor(input: &[u8]) {
     assert_sealed(PAYLOAD, input);
     assert_known(proof, &attribution);
     if proof.format() != Format::OpenPgp {
-        assert_one_reading(&wire::dearmored(input).unwrap());
+        let blob = wire::dearmored(input).unwrap();
+        assert_one_reading(&blob);
+        assert!(is_good(PAYLOAD, &wire::ssh_armor(&blob)));
     }
 }
 
