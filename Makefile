@@ -3,13 +3,14 @@
 CARGO ?= cargo
 PROGRAM := $(if $(CARGO_TARGET_DIR),$(CARGO_TARGET_DIR),target)/release/countersign
 
-.PHONY: help demo test lint bench build install-deps
+.PHONY: help demo test lint bench bench-bounds build install-deps
 
 help:
 	@echo 'make demo          build, then push for real to a repository with the hook, in a temporary folder'
 	@echo 'make test          run every test'
 	@echo 'make lint          format, clippy, shellcheck, licences (what of it is installed)'
 	@echo 'make bench         how much the hook slows a push, beside a push without it'
+	@echo 'make bench-bounds  what hostile objects cost, beside what git takes for them'
 	@echo 'make build         the release program, $(PROGRAM)'
 	@echo 'make install-deps  what the above need, on Debian and Ubuntu, as root'
 
@@ -39,6 +40,10 @@ lint:
 bench:
 	@./tools/need cargo git cc ssh-keygen
 	$(CARGO) bench --locked --bench push -- $(BENCH)
+
+bench-bounds:
+	@./tools/need cargo git cc ssh-keygen
+	$(CARGO) bench --locked --bench bounds
 
 install-deps:
 	@./tools/need cargo git cc ssh-keygen gpg

@@ -1,7 +1,7 @@
 //! The registry folder on disk (the only I/O of the registry).
 
 use super::{Registry, book::Shelf, people::People, revoked_keys, signers};
-use crate::{Undecided, signature::Certificates, trusted::TrustedFiles};
+use crate::{Undecided, bounds::Bounds, signature::Certificates, trusted::TrustedFiles};
 use jiff::tz::TimeZone;
 use std::{
     collections::{BTreeSet, HashSet},
@@ -9,12 +9,6 @@ use std::{
     path::{Path, PathBuf},
     sync::{Mutex, OnceLock},
 };
-
-/// A hundred thousand lines of RSA keys take 60 MiB. In bytes.
-const LARGEST_KEY_FILE: u64 = 64 * 1024 * 1024;
-
-/// Fifty thousand people of 300 bytes each. In bytes.
-const LARGEST_SIGNERS_FILE: u64 = 16 * 1024 * 1024;
 
 const ALLOWED_SIGNERS: &str = "allowed_signers";
 const REVOKED_KEYS: &str = "revoked_keys";
@@ -41,13 +35,13 @@ impl Registry {
         for part in required {
             folder.require(part)?;
         }
-        let people = match folder.part(SIGNERS, LARGEST_SIGNERS_FILE)? {
+        let people = match folder.part(SIGNERS, Bounds::SIGNERS_FILE)? {
             Some(source) => signers::read(&folder.path.join(SIGNERS), source)?,
             None => People::default(),
         };
-        let allowed = folder.part(ALLOWED_SIGNERS, LARGEST_KEY_FILE)?.unwrap_or_default();
+        let allowed = folder.part(ALLOWED_SIGNERS, Bounds::KEY_FILE)?.unwrap_or_default();
         let shelf = Shelf::new(&allowed, zone, people);
-        let revoked = match folder.part(REVOKED_KEYS, LARGEST_KEY_FILE)? {
+        let revoked = match folder.part(REVOKED_KEYS, Bounds::KEY_FILE)? {
             Some(bytes) => revoked_keys::read(&bytes).map_err(|why| folder.broken(REVOKED_KEYS, why))?,
             None => HashSet::new(),
         };
@@ -82,7 +76,7 @@ impl Folder<'_> {
         Err(self.broken(part, missing.into()))
     }
 
-    fn part(&self, name: &str, at_most: u64) -> Result<Option<Vec<u8>>, Undecided> {
+    fn part(&self, name: &str, at_most: usize) -> Result<Option<Vec<u8>>, Undecided> {
         self.entries.contains(name).then(|| self.trusted.read(&self.path.join(name), at_most)).transpose()
     }
 
@@ -95,7 +89,7 @@ impl Folder<'_> {
         let is_hidden =
             |path: &PathBuf| path.file_name().map(OsStr::as_encoded_bytes).is_some_and(|name| name.starts_with(b"."));
         for path in self.trusted.list(&self.path.join(OPENPGP))?.into_iter().filter(|path| !is_hidden(path)) {
-            let bytes = self.trusted.read(&path, LARGEST_KEY_FILE)?;
+            let bytes = self.trusted.read(&path, Bounds::KEY_FILE)?;
             certificates
                 .add_file(&bytes)
                 .map_err(|why| Undecided::server(format!("reading `{}`", path.display()), why))?;
