@@ -116,6 +116,10 @@ impl Stage {
         let mut status = String::new();
         for _ in 0..RUNS {
             for (times, (program, arguments)) in taken.iter_mut().zip(&programs) {
+                // Git takes half a minute for some of them.
+                if times.last().is_some_and(|&taken| taken > 2000.0) {
+                    continue;
+                }
                 let begin = Instant::now();
                 let output = self.run(program, arguments, b"");
                 times.push(begin.elapsed().as_secs_f64() * 1000.0);
