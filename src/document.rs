@@ -11,16 +11,11 @@ pub use nearest::nearest;
 pub use problem::{Problem, What};
 pub use reader::{Fields, Groups, Mention, Reader};
 
+use crate::bounds::Bounds;
 use toml::de::{DeTable, DeValue};
 
 /// A value of the tree, and its place as a range of bytes.
 pub type Value<'i> = toml::Spanned<DeValue<'i>>;
-
-/// The largest source that is parsed, in bytes. What people write by hand stays far below.
-pub const LARGEST: usize = 1 << 20;
-
-/// After so many syntax errors the file is no TOML, and more of them say nothing.
-const MOST_SYNTAX_PROBLEMS: usize = 100;
 
 /// A parsed source: as much of a tree as there is, and what is wrong with its syntax.
 #[derive(Debug)]
@@ -34,7 +29,7 @@ pub struct Document<'i> {
 impl<'i> Document<'i> {
     /// Parses TOML. Never fails: [`Document::read`] tells the problems. Nesting is bounded by the `toml` crate (80).
     pub fn parse(source: &'i str) -> Self {
-        Self::parse_at_most(source, LARGEST)
+        Self::parse_at_most(source, Bounds::POLICY)
     }
 
     /// [`Document::parse`] for what may be larger: registers that programs write. `largest`: in bytes.
@@ -48,13 +43,13 @@ impl<'i> Document<'i> {
         let cut_short = errors.iter().any(|error| error.span().is_none() || error.message().starts_with("key with no"));
         let mut problems: Vec<_> = errors
             .iter()
-            .take(MOST_SYNTAX_PROBLEMS)
+            .take(Bounds::SYNTAX_PROBLEMS)
             .map(|error| Problem {
                 place: error.span().unwrap_or(0..0),
                 what: What::Syntax(error.message().to_owned()),
             })
             .collect();
-        if let (Some(more @ 1..), Some(last)) = (errors.len().checked_sub(MOST_SYNTAX_PROBLEMS), errors.last()) {
+        if let (Some(more @ 1..), Some(last)) = (errors.len().checked_sub(Bounds::SYNTAX_PROBLEMS), errors.last()) {
             let place = last.span().unwrap_or(0..0);
             problems.push(Problem { place, what: What::Syntax(format!("and {more} more mistakes of syntax")) });
         }
@@ -166,7 +161,7 @@ mod tests {
     #[test]
     fn a_source_that_is_too_large_is_not_parsed() {
         let mut source = "version = 1\n#".to_owned();
-        source.push_str(&" ".repeat(LARGEST - source.len()));
+        source.push_str(&" ".repeat(Bounds::POLICY - source.len()));
         assert_eq!(problems(&source), [""; 0]);
         source.push(' ');
         assert_eq!(problems(&source), ["1: the file has 1048577 bytes, and may have 1048576"]);
@@ -185,7 +180,7 @@ mod tests {
             format!("version = {}1", "-".repeat(900_000)),
         ] {
             let found = problems(&source);
-            assert!(!found.is_empty() && found.len() <= MOST_SYNTAX_PROBLEMS + 5, "{}", found.len());
+            assert!(!found.is_empty() && found.len() <= Bounds::SYNTAX_PROBLEMS + 5, "{}", found.len());
         }
     }
 }

@@ -13,6 +13,7 @@
 //! refuses the push; a bad signature is data.
 #![cfg_attr(test, allow(clippy::disallowed_methods, clippy::wildcard_enum_match_arm))]
 
+pub mod bounds;
 pub mod cli;
 pub mod document;
 pub mod error;

@@ -4,7 +4,7 @@
 //! what was checked is what is read: between the check and the reading there is no name to swap.
 #![expect(clippy::disallowed_methods, reason = "reads `/etc/group`; all else goes through open handles")]
 
-use crate::Undecided;
+use crate::{Undecided, bounds::Bounds};
 use rustix::{
     fs::{CWD, Dir, FileType, Mode, OFlags, Stat, fstat, openat, readlinkat},
     io::Errno,
@@ -28,12 +28,6 @@ pub struct TrustedFiles {
     user: u32,
     groups: Vec<u32>,
 }
-
-/// As many links as Linux follows (path_resolution(7)).
-const MOST_LINKS: usize = 40;
-
-/// A registry of more files than this is a mistake.
-const MOST_ENTRIES: usize = 100_000;
 
 impl TrustedFiles {
     /// For the effective user of this process and groups by name (`/etc/group`) or number.
@@ -61,8 +55,9 @@ impl TrustedFiles {
     ///
     /// # Errors
     /// It is not there, not a regular file, too large, or somebody else could have written it.
-    pub fn read(&self, path: &Path, at_most: u64) -> Result<Vec<u8>, Undecided> {
-        self.read_file(path, at_most).map_err(|why| Undecided::server(reading(path), why))
+    pub fn read(&self, path: &Path, at_most: usize) -> Result<Vec<u8>, Undecided> {
+        self.read_file(path, u64::try_from(at_most).unwrap_or(u64::MAX))
+            .map_err(|why| Undecided::server(reading(path), why))
     }
 
     /// The paths of all that is in a folder, hidden entries too, sorted by their bytes.
@@ -121,8 +116,8 @@ impl TrustedFiles {
             if name != b"." && name != b".." {
                 entries.push(path.join(OsStr::from_bytes(name)));
             }
-            if entries.len() > MOST_ENTRIES {
-                return Err(format!("it has more than {MOST_ENTRIES} entries"));
+            if entries.len() > Bounds::FILES {
+                return Err(format!("it has more than {} entries", Bounds::FILES));
             }
         }
         entries.sort();
@@ -159,7 +154,7 @@ impl TrustedFiles {
             if kind == FileType::Symlink {
                 self.check_owner(&here, &found)?;
                 links += 1;
-                if links > MOST_LINKS {
+                if links > Bounds::LINKS {
                     return Err(format!("`{}`: too many links", here.display()));
                 }
                 let target = readlinkat(&handle, "", Vec::new()).map_err(|error| failed(&here, error))?;

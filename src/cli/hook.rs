@@ -7,6 +7,7 @@ use super::{
 };
 use crate::{
     Undecided,
+    bounds::Bounds,
     git::{Quarantine, Repository},
     policy::Verdict,
     push::{Push, parse_arguments, parse_lines},
@@ -24,9 +25,6 @@ use std::{
     thread,
     time::{Duration, Instant},
 };
-
-/// What receive-pack states of a push is bounded before it is parsed, in bytes: some 200,000 refs.
-const LARGEST_INPUT: u64 = 32 * 1024 * 1024;
 
 #[derive(Args, Debug)]
 pub(super) struct Arguments {
@@ -120,9 +118,9 @@ fn read_push(hook: &Hook, git_dir: &Path) -> Result<(Repository, Push), Undecide
         Hook::PreReceive => {
             let repository = Repository::open(git_dir, &quarantine())?;
             let mut input = Vec::new();
-            let read = stdin().lock().take(LARGEST_INPUT + 1).read_to_end(&mut input);
+            let read = stdin().lock().take(Bounds::INPUT + 1).read_to_end(&mut input);
             let length = read.map_err(|error| Undecided::server("reading standard input", error))?;
-            if u64::try_from(length).map_or(true, |length| length > LARGEST_INPUT) {
+            if u64::try_from(length).map_or(true, |length| length > Bounds::INPUT) {
                 return Err(Undecided::pusher(
                     "reading the ref updates",
                     "there are too many; push fewer refs at once",

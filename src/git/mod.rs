@@ -29,12 +29,6 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// Commits and tags larger than this, in bytes, are not read but refused.
-///
-/// It keeps a push from filling the server's memory with one object. Git knows no bound; messages of 64 MiB (imported
-/// logs, generated reports) are legitimate and judged, so the bound is twice that.
-pub const LARGEST_COMMIT: u64 = 128 * 1024 * 1024;
-
 /// What receive-pack keeps apart until a push is accepted (git's `tmp-objdir.c` and `builtin/receive-pack.c`).
 ///
 /// Paths may be relative to the working directory, which is the repository's when git runs a hook.
@@ -66,7 +60,7 @@ pub enum ObjectKind {
 pub enum Read {
     /// Its hash is its name.
     Object(ObjectKind),
-    /// Larger than [`LARGEST_COMMIT`], not read.
+    /// Larger than [`Bounds::OBJECT`](crate::bounds::Bounds::OBJECT), not read.
     TooLarge {
         /// What it says it is.
         kind: ObjectKind,

@@ -1,11 +1,12 @@
 //! All object folders as one: the quarantine first, then what was there before.
 
 use super::{
-    LARGEST_COMMIT, ObjectKind, Read,
+    ObjectKind, Read,
     folder::{Folder, Place, Scratch},
 };
 use crate::{
     Undecided,
+    bounds::Bounds,
     push::{ObjectFormat, ObjectId},
 };
 use gix::hash::oid;
@@ -64,7 +65,7 @@ impl Objects {
         let read = self.with_located(hash, |folder, place| {
             let mut scratch = self.scratch.borrow_mut();
             let Some((kind, size)) = folder.header(hash, place, &mut scratch)? else { return Ok(None) };
-            if size > LARGEST_COMMIT {
+            if size > Bounds::OBJECT {
                 return Ok(Some(Read::TooLarge { kind, size }));
             }
             Ok(folder.read(hash, place, &mut scratch, buffer)?.map(Read::Object))

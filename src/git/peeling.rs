@@ -1,14 +1,12 @@
 //! From a ref's value through annotated tags to what it is in the end.
 
-use super::{LARGEST_COMMIT, ObjectKind, Read, Repository};
+use super::{ObjectKind, Read, Repository};
 use crate::{
     Undecided,
+    bounds::Bounds,
     object::{Malformed, Tag, TargetKind},
     push::ObjectId,
 };
-
-/// Tags of tags are followed this far; nobody needs more than one or two.
-const MOST_LAYERS: usize = 8;
 
 /// What lies between an object's name and what it is in the end.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -26,7 +24,7 @@ pub struct Peeled {
 pub enum Fault {
     /// It breaks the grammar; it is not among the layers.
     Malformed(Malformed),
-    /// It is larger than [`LARGEST_COMMIT`]: its size in bytes. Not among the layers.
+    /// It is larger than [`Bounds::OBJECT`]: its size in bytes. Not among the layers.
     TooLarge(u64),
     /// It says it points at one kind of object and points at another.
     DeclaredType {
@@ -55,8 +53,8 @@ pub(super) fn peel(repository: &Repository, id: ObjectId) -> Result<Peeled, Unde
             peeled.target = Some((at, kind));
             return Ok(peeled);
         }
-        let too_deep = peeled.layers.len() == MOST_LAYERS;
-        if too_deep || size > LARGEST_COMMIT {
+        let too_deep = peeled.layers.len() == Bounds::TAG_LAYERS;
+        if too_deep || size > Bounds::OBJECT {
             peeled.fault = Some((at, if too_deep { Fault::TooDeep } else { Fault::TooLarge(size) }));
             return Ok(peeled);
         }

@@ -26,7 +26,7 @@ pub struct Selection {
 pub struct Selected<'a> {
     /// Its id.
     pub id: ObjectId,
-    /// `None`: larger than [`super::LARGEST_COMMIT`].
+    /// `None`: larger than [`Bounds::OBJECT`](crate::bounds::Bounds::OBJECT).
     pub bytes: Option<&'a [u8]>,
     /// False only for the tip, where the old value covers it, and for commits that `first_parent` adds.
     pub gained: bool,

@@ -1,11 +1,11 @@
 //! The lines before the first blank one, as commits and tags share them.
 
 use super::{Malformed, Person, signed};
-use crate::push::{ObjectFormat, ObjectId};
+use crate::{
+    bounds::Bounds,
+    push::{ObjectFormat, ObjectId},
+};
 use std::{borrow::Cow, ops::Range, slice};
-
-/// Headers an object has at most, parents among them: Linux's widest merge has 66, and nothing needs more.
-const MOST: usize = 512;
 
 /// The headers of one object, in their order; those that must be first are taken one by one.
 pub(super) struct Headers<'a> {
@@ -53,8 +53,8 @@ impl<'a> Headers<'a> {
             if line.ends_with(b"\r") {
                 return malformed("has a header line that ends in a carriage return");
             }
-            if all.len() == MOST {
-                return malformed(format!("has more than {MOST} headers"));
+            if all.len() == Bounds::HEADERS {
+                return malformed(format!("has more than {} headers", Bounds::HEADERS));
             }
             let (name, value) = match line.iter().position(|&byte| byte == b' ') {
                 Some(space) => (line.get(..space).unwrap_or_default(), line.get(space + 1..)),

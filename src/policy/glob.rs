@@ -3,15 +3,15 @@
 //! `*`, `?` and `[..]` stay within one component, `**` crosses them, `{a,b}` is either; `\` takes the next character as
 //! it stands.
 
-use crate::document::{Reader, Value, What};
-use crate::push::RefName;
+use crate::{
+    bounds::Bounds,
+    document::{Reader, Value, What},
+    push::RefName,
+};
 use globset::{Candidate, GlobBuilder, GlobSet};
 
 /// The name that stands for the default branch.
 const DEFAULT_BRANCH: &str = "HEAD";
-
-/// Longer patterns are no names, in bytes.
-const LONGEST: usize = 4096;
 
 /// A list of globs; matches what one of them matches.
 #[derive(Debug)]
@@ -112,8 +112,8 @@ impl Globs {
 }
 
 fn compile(text: &str) -> Result<globset::Glob, String> {
-    if text.len() > LONGEST {
-        return Err(format!("this is longer than {LONGEST} bytes"));
+    if text.len() > Bounds::GLOB {
+        return Err(format!("this is longer than {} bytes", Bounds::GLOB));
     }
     GlobBuilder::new(text).literal_separator(true).build().map_err(|error| format!("no glob: {}", error.kind()))
 }

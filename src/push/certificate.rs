@@ -3,6 +3,7 @@
 //! found fresh and its updates compared with the push; here it is read and nothing of that judged.
 
 use super::{InvalidUpdate, ObjectFormat, Push, Timestamp, parse_lines};
+use crate::bounds::Bounds;
 use std::fmt;
 
 /// A push certificate that follows the grammar, as git's clients write it (send-pack.c, `generate_push_cert`).
@@ -46,12 +47,6 @@ impl fmt::Display for InvalidCertificate {
 
 impl std::error::Error for InvalidCertificate {}
 
-/// As large as the updates of a push may be that it repeats. In bytes.
-const LARGEST: usize = 32 * 1024 * 1024;
-
-/// Longer nonces are not signed by git's clients (send-pack.c, `NONCE_LEN_LIMIT`).
-const LONGEST_NONCE: usize = 256;
-
 /// An update begins with an object id, and a header with its name: no line before the signature begins so. After it, a
 /// second armor would be the one that git takes (gpg-interface.c, `parse_signed_buffer`).
 const BEGIN_ARMOR: &[u8] = b"-----BEGIN ";
@@ -63,7 +58,7 @@ impl<'a> PushCertificate<'a> {
     /// The first thing found that the grammar does not allow.
     pub fn parse(bytes: &'a [u8], format: ObjectFormat) -> Result<Self, InvalidCertificate> {
         let whole = |what| InvalidCertificate { line: 0, what };
-        if bytes.len() > LARGEST {
+        if bytes.len() > Bounds::PUSH_CERTIFICATE {
             return Err(whole("it is larger than 32 MiB"));
         }
         // Git's server reads a certificate by strings that end there.
@@ -156,7 +151,7 @@ fn split_at_last_space(text: &[u8]) -> Option<(&[u8], &[u8])> {
 
 /// The characters that git's clients sign (send-pack.c, `reject_invalid_nonce`).
 fn is_nonce(nonce: &[u8]) -> bool {
-    (1..=LONGEST_NONCE).contains(&nonce.len())
+    (1..=Bounds::NONCE).contains(&nonce.len())
         && nonce.iter().all(|byte| byte.is_ascii_alphanumeric() || b"-./+=_".contains(byte))
 }
 
@@ -318,11 +313,11 @@ DVFgnNGxkwD+MrNj66u0cSzhz1dPYh4nxf55MgBaK0KPwk7QQ1Mo8Ac=\n\
     #[test]
     fn sizes_are_bounded() {
         let nonce = |length| BY_OPENPGP.replace("nonce ", &format!("nonce {}", "a".repeat(length - 51)));
-        assert!(parse(&nonce(LONGEST_NONCE)).is_ok());
-        assert_eq!(why(&nonce(LONGEST_NONCE + 1)), "line 4: no nonce that a client signs");
+        assert!(parse(&nonce(Bounds::NONCE)).is_ok());
+        assert_eq!(why(&nonce(Bounds::NONCE + 1)), "line 4: no nonce that a client signs");
         let sized = |size| BY_OPENPGP.to_owned() + &"\n".repeat(size - BY_OPENPGP.len());
-        assert!(parse(&sized(LARGEST / 32)).is_ok());
-        assert_eq!(why(&sized(LARGEST + 1)), "it is larger than 32 MiB");
+        assert!(parse(&sized(Bounds::PUSH_CERTIFICATE / 32)).is_ok());
+        assert_eq!(why(&sized(Bounds::PUSH_CERTIFICATE + 1)), "it is larger than 32 MiB");
     }
 
     #[test]

@@ -1,19 +1,17 @@
 //! Full names of refs.
 
+use crate::bounds::Bounds;
 use std::fmt;
 
 /// A full ref name (`refs/…`) that git's `check_refname_format` accepts (git-check-ref-format(1)); bytes, not text.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct RefName(Box<[u8]>);
 
-/// Names longer than a path can be are not names (Linux's PATH_MAX).
-const LONGEST: usize = 4096;
-
 impl RefName {
     /// `None` if the bytes are no full, well-formed ref name.
     pub fn new(full: &[u8]) -> Option<Self> {
         let well_formed = full.starts_with(b"refs/")
-            && full.len() <= LONGEST
+            && full.len() <= Bounds::REF_NAME
             && !full.ends_with(b".")
             && !full.windows(2).any(|pair| pair == b".." || pair == b"@{")
             && full.iter().all(|&byte| byte > 0x20 && byte != 0x7f && !b"~^:?*[\\".contains(&byte))

@@ -1,19 +1,13 @@
 //! The registry folder on disk (the only I/O of the registry).
 
 use super::{Parts, Registry};
-use crate::{Undecided, signature::Certificates, trusted::TrustedFiles};
+use crate::{Undecided, bounds::Bounds, signature::Certificates, trusted::TrustedFiles};
 use jiff::tz::TimeZone;
 use std::{
     collections::BTreeSet,
     ffi::OsStr,
     path::{Path, PathBuf},
 };
-
-/// A hundred thousand lines of RSA keys take 60 MiB. In bytes.
-const LARGEST_KEY_FILE: u64 = 64 * 1024 * 1024;
-
-/// Fifty thousand people of 300 bytes each. In bytes.
-const LARGEST_SIGNERS_FILE: u64 = 16 * 1024 * 1024;
 
 const ALLOWED_SIGNERS: &str = "allowed_signers";
 pub(super) const REVOKED_KEYS: &str = "revoked_keys";
@@ -41,9 +35,9 @@ impl Registry {
             folder.require(part)?;
         }
         let parts = Parts {
-            signers: folder.part(SIGNERS, LARGEST_SIGNERS_FILE)?,
-            allowed_signers: folder.part(ALLOWED_SIGNERS, LARGEST_KEY_FILE)?,
-            revoked_keys: folder.part(REVOKED_KEYS, LARGEST_KEY_FILE)?,
+            signers: folder.part(SIGNERS, Bounds::SIGNERS_FILE)?,
+            allowed_signers: folder.part(ALLOWED_SIGNERS, Bounds::KEY_FILE)?,
+            revoked_keys: folder.part(REVOKED_KEYS, Bounds::KEY_FILE)?,
             certificates: folder.certificates()?,
         };
         let unused = folder.entries.iter().filter(|name| !PARTS.contains(&name.as_str())).cloned().collect();
@@ -76,7 +70,7 @@ impl Folder<'_> {
     }
 
     /// What is not there is empty.
-    fn part(&self, name: &str, at_most: u64) -> Result<Vec<u8>, Undecided> {
+    fn part(&self, name: &str, at_most: usize) -> Result<Vec<u8>, Undecided> {
         match self.entries.contains(name) {
             true => self.trusted.read(&self.path.join(name), at_most),
             false => Ok(Vec::new()),
@@ -92,7 +86,7 @@ impl Folder<'_> {
         let is_hidden =
             |path: &PathBuf| path.file_name().map(OsStr::as_encoded_bytes).is_some_and(|name| name.starts_with(b"."));
         for path in self.trusted.list(&self.path.join(OPENPGP))?.into_iter().filter(|path| !is_hidden(path)) {
-            let bytes = self.trusted.read(&path, LARGEST_KEY_FILE)?;
+            let bytes = self.trusted.read(&path, Bounds::KEY_FILE)?;
             certificates
                 .add_file(&bytes)
                 .map_err(|why| Undecided::server(format!("reading `{}`", path.display()), why))?;

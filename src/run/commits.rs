@@ -3,6 +3,7 @@
 use super::tip;
 use crate::{
     Undecided,
+    bounds::Bounds,
     git::{Repository, Selected, Selection, Walked},
     object::{Commit, Slot},
     policy::{
@@ -191,7 +192,7 @@ impl Verifier<'_> {
     fn judge(&self, chunk: &Chunk, purpose: Purpose<'_>, judgement: &mut Judgement<'_>) {
         for entry in &chunk.commits {
             let Some(bytes) = entry.bytes.clone().and_then(|range| chunk.bytes.get(range)) else {
-                let defect = Defect::TooLarge(crate::git::LARGEST_COMMIT);
+                let defect = Defect::TooLarge(Bounds::OBJECT);
                 judgement.defective_commit(purpose.update, purpose.rules, entry.sequence, entry.id, &defect);
                 continue;
             };

@@ -3,6 +3,7 @@
 
 use crate::{
     Undecided,
+    bounds::Bounds,
     document::{Problem, What},
     policy::{self, Policy, rules::Needs},
     registry::Registry,
@@ -17,9 +18,6 @@ use std::{
 
 /// The policy that holds for every repository of a server.
 pub const SITE_POLICY: &str = "/etc/countersign/policy.toml";
-
-/// A policy is bounded before it is parsed, in bytes.
-const LARGEST_POLICY: u64 = 1024 * 1024;
 
 /// A policy in force, with what it refers to.
 #[derive(Debug)]
@@ -80,7 +78,7 @@ impl Setup<'_> {
     /// # Errors
     /// Whatever keeps it from being used.
     pub fn load(&self, path: &Path) -> Result<Loaded, Unusable> {
-        let source = self.trusted.read(path, LARGEST_POLICY).map_err(Unusable::Unread)?;
+        let source = self.trusted.read(path, Bounds::POLICY).map_err(Unusable::Unread)?;
         let source = String::from_utf8(source).map_err(|_| {
             Unusable::Unread(Undecided::server(format!("reading {}", path.display()), "it is not UTF-8 text"))
         })?;

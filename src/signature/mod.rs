@@ -11,7 +11,7 @@ pub use fingerprint::Fingerprint;
 pub use openpgp::Certificates;
 pub use verified::{Evidence, UserCheck, Verified};
 
-use crate::{object::Slot, push::Timestamp};
+use crate::{bounds::Bounds, object::Slot, push::Timestamp};
 
 /// How a signature is made; what `formats` in a policy lists.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -83,10 +83,6 @@ pub enum Defect {
     Unsupported(String),
 }
 
-/// No signature is larger. SSHSIG with RSA keys of 8192 bits and a certificate of hundreds of principals takes 20 KiB; the
-/// largest OpenPGP signature (SLH-DSA-SHAKE-256s, 29,792 bytes) 40 KiB once armored.
-const LARGEST: usize = 64 * 1024;
-
 const SSH: &[u8] = b"-----BEGIN SSH SIGNATURE-----";
 const OPENPGP: &[u8] = b"-----BEGIN PGP SIGNATURE-----";
 /// What GnuPG once wrote; git takes it (gpg-interface.c, `openpgp_sigs`).
@@ -108,8 +104,8 @@ pub fn verify(slot: &Slot<'_>, certificates: &Certificates) -> Signature {
         X509 => Format::X509,
         _ => return bad(Defect::Malformed("is in no known armor".into()), None),
     };
-    if armor.len() > LARGEST {
-        return bad(Defect::Malformed(format!("is larger than {} KiB", LARGEST / 1024)), Some(format));
+    if armor.len() > Bounds::SIGNATURE {
+        return bad(Defect::Malformed(format!("is larger than {} KiB", Bounds::SIGNATURE / 1024)), Some(format));
     }
     let verified = match format {
         Format::Ssh | Format::SshCert => ssh::verify(&signed.payload, armor),

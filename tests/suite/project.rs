@@ -48,6 +48,7 @@ const DOCUMENTS: &[&str] = &[
     "docs/policy.md",
     "docs/registry.md",
     "docs/json.md",
+    "docs/limits.md",
 ];
 
 /// The code blocks of a document that begin with this line.
@@ -166,6 +167,32 @@ fn every_key_of_signers_toml_is_documented() {
     for key in keys.iter().filter(|key| !["signer", "key"].contains(&key.as_str())) {
         assert!(reference.contains(&format!("| `{key}` |")), "docs/registry.md does not say what `{key}` is");
     }
+}
+
+#[test]
+fn every_limit_is_documented_with_its_number() {
+    let reference = read("docs/limits.md");
+    let source = read("src/bounds.rs");
+    let mut limits = 0;
+    for constant in source.split("pub const ").skip(1) {
+        let (name, rest) = constant.split_once(':').unwrap();
+        let value = rest.split_once(" = ").unwrap().1.split(';').next().unwrap();
+        let number: u64 = value.split(" * ").map(|factor| factor.replace('_', "").parse::<u64>().unwrap()).product();
+        let row = reference.lines().find(|line| line.starts_with(&format!("| `{name}` |")));
+        let written = row.unwrap_or_else(|| panic!("docs/limits.md leaves out `{name}`"));
+        let written = written.trim_end_matches(" |").rsplit("| ").next().unwrap().replace(',', "");
+        let (amount, unit) = written.split_once(' ').unwrap_or((&written, ""));
+        let unit = match unit {
+            "" | "bytes" => 1,
+            "KiB" => 1 << 10,
+            "MiB" => 1 << 20,
+            other => panic!("{other}"),
+        };
+        assert_eq!(amount.parse::<u64>().unwrap() * unit, number, "docs/limits.md: `{name}`");
+        limits += 1;
+    }
+    assert_eq!(reference.matches("\n| `").count(), limits);
+    assert!(limits > 12, "{limits}");
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! Reading real repositories: quarantine, alternates, refs, the walk.
 
 use countersign::{
+    bounds::Bounds,
     git::{Fault, ObjectKind, Quarantine, Read, Repository, Resolved, Selection, Walked},
     push::{ObjectFormat, ObjectId, RefName},
 };
@@ -720,7 +721,7 @@ fn a_message_of_64_mib_is_judged_and_one_beyond_the_bound_is_not_read() {
     let raw = world.git(&["cat-file", "-p", &root.to_string()]).into_bytes();
     let large = world.write("commit", &[&raw[..], &vec![b'x'; 64 << 20]].concat());
     assert_eq!(read(&world.open(), large), Ok(Read::Object(ObjectKind::Commit)));
-    let huge = [&raw[..], &vec![b'x'; countersign::git::LARGEST_COMMIT as usize]].concat();
+    let huge = [&raw[..], &vec![b'x'; Bounds::OBJECT as usize]].concat();
     let (size, huge) = (huge.len() as u64, world.write("commit", &huge));
     assert_eq!(read(&world.open(), huge), Ok(Read::TooLarge { kind: ObjectKind::Commit, size }));
     let mut visited = Vec::new();

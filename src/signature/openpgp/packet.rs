@@ -2,6 +2,7 @@
 
 use super::{Defect, seconds, weak_algorithm};
 use crate::{
+    bounds::Bounds,
     push::Timestamp,
     signature::{Fingerprint, armor},
 };
@@ -25,9 +26,6 @@ pub(super) struct Detached {
     /// As the packet says, in what it signs.
     pub(super) made: Timestamp,
 }
-
-/// Nobody signs with more keys at once; each issuer named costs a verification.
-const MOST_ISSUERS: usize = 8;
 
 impl Detached {
     /// Reads the armor and the one packet within.
@@ -94,7 +92,7 @@ impl Detached {
         }
         match issuers.len() {
             0 => Err(Defect::Malformed("names no issuer".into())),
-            1..=MOST_ISSUERS => Ok(issuers),
+            1..=Bounds::OPENPGP_ISSUERS => Ok(issuers),
             _ => Err(Defect::Malformed("names too many issuers".into())),
         }
     }

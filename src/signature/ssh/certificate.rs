@@ -5,7 +5,7 @@ use super::{
     operation,
     wire::Wire,
 };
-use crate::{push::Timestamp, signature::Defect};
+use crate::{bounds::Bounds, push::Timestamp, signature::Defect};
 
 /// A certificate whose CA signature is good. Type, window, principals, options, revocation are judged by the registry.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -33,9 +33,6 @@ pub struct Certificate {
 const SUFFIX: &str = "-cert-v01@openssh.com";
 const USER: u32 = 1;
 const HOST: u32 = 2;
-
-/// As many as OpenSSH takes (sshkey.h, `SSHKEY_CERT_MAX_PRINCIPALS`).
-const MOST_PRINCIPALS: usize = 256;
 
 impl Certificate {
     /// Reads a whole certificate blob and verifies its authority's signature.
@@ -133,7 +130,7 @@ fn principals(list: &[u8]) -> Option<Vec<String>> {
     let mut wire = Wire(list);
     let mut principals = Vec::new();
     while !wire.is_empty() {
-        if principals.len() == MOST_PRINCIPALS {
+        if principals.len() == Bounds::CERTIFICATE_PRINCIPALS {
             return None;
         }
         principals.push(text(wire.string()?)?);

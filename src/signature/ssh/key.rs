@@ -1,6 +1,7 @@
 //! Plain public keys.
 
 use super::wire::{Wire, put_string};
+use crate::bounds::Bounds;
 use crate::signature::{
     Defect, Fingerprint,
     public_key::{Curve, rsa_weakness, sha1},
@@ -55,9 +56,6 @@ impl From<Unreadable> for Defect {
     }
 }
 
-/// Larger than any key that is supported (RSA of 8192 bits: 1,050 bytes) or may at least be named.
-const LARGEST: usize = 16 * 1024;
-
 impl PublicKey {
     /// Why nothing that it signs counts, if its kind or size is too weak.
     pub fn weakness(&self) -> Option<String> {
@@ -93,7 +91,7 @@ impl PublicKey {
     }
 
     pub(super) fn read(blob: &[u8]) -> Result<Self, Unreadable> {
-        if blob.len() > LARGEST {
+        if blob.len() > Bounds::SSH_KEY {
             return Err(Unreadable::Malformed("is too large".into()));
         }
         let mut wire = Wire(blob);
@@ -218,7 +216,7 @@ mod tests {
         assert_eq!(PublicKey::from_blob(&blob).unwrap_err(), "it is followed by something");
         blob.truncate(40);
         assert_eq!(PublicKey::from_blob(&blob).unwrap_err(), "it is no well-formed `ssh-ed25519` key");
-        assert_eq!(PublicKey::from_blob(&vec![0; LARGEST + 1]).unwrap_err(), "it is too large");
+        assert_eq!(PublicKey::from_blob(&vec![0; Bounds::SSH_KEY + 1]).unwrap_err(), "it is too large");
         for name in ["rsa-sha2-512", "ssh-ed448", "none"] {
             let mut blob = Vec::new();
             put_string(&mut blob, name.as_bytes());
