@@ -100,15 +100,15 @@ impl Ground {
 }
 
 /// The same numbers every time (Knuth's MMIX generator).
-struct Dice(u64);
+pub struct Dice(pub u64);
 
 impl Dice {
-    fn below(&mut self, bound: usize) -> usize {
+    pub fn below(&mut self, bound: usize) -> usize {
         self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         usize::try_from(self.0 >> 33).unwrap() % bound
     }
 
-    fn one<'l>(&mut self, of: &[&'l str]) -> &'l str {
+    pub fn one<'l>(&mut self, of: &[&'l str]) -> &'l str {
         of[self.below(of.len())]
     }
 }
