@@ -277,7 +277,7 @@ fn an_unknown_extension_is_passed_over_unless_it_is_critical() {
 /// Where the sections of a list begin, and where it ends: it does not say how many they are.
 fn ends(bytes: &[u8]) -> Vec<usize> {
     let mut wire = Wire(&bytes[8 + 28..]);
-    (wire.string().unwrap(), wire.string().unwrap());
+    let _reserved_and_comment = (wire.string().unwrap(), wire.string().unwrap());
     let mut ends = vec![bytes.len() - wire.0.len()];
     while wire.byte().is_some() {
         wire.string().unwrap();
