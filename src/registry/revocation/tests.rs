@@ -183,6 +183,8 @@ fn sections_and_their_parts_are_whole_and_known() {
             section(1, &[string(&blob(fixture!("serial-12-cert.pub"))), string(b"")].concat()),
             "has an unreadable authority: it is a certificate, not a key",
         ),
+        // As the key that certificates name without the zero it would revoke none.
+        (of_rsa_authority(&[0, 1, 0, 1]), "has an unreadable authority: it is no well-formed `ssh-rsa` key"),
         (issued(&[section(0x24, b"")]), "has a part of the type 36, which this version does not know"),
         (issued(&[section(4, b"")]), "has a part of the type 4, which this version does not know"),
         (issued(&[section(0x20, &[0; 7])]), "is not whole"),
@@ -204,6 +206,12 @@ fn sections_and_their_parts_are_whole_and_known() {
     }
 }
 
+/// `exponent`: big-endian, as it stands in the key.
+fn of_rsa_authority(exponent: &[u8]) -> Vec<u8> {
+    let key = [string(b"ssh-rsa"), string(exponent), string(&[1; 256])].concat();
+    section(1, &[string(&key), string(b"")].concat())
+}
+
 fn section_of_alice() -> Vec<u8> {
     section(5, &string(&digest_of(&alice())))
 }
@@ -216,6 +224,7 @@ fn bitmap(first: u64, bits: &[u8]) -> Vec<u8> {
 fn sections_come_in_any_order_and_number() {
     let part = |serials: &[u64]| section(0x20, &numbers(serials));
     let list = list(&[
+        of_rsa_authority(&[1, 0, 1]),
         issued(&[part(&[13]), part(&[]), section(0x23, &string(b"last"))]),
         section(2, b""),
         issued(&[]),
