@@ -10,6 +10,7 @@ mod fuzz;
 mod hints;
 mod install;
 mod legitimate;
+mod oracle_krl;
 mod oracle_objects;
 mod oracle_ssh;
 mod policies;

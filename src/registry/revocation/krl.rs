@@ -1,5 +1,5 @@
 //! A key revocation list as `ssh-keygen -k` makes it (OpenSSH's PROTOCOL.krl, format version 1). What OpenSSH does not
-//! read (krl.c, `ssh_krl_from_blob`) is not read here.
+//! read (krl.c, `ssh_krl_from_blob`) is not read here either, but for large bitmaps.
 
 use super::{Issued, Revocations, serials::Unsorted};
 use crate::signature::{
@@ -31,10 +31,9 @@ pub(super) fn read(rest: &[u8]) -> Result<Revocations, String> {
     let mut wire = Wire(rest);
     header(&mut wire).map_err(|why| format!("its header {why}"))?;
     let mut list = Unfinished::default();
-    for number in 1_usize.. {
-        if wire.is_empty() {
-            break;
-        }
+    let mut number = 0;
+    while !wire.is_empty() {
+        number += 1;
         let section = wire.byte().zip(wire.string()).ok_or_else(|| NOT_WHOLE.to_owned());
         section
             .and_then(|(kind, data)| list.section(kind, Wire(data)))
@@ -45,8 +44,8 @@ pub(super) fn read(rest: &[u8]) -> Result<Revocations, String> {
 
 const NOT_WHOLE: &str = "is not whole";
 
-/// When and as the how-manieth it was made says nothing about what is revoked. No flags are defined, and the reserved field
-/// is to be ignored.
+/// The list's number, date and comment say nothing about what is revoked. No flags are defined, and the reserved field is to
+/// be ignored.
 fn header(wire: &mut Wire<'_>) -> Result<(), String> {
     match wire.u32().ok_or(NOT_WHOLE)? {
         VERSION => {}
@@ -97,8 +96,8 @@ impl Unfinished {
                 }
             }
             EXTENSION => extension(wire)?,
-            // OpenSSH refuses such a list since 9.4; before, it took any signer's word. Nobody says whose signature is to
-            // be believed: the file's owner vouches for it.
+            // OpenSSH refuses such a list since 9.4. Before, any key's signature would do: nobody says whose is to be
+            // believed.
             SIGNATURE => return Err("is a signature within the list, which OpenSSH does not support either".into()),
             other => return Err(format!("is of the type {other}, which this version does not know")),
         }

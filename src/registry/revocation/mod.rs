@@ -4,6 +4,8 @@
 mod krl;
 mod list;
 mod serials;
+#[cfg(test)]
+mod tests;
 
 use crate::signature::{
     Fingerprint,

@@ -62,7 +62,7 @@ impl Unsorted {
             return Err(ZERO.into());
         }
         let width = u64::try_from(bits.len()).ok().and_then(|bytes| bytes.checked_mul(8));
-        let span = width.map(|width| width - 1 - u64::from(highest.leading_zeros()));
+        let span = width.and_then(|width| width.checked_sub(1 + u64::from(highest.leading_zeros())));
         let last = span.and_then(|span| first.checked_add(span)).ok_or("a bitmap runs beyond the largest serial")?;
         self.bitmaps.push(Bitmap { first, last, bits: bits.iter().rev().copied().collect() });
         Ok(())
