@@ -111,7 +111,9 @@ fn a_subkeys_state_is_its_own_and_the_primary_keys_is_the_whole_certificates() {
         let by_it = format!("{status} alice@example.com: its subkey {second}, {SINCE}");
         assert_eq!(told(&of_subkey, &by_subkey(&cert), &received), by_it);
         assert_eq!(told(&of_subkey, &by_primary(&cert), &received), "good alice@example.com");
+        assert_eq!(states(&of_subkey), [format!("good; its subkey {second} {state} {SINCE}")]);
         let of_primary = registry(&stated(&named(&cert), state), &[&cert]);
+        assert_eq!(states(&of_primary), [format!("{state} {SINCE}")]);
         let by_either = format!("{status} alice@example.com: {SINCE}");
         assert_eq!(told(&of_primary, &by_subkey(&cert), &received), by_either);
         assert_eq!(told(&of_primary, &by_primary(&cert), &received), by_either);
@@ -494,6 +496,15 @@ fn a_user_id_that_claims_a_colleagues_email() {
     let found = lints(&both);
     assert_eq!(found.len(), 2);
     assert!(found.contains(&claims(&alice)) && found.contains(&claims(&mallory)), "{found:?}");
+    // Nor is it to be inherited.
+    let gone = revoked(&alice, ReasonForRevocation::KeyCompromised, day(1));
+    let retired = stated(&named(&alice), "retired");
+    for (signers, hers) in [("", &gone), (&*retired, &alice)] {
+        let late = registry(signers, &[hers, &mallory]);
+        let his = told(&late, &signed_by(&mallory, Role::Signing, day(1)), &at(day(6)));
+        assert_eq!((his.as_str(), emails(&late, &mallory).len()), ("good mallory@example.net", 1));
+        assert!(lints(&late).contains(&claims(&mallory)));
+    }
     // Unless `signers.toml` says whose it is.
     let listed = format!("[[signer]]\nid = 'alice'\nemails = ['alice@example.com']\nkeys = ['{}']\n", named(&alice));
     let settled = registry(&listed, &[&alice, &mallory]);
