@@ -469,6 +469,9 @@ fn an_authoritys_state_is_that_of_what_it_certified() {
     // The graver one, whichever it is of.
     let both = stated(KEY_NAME, "retired", "2026-01-01") + &stated(AUTHORITY_NAME, "compromised", "2026-02-01");
     assert!(certified(&both, &line).starts_with("key-compromised alice@example.com: the authority"));
+    // The nearest of equals.
+    let both = stated(AUTHORITY_NAME, "retired", "2026-01-01") + &stated(KEY_NAME, "retired", "2026-02-01");
+    assert_eq!(certified(&both, &line), "key-retired alice@example.com: since 2026-02-01T00:00:00Z");
     // Its own signature is not what it certifies with.
     assert_eq!(now(&stated(AUTHORITY_NAME, "compromised", "2026-01-01"), &format!("alice {KEY}\n")), "good alice");
 }

@@ -422,6 +422,8 @@ fn a_certificate_is_as_good_as_the_keys_that_may_sign_for_it() {
     assert_eq!(states(&registry("", &[&weak_subkey(&good)])), ["good"]);
     let second = signing(five_days).add_signing_subkey().generate().unwrap().0;
     assert_eq!(states(&registry("", &[&second])), ["good"]);
+    // The one that never ends is revoked, the other one has ended.
+    assert_eq!(states(&registry("", &[&revoked_subkey(&second, ReasonForRevocation::KeyRetired)])), ["expired"]);
 }
 
 #[test]
