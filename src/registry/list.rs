@@ -44,7 +44,7 @@ impl Registry {
             let judged = if let Holding::Some(places) = &holding { places } else { places };
             let owner = self.book().roster.of_key(key, judged.iter().copied());
             let state = match holding {
-                _ if self.revoked.contains(key) => Some("revoked".to_owned()),
+                _ if self.is_revoked(places) => Some("revoked".to_owned()),
                 _ if let Some(weakness) = self.weakness(places) => Some(weakness),
                 Holding::Over(phase) => Some(over(phase).to_owned()),
                 Holding::All | Holding::Some(_) | Holding::None => None,
@@ -56,7 +56,7 @@ impl Registry {
     fn authorities(&self, now: Timestamp) -> impl Iterator<Item = Entry> {
         self.book().allowed.authorities.iter().map(move |(key, places)| {
             let state = match self.book().holding(places, &Moment::plain(now)) {
-                _ if self.revoked.contains(key) => "revoked".to_owned(),
+                _ if self.is_revoked(places) => "revoked".to_owned(),
                 _ if let Some(weakness) = self.weakness(places) => weakness,
                 Holding::Over(phase) => over(phase).to_owned(),
                 Holding::All | Holding::Some(_) | Holding::None => {
@@ -87,6 +87,11 @@ impl Registry {
             };
             entry(owner, &summary.fingerprint, Format::OpenPgp, state, summary.expires)
         })
+    }
+
+    /// All lines of a key say the same of it.
+    fn is_revoked(&self, places: &[usize]) -> bool {
+        self.lines(places).any(|line| self.revoked.holds_named(&line.key, &line.sha1))
     }
 
     /// All lines of a key say the same of it.

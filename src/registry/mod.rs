@@ -13,7 +13,7 @@ mod list;
 mod patterns;
 mod people;
 mod resolution;
-mod revoked_keys;
+mod revocation;
 mod signers;
 #[cfg(test)]
 mod tests;
@@ -22,6 +22,7 @@ mod window;
 pub use attribution::{Attribution, Fault, Status, VerifiedSigner};
 pub use check::Lint;
 pub use list::Entry;
+pub use revocation::{Issuer, Revocations, Revoked};
 pub use signers::BrokenSigners;
 
 use crate::{
@@ -99,7 +100,7 @@ pub struct When {
 pub struct Registry {
     folder: PathBuf,
     shelf: Shelf,
-    revoked: HashSet<Fingerprint>,
+    revoked: Revocations,
     certificates: Certificates,
     /// Whose those certificates are that were asked for.
     settled: Mutex<HashMap<Fingerprint, Owner>>,
