@@ -239,6 +239,13 @@ fn policy_check_warns_of_what_surprises() {
     for words in ["`warn-until` is past", "nobody in the registry is `nobody@example.com`"] {
         assert!(out.contains(words), "{words}: {out}");
     }
+    world.policy_for_main("signatures = { commits = \"all\", by = [\"bob@example.com\", \"alice\", \"carol\"] }");
+    let signers = "[[signer]]\nid = 'alice'\nuntil = 2026-01-01\n[[signer]]\nid = 'carol'\nuntil = 2099-01-01\n";
+    let bob = format!("bob@example.com {}\n", keys::public_ssh("bob-ssh"));
+    world.registry(&[("signers.toml", signers), ("allowed_signers", &bob)]);
+    let (_, out, _) = countersign(&world, &["policy", "check", policy.to_str().unwrap()], "");
+    let warnings: Vec<&str> = out.lines().filter(|line| line.starts_with("warning: ")).collect();
+    assert_eq!(warnings, ["warning: line 7: `alice` has left, and signs nothing any more"]);
 }
 
 #[test]
