@@ -3,6 +3,7 @@
 mod certificates;
 mod mutations;
 mod openpgp;
+mod owners;
 mod packets;
 mod security_keys;
 mod ssh;

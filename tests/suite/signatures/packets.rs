@@ -36,31 +36,31 @@ use std::{
 const DAY: u64 = 86_400;
 
 /// Days after 2026-01-01T00:00:00Z.
-fn day(day: u64) -> SystemTime {
+pub(super) fn day(day: u64) -> SystemTime {
     UNIX_EPOCH + Duration::from_secs(1_767_225_600 + day * DAY)
 }
 
-fn timestamp(time: SystemTime) -> Timestamp {
+pub(super) fn timestamp(time: SystemTime) -> Timestamp {
     Timestamp(time.duration_since(UNIX_EPOCH).unwrap().as_secs().try_into().unwrap())
 }
 
-fn builder(suite: CipherSuite) -> CertBuilder<'static> {
+pub(super) fn builder(suite: CipherSuite) -> CertBuilder<'static> {
     CertBuilder::new().add_userid("Alice <alice@example.com>").set_creation_time(day(0)).set_cipher_suite(suite)
 }
 
 /// A primary key that certifies, a subkey that signs, one that encrypts.
-fn alice() -> Cert {
+pub(super) fn alice() -> Cert {
     builder(CipherSuite::Cv25519).add_signing_subkey().add_transport_encryption_subkey().generate().unwrap().0
 }
 
 #[derive(Clone, Copy, PartialEq)]
-enum Role {
+pub(super) enum Role {
     Primary,
     Signing,
     Other,
 }
 
-fn secret(cert: &Cert, role: Role) -> KeyPair {
+pub(super) fn secret(cert: &Cert, role: Role) -> KeyPair {
     let policy = StandardPolicy::at(day(0));
     let keys = cert.keys().secret().with_policy(&policy, day(9));
     let mut found = keys.filter(|key| match role {
@@ -71,17 +71,17 @@ fn secret(cert: &Cert, role: Role) -> KeyPair {
     found.next().unwrap().key().clone().into_keypair().unwrap()
 }
 
-fn signing_subkey(cert: &Cert) -> Key<PublicParts, SubordinateRole> {
+pub(super) fn signing_subkey(cert: &Cert) -> Key<PublicParts, SubordinateRole> {
     let fingerprint = secret(cert, Role::Signing).public().fingerprint();
     let mut subkeys = cert.keys().subkeys();
     subkeys.find(|key| key.key().fingerprint() == fingerprint).unwrap().key().clone()
 }
 
-fn binary() -> SignatureBuilder {
+pub(super) fn binary() -> SignatureBuilder {
     SignatureBuilder::new(SignatureType::Binary).set_signature_creation_time(day(1)).unwrap()
 }
 
-fn armored(packets: &[Packet]) -> Vec<u8> {
+pub(super) fn armored(packets: &[Packet]) -> Vec<u8> {
     let mut writer = Writer::new(Vec::new(), Kind::Signature).unwrap();
     for packet in packets {
         packet.serialize(&mut writer).unwrap();
@@ -97,7 +97,7 @@ fn held(certs: &[&Cert]) -> Certificates {
     certificates
 }
 
-fn named(cert: &Cert) -> Fingerprint {
+pub(super) fn named(cert: &Cert) -> Fingerprint {
     Fingerprint::OpenPgp(cert.fingerprint().as_bytes().into())
 }
 
@@ -359,7 +359,8 @@ fn a_certificate_is_not_anothers_for_holding_the_others_key() {
     std::fs::create_dir(folder.path().join("openpgp")).unwrap();
     std::fs::write(folder.path().join("openpgp/all"), [stuffed, stripped].map(|cert| cert.to_vec().unwrap()).concat())
         .unwrap();
-    let when = When { now: timestamp(day(2)), verify_time: VerifyTime::Receipt, grace: 0, stated: None };
+    let now = timestamp(day(2));
+    let when = When { now, received: now, verify_time: VerifyTime::Receipt, grace: 0, stated: None };
     let files = TrustedFiles::new(&[]).unwrap();
     let by_alice = binary().sign_message(&mut secret(&alice, Role::Signing), PAYLOAD).unwrap();
     for listed in [named(&alice), signing(&alice)] {
