@@ -91,7 +91,7 @@ fn seeds_that_ought_to_be_good_are() {
         let groups = Groups::from([("dev".to_owned(), Vec::new())]);
         assert!(policy::compile(&source, &groups).is_ok(), "{name}");
     }
-    for name in ["people", "shared"] {
+    for name in ["people", "shared", "states"] {
         let parts = Parts { signers: seed(&format!("signers_toml/{name}")), ..known::parts() };
         assert!(Registry::from_parts(Path::new("registry"), parts, &TimeZone::UTC).is_ok(), "{name}");
     }
