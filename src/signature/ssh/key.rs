@@ -3,7 +3,7 @@
 use super::wire::{Wire, put_string};
 use crate::signature::{
     Defect, Fingerprint,
-    public_key::{Curve, rsa_weakness, sha256},
+    public_key::{Curve, ed25519_weakness, rsa_weakness, sha256},
 };
 use ssh_key::{
     Algorithm, EcdsaCurve,
@@ -64,7 +64,8 @@ impl PublicKey {
         match &self.material {
             Material::Dsa => Some("DSA".to_owned()),
             Material::Rsa { modulus, .. } => rsa_weakness(modulus),
-            Material::Ed25519(_) | Material::Ecdsa { .. } => None,
+            Material::Ed25519(point) => ed25519_weakness(point),
+            Material::Ecdsa { .. } => None,
         }
     }
 

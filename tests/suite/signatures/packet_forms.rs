@@ -3,7 +3,7 @@
 use super::{
     Defect, PAYLOAD, bad, good,
     packets::{
-        Role, alice, armored, binary, builder, crafted, day, defect, held, judged, malformed, secret, timestamp,
+        Role, alice, armored, binary, builder, crafted, day, defect, held, judged, malformed, rsa, secret, timestamp,
         validity,
     },
     verify_with,
@@ -383,15 +383,15 @@ fn a_scalar_of_an_eddsa_signature_out_of_range() {
 
 #[test]
 fn the_number_of_an_rsa_signature_out_of_range() {
-    let cert = builder(CipherSuite::RSA2k).add_signing_subkey().generate().unwrap().0;
-    let signature = by(&cert);
-    let key = secret(&cert, Role::Signing).public().clone();
+    let cert = rsa();
+    let signature = by(cert);
+    let key = secret(cert, Role::Signing).public().clone();
     let (mpi::Signature::RSA { s }, mpi::PublicKey::RSA { n, .. }) = (signature.mpis(), key.mpis()) else { panic!() };
     for s in [vec![0], vec![1], n.value().to_vec(), sum(s.value(), n.value()), vec![0xff; 256], vec![0xff; 8_000]] {
         let changed = with_numbers(&signature, mpi::Signature::RSA { s: s.into() });
-        assert_eq!(bad(judged(&cert, &[changed])).defect, Defect::DoesNotVerify);
+        assert_eq!(bad(judged(cert, &[changed])).defect, Defect::DoesNotVerify);
     }
-    good(judged(&cert, &[with_numbers(&signature, signature.mpis().clone())]));
+    good(judged(cert, &[with_numbers(&signature, signature.mpis().clone())]));
 }
 
 #[test]

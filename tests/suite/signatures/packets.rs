@@ -30,6 +30,7 @@ use sequoia_openpgp::{
 };
 use std::{
     io::Write,
+    sync::OnceLock,
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
@@ -51,6 +52,15 @@ pub(super) fn builder(suite: CipherSuite) -> CertBuilder<'static> {
 /// A primary key that certifies, a subkey that signs, one that encrypts.
 pub(super) fn alice() -> Cert {
     builder(CipherSuite::Cv25519).add_signing_subkey().add_transport_encryption_subkey().generate().unwrap().0
+}
+
+/// As [`alice`], by RSA. Made once: it takes long.
+pub(super) fn rsa() -> &'static Cert {
+    static RSA: OnceLock<Cert> = OnceLock::new();
+    RSA.get_or_init(|| {
+        let builder = builder(CipherSuite::RSA2k).add_signing_subkey().add_transport_encryption_subkey();
+        builder.generate().unwrap().0
+    })
 }
 
 #[derive(Clone, Copy, PartialEq)]
