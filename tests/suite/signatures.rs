@@ -7,6 +7,7 @@ mod packet_forms;
 mod packets;
 mod security_keys;
 mod ssh;
+mod ssh_forms;
 
 use countersign::{
     object::{Signed, Slot},

@@ -7,7 +7,10 @@ use crate::signature::{
 };
 use ssh_key::{
     Algorithm, EcdsaCurve,
-    encoding::base64::{Base64, Encoding},
+    encoding::{
+        Encode,
+        base64::{Base64, Encoding},
+    },
     public::KeyData,
 };
 
@@ -124,6 +127,10 @@ impl PublicKey {
         let mut blob = Vec::new();
         put_string(&mut blob, name.as_bytes());
         blob.extend(start.get(..start.len() - wire.0.len()).unwrap_or_default());
+        // The parser passes over what follows an Ed25519 point in its field.
+        if data.encode_vec().ok().as_ref() != Some(&blob) {
+            return Err(malformed());
+        }
         Ok(Self { algorithm: name.into(), blob: blob.into(), material, application })
     }
 
