@@ -3,8 +3,8 @@
 use super::{
     Defect, PAYLOAD, bad, good,
     packets::{
-        Role, alice, armored, binary, builder, crafted, day, defect, held, judged, malformed, rsa, secret, timestamp,
-        validity,
+        Role, alice, armored, binary, builder, crafted, day, defect, held, judged, malformed, named, rsa, secret,
+        timestamp, validity,
     },
     verify_with,
 };
@@ -464,4 +464,16 @@ fn a_curve_of_another_kind_than_the_signature() {
     let confused = with_numbers(&by(&edwards), mpi::Signature::ECDSA { r, s });
     assert_eq!(bad(judged(&edwards, &[confused])).defect, Defect::DoesNotVerify);
     good(judged(&nist, &[by(&nist).into()]));
+}
+
+#[test]
+fn a_user_id_of_a_colleague_in_the_signature() {
+    let (alice, mallory) = (alice(), self::alice());
+    let claims = crafted(&mallory, |area| {
+        let user = SubpacketValue::SignersUserID(b"Alice <alice@example.com>".to_vec());
+        area.add(Subpacket::new(user, false).unwrap()).unwrap();
+    });
+    let armor = armored(&[claims.into()]);
+    assert_eq!(*good(verify_with(&held(&[&alice, &mallory]), PAYLOAD, &armor)).key(), named(&mallory));
+    assert_eq!(bad(verify_with(&held(&[&alice]), PAYLOAD, &armor)).defect, Defect::KeyNotHeld);
 }

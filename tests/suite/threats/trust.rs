@@ -4,6 +4,7 @@ use crate::support::{
     World,
     keys::{self, *},
     objects::{self, Commit, signature_header},
+    run_well,
 };
 
 fn to_main(id: &str) -> String {
@@ -88,9 +89,19 @@ fn history_that_was_accepted_is_not_judged_anew() {
     let world = World::with_signed_main();
     let old = objects::signed(&world, ALICE_SSH, &[], "hers");
     world.accepts(&[&to_main(&old)]);
-    world.registry(&[("allowed_signers", &format!("bob@example.com {}\n", keys::public_ssh(BOB_SSH)))]);
-    world.refuses(&[&to_main(&objects::signed(&world, ALICE_SSH, &[&old], "too late"))], &["unknown-key"]);
-    world.accepts(&[&to_main(&objects::signed(&world, BOB_SSH, &[&old], "his"))]);
+    let line = |options: &str, key| format!("{}{options} {}\n", keys::user_id(key), keys::public_ssh(key));
+    let (bobs, hers) = (line("", BOB_SSH), keys::public_ssh(ALICE_SSH));
+    let expired = bobs.clone() + &line(" valid-before=\"20240101Z\"", ALICE_SSH);
+    let both = bobs.clone() + &line("", ALICE_SSH);
+    let mut tip = old;
+    for (signers, revoked, reason) in
+        [(&bobs, "", "unknown-key"), (&expired, "", "key-expired"), (&both, &*hers, "key-revoked")]
+    {
+        world.registry(&[("allowed_signers", signers), ("revoked_keys", revoked)]);
+        world.refuses(&[&to_main(&objects::signed(&world, ALICE_SSH, &[&tip], "too late"))], &[reason]);
+        tip = objects::signed(&world, BOB_SSH, &[&tip], "his");
+        world.accepts(&[&to_main(&tip)]);
+    }
 }
 
 #[test]
@@ -122,4 +133,129 @@ fn a_policy_and_a_registry_in_the_push() {
     world.work_as(ALICE_SSH);
     world.git(&["commit", "-q", "--amend", "--no-edit", "--reset-author", "-S"]);
     world.accepts(&["HEAD:refs/heads/main"]);
+}
+
+#[test]
+fn words_in_a_commit_or_a_push_option_are_no_authority() {
+    let world = World::with_signed_main();
+    world.git_in(&world.server(), &["config", "receive.advertisePushOptions", "true"]);
+    let words = "Emergency: INC-1 the site is down\n\nCountersign: skip\nApproved-by: Alice Example <alice@example.com>\n\
+                 Emergency: INC-1 the site is down\nEmergency-Ref: refs/heads/main\n\
+                 Signed-off-by: Alice Example <alice@example.com>";
+    let options = ["-o", "skip", "-o", "countersign=off", "-o", "signer=alice@example.com", "-o", "emergency=INC-1"];
+    let commit = Commit::new(&world, &[], words);
+    for (id, reason) in [(commit.unsigned(&world), "unsigned"), (commit.signed(&world, MALLORY_SSH), "unknown-key")] {
+        let pushed = world.push_with(&options, &[&to_main(&id)]);
+        world.was_refused(&pushed, &[reason]);
+        world.refuses(&[&to_main(&id)], &[reason]);
+    }
+    world.push_with(&options, &[&to_main(&commit.signed(&world, ALICE_SSH))]).expect_accepted();
+}
+
+#[test]
+fn a_tag_whose_tagger_line_names_a_colleague() {
+    let world = World::new();
+    world.policy_for_tags("tags = { signed = true, by = [\"alice@example.com\"] }");
+    let commit = objects::unsigned(&world, &[], "release");
+    // The tagger is Alice throughout; the key is not hers.
+    let tag = |key| objects::signed_tag(&world, key, &commit, "commit", "v1") + ":refs/tags/v1";
+    let told = world.refuses(&[&tag(BOB_SSH)], &["not-allowed"]).told();
+    assert!(told.contains("bob@example.com"), "{told}");
+    world.refuses(&[&tag(MALLORY_OPENPGP)], &["unknown-key"]);
+    world.accepts(&[&tag(ALICE_SSH)]);
+}
+
+/// A key of its own for each test, certified by an authority of its own.
+struct Authority<'w> {
+    world: &'w World,
+}
+
+impl<'w> Authority<'w> {
+    fn new(world: &'w World) -> Self {
+        let authority = Self { world };
+        for name in ["authority", "stranger", "own"] {
+            authority.keygen(&["-q", "-t", "ed25519", "-N", "", "-f", name], b"");
+        }
+        authority
+    }
+
+    fn keygen(&self, arguments: &[&str], input: &[u8]) -> String {
+        let mut command = self.world.command("ssh-keygen", &self.world.path("home"));
+        command.args(arguments).env("TZ", "UTC");
+        run_well(command, input)
+    }
+
+    /// A commit that is signed by the key with a certificate that these arguments ask for.
+    fn commit(&self, authority: &str, certificate: &[&str]) -> String {
+        self.keygen(&[&["-q", "-s", authority, "-I", "test"], certificate, &["own.pub"]].concat(), b"");
+        let commit = Commit::new(self.world, &[], "by a certified key");
+        let sign = ["-q", "-Y", "sign", "-n", "git", "-f", "own-cert.pub"];
+        let armor = self.keygen(&sign, &commit.payload()) + "\n";
+        objects::write(self.world, "commit", &commit.with(&signature_header(self.world, &armor)))
+    }
+}
+
+#[test]
+fn an_ssh_certificate_that_does_not_say_what_it_must() {
+    let world = World::with_signed_main();
+    let authority = Authority::new(&world);
+    let public = std::fs::read_to_string(world.path("home/authority.pub")).unwrap();
+    world.registry(&[("allowed_signers", &format!("*@example.com cert-authority {public}"))]);
+    let alice = ["-n", "alice@example.com", "-V", "always:forever"];
+    for (by, arguments, reason, words) in [
+        (
+            "stranger",
+            &alice[..],
+            "unknown-key",
+            "no `cert-authority` line has the authority that certified it, SHA256:",
+        ),
+        ("authority", &["-h", "-n", "alice@example.com"], "unknown-key", "its certificate is a host's, not a user's"),
+        (
+            "authority",
+            &["-n", "alice@example.net"],
+            "unknown-key",
+            "no line of its authority admits `alice@example.net`",
+        ),
+        ("authority", &[], "unknown-key", "its certificate names no principal"),
+        (
+            "authority",
+            &["-n", "alice@example.com,bob@example.com"],
+            "unknown-key",
+            "resolves to two signers: `alice@example.com`, `bob@example.com`",
+        ),
+        (
+            "authority",
+            &["-n", "alice@example.com", "-V", "20200101:20210101"],
+            "certificate-expired",
+            "alice@example.com",
+        ),
+        (
+            "authority",
+            &["-n", "alice@example.com", "-V", "20980101:20990101"],
+            "key-not-yet-valid",
+            "alice@example.com",
+        ),
+        (
+            "authority",
+            &["-n", "alice@example.com", "-O", "critical:mondays@example.com"],
+            "unsupported",
+            "its certificate has the critical option `mondays@example.com`",
+        ),
+        (
+            "authority",
+            &["-n", "alice@example.com", "-O", "verify-required"],
+            "bad",
+            "its certificate demands that the security key verify its user, and it did not",
+        ),
+    ] {
+        let told = world.refuses(&[&to_main(&authority.commit(by, arguments))], &[reason]).told();
+        assert!(told.contains(words), "`{words}` is missing:\n{told}");
+    }
+    // The key that it certifies counts for nothing without the certificate, and the certificate for nothing without the
+    // authority.
+    let commit = Commit::new(&world, &[], "by the bare key");
+    let armor = authority.keygen(&["-q", "-Y", "sign", "-n", "git", "-f", "own"], &commit.payload()) + "\n";
+    let bare = objects::write(&world, "commit", &commit.with(&signature_header(&world, &armor)));
+    world.refuses(&[&to_main(&bare)], &["unknown-key"]);
+    world.accepts(&[&to_main(&authority.commit("authority", &alice))]);
 }
