@@ -119,7 +119,7 @@ fn the_armor_of_something_else() {
     let alice = alice();
     let text = String::from_utf8(armored(&[by(&alice).into()])).unwrap();
     for (kind, why) in [
-        ("MESSAGE", "its armor has no first line"),
+        ("MESSAGE", "is in the armor of a message, not of a signature"),
         ("PUBLIC KEY BLOCK", "is in no known armor"),
         ("PRIVATE KEY BLOCK", "is in no known armor"),
         ("SIGNED MESSAGE", "is in no known armor"),

@@ -165,7 +165,7 @@ fn nothing_but_a_signature_may_be_there() {
         ([&armor[..], b"hello\n"].concat(), "something follows its armor"),
         (
             String::from_utf8(armor.clone()).unwrap().replace("SIGNATURE", "MESSAGE").into_bytes(),
-            "its armor has no first line",
+            "is in the armor of a message, not of a signature",
         ),
         (
             String::from_utf8(armor.clone()).unwrap().replacen("\n\n", "\n", 1).into_bytes(),

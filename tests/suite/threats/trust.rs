@@ -4,7 +4,6 @@ use crate::support::{
     World,
     keys::{self, *},
     objects::{self, Commit, signature_header},
-    run_well,
 };
 
 fn to_main(id: &str) -> String {
@@ -163,99 +162,4 @@ fn a_tag_whose_tagger_line_names_a_colleague() {
     assert!(told.contains("bob@example.com"), "{told}");
     world.refuses(&[&tag(MALLORY_OPENPGP)], &["unknown-key"]);
     world.accepts(&[&tag(ALICE_SSH)]);
-}
-
-/// A key of its own for each test, certified by an authority of its own.
-struct Authority<'w> {
-    world: &'w World,
-}
-
-impl<'w> Authority<'w> {
-    fn new(world: &'w World) -> Self {
-        let authority = Self { world };
-        for name in ["authority", "stranger", "own"] {
-            authority.keygen(&["-q", "-t", "ed25519", "-N", "", "-f", name], b"");
-        }
-        authority
-    }
-
-    fn keygen(&self, arguments: &[&str], input: &[u8]) -> String {
-        let mut command = self.world.command("ssh-keygen", &self.world.path("home"));
-        command.args(arguments).env("TZ", "UTC");
-        run_well(command, input)
-    }
-
-    /// A commit that is signed by the key with a certificate that these arguments ask for.
-    fn commit(&self, authority: &str, certificate: &[&str]) -> String {
-        self.keygen(&[&["-q", "-s", authority, "-I", "test"], certificate, &["own.pub"]].concat(), b"");
-        let commit = Commit::new(self.world, &[], "by a certified key");
-        let sign = ["-q", "-Y", "sign", "-n", "git", "-f", "own-cert.pub"];
-        let armor = self.keygen(&sign, &commit.payload()) + "\n";
-        objects::write(self.world, "commit", &commit.with(&signature_header(self.world, &armor)))
-    }
-}
-
-#[test]
-fn an_ssh_certificate_that_does_not_say_what_it_must() {
-    let world = World::with_signed_main();
-    let authority = Authority::new(&world);
-    let public = std::fs::read_to_string(world.path("home/authority.pub")).unwrap();
-    world.registry(&[("allowed_signers", &format!("*@example.com cert-authority {public}"))]);
-    let alice = ["-n", "alice@example.com", "-V", "always:forever"];
-    for (by, arguments, reason, words) in [
-        (
-            "stranger",
-            &alice[..],
-            "unknown-key",
-            "no `cert-authority` line has the authority that certified it, SHA256:",
-        ),
-        ("authority", &["-h", "-n", "alice@example.com"], "unknown-key", "its certificate is a host's, not a user's"),
-        (
-            "authority",
-            &["-n", "alice@example.net"],
-            "unknown-key",
-            "no line of its authority admits `alice@example.net`",
-        ),
-        ("authority", &[], "unknown-key", "its certificate names no principal"),
-        (
-            "authority",
-            &["-n", "alice@example.com,bob@example.com"],
-            "unknown-key",
-            "resolves to two signers: `alice@example.com`, `bob@example.com`",
-        ),
-        (
-            "authority",
-            &["-n", "alice@example.com", "-V", "20200101:20210101"],
-            "certificate-expired",
-            "alice@example.com",
-        ),
-        (
-            "authority",
-            &["-n", "alice@example.com", "-V", "20980101:20990101"],
-            "key-not-yet-valid",
-            "alice@example.com",
-        ),
-        (
-            "authority",
-            &["-n", "alice@example.com", "-O", "critical:mondays@example.com"],
-            "unsupported",
-            "its certificate has the critical option `mondays@example.com`",
-        ),
-        (
-            "authority",
-            &["-n", "alice@example.com", "-O", "verify-required"],
-            "bad",
-            "its certificate demands that the security key verify its user, and it did not",
-        ),
-    ] {
-        let told = world.refuses(&[&to_main(&authority.commit(by, arguments))], &[reason]).told();
-        assert!(told.contains(words), "`{words}` is missing:\n{told}");
-    }
-    // The key that it certifies counts for nothing without the certificate, and the certificate for nothing without the
-    // authority.
-    let commit = Commit::new(&world, &[], "by the bare key");
-    let armor = authority.keygen(&["-q", "-Y", "sign", "-n", "git", "-f", "own"], &commit.payload()) + "\n";
-    let bare = objects::write(&world, "commit", &commit.with(&signature_header(&world, &armor)));
-    world.refuses(&[&to_main(&bare)], &["unknown-key"]);
-    world.accepts(&[&to_main(&authority.commit("authority", &alice))]);
 }
