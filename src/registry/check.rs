@@ -4,11 +4,26 @@ use super::{
     Registry,
     book::Holding,
     folder::SIGNERS,
+    key_states::KeyState,
+    keyring::Keyring,
     people::{Entry, folded},
-    window::Moment,
+    resolution::one,
+    window::{Moment, written},
 };
-use crate::{push::Timestamp, signature::Fingerprint};
-use std::collections::{BTreeMap, HashSet};
+use crate::{
+    push::Timestamp,
+    signature::{
+        Fingerprint,
+        openpgp::{CertificateSummary, Unusable},
+    },
+};
+use std::{
+    collections::{BTreeMap, HashSet},
+    iter,
+};
+
+/// Whoever writes a later time than this, in seconds, likely meant another: two years.
+const FAR_AHEAD: i64 = 2 * 365 * 86_400;
 
 /// Something that does not do what it looks like.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -25,7 +40,7 @@ impl Registry {
     /// Every line that grants nothing, every key whose owner is ambiguous, and what else is of no effect.
     pub fn check(&self, now: Timestamp) -> Vec<Lint> {
         let mut lints: Vec<_> = self.unused.iter().map(|name| self.unused(name)).collect();
-        lints.extend(self.people());
+        lints.extend(self.people(now));
         let grants_nothing = self
             .book()
             .allowed
@@ -51,7 +66,7 @@ impl Registry {
         self.lint(name, None, what.into())
     }
 
-    fn people(&self) -> Vec<Lint> {
+    fn people(&self, now: Timestamp) -> Vec<Lint> {
         let entries = &self.shelf.people.entries;
         let mut lints = Vec::new();
         let at = |entry: &Entry, what| self.lint(SIGNERS, Some(entry.line), what);
@@ -74,7 +89,40 @@ impl Registry {
                 lints.push(at(entry, what));
             }
         }
+        for entry in entries {
+            let Some(until) = entry.signer.until.filter(|&until| until <= now) else { continue };
+            if !entry.signer.groups.is_empty() {
+                let groups: Vec<_> = entry.signer.groups.iter().map(|group| format!("`{group}`")).collect();
+                let (id, until) = (&entry.signer.id.0, written(until));
+                lints.push(at(entry, format!("`{id}` left on {until}, and is still in {}", groups.join(", "))));
+            }
+        }
+        lints.extend(self.stated_keys(&held, now));
         lints.sort_by_key(|lint| lint.line);
+        lints
+    }
+
+    fn stated_keys(&self, held: &HashSet<Fingerprint>, now: Timestamp) -> Vec<Lint> {
+        let mut lints = Vec::new();
+        for stated in &self.shelf.people.states.keys {
+            let (key, state, since) = (&stated.fingerprint, stated.state.name(), written(stated.since));
+            let mut lint = |what| lints.push(self.lint(SIGNERS, Some(stated.line), what));
+            if !held.contains(key) {
+                lint(format!(
+                    "{key} is {state}, and no other part of the registry has it: right for a key that an authority \
+                     certified, or that was taken out; else look at the fingerprint again"
+                ));
+            }
+            match stated.state {
+                KeyState::Compromised if stated.since > now => {
+                    lint(format!("{key} is compromised from {since} on, which is still to come: it counts until then"));
+                }
+                KeyState::Retired if stated.since.0 > now.0.saturating_add(FAR_AHEAD) => {
+                    lint(format!("{key} is retired from {since} on, which is years ahead: it counts until then"));
+                }
+                KeyState::Compromised | KeyState::Retired => {}
+            }
+        }
         lints
     }
 
@@ -120,16 +168,54 @@ impl Registry {
             );
             lints.push(self.lint("openpgp", None, what));
         }
-        for summary in self.certificates.summaries(now) {
-            if let Some(weakness) = &summary.weakness {
-                lints.push(self.lint("openpgp", None, weak(&summary.fingerprint, weakness)));
-            }
+        let summaries = self.certificates.summaries(now);
+        lints.extend(shared_subkeys(&summaries, keyring).map(|what| self.lint("openpgp", None, what)));
+        for summary in summaries {
+            lints.extend(about(&summary).into_iter().map(|what| self.lint("openpgp", None, what)));
             if let Err(why) = keyring.of_certificate(&summary.fingerprint) {
                 lints.push(self.lint("openpgp", None, format!("{} is nobody's: {why}", summary.fingerprint)));
             }
         }
         lints
     }
+}
+
+/// What is to be said of one certificate, whosever it is.
+fn about(summary: &CertificateSummary) -> Vec<String> {
+    let certificate = &summary.fingerprint;
+    let mut found: Vec<_> = summary
+        .unusable
+        .iter()
+        .map(|unusable| match unusable {
+            Unusable::Weak(what) => weak(certificate, what),
+            Unusable::Unsupported(what) => format!("{certificate} is of a kind that is not supported ({what})"),
+            Unusable::NoSigningKey => format!("{certificate} has no key that may sign"),
+        })
+        .collect();
+    let revokers: Vec<_> = summary.revokers.iter().map(ToString::to_string).collect();
+    if !revokers.is_empty() {
+        let there = if summary.revoked_by_revoker { " (one is there)" } else { "" };
+        found.push(format!(
+            "{certificate} lets {} revoke it, whose revocations are not honoured{there}: say so by a `[[key]]` in {SIGNERS}",
+            revokers.join(" and ")
+        ));
+    }
+    found
+}
+
+/// Subkeys that certificates of several people hold.
+fn shared_subkeys(summaries: &[CertificateSummary], keyring: &Keyring) -> impl Iterator<Item = String> {
+    let mut holders: BTreeMap<&Fingerprint, Vec<&Fingerprint>> = BTreeMap::new();
+    for summary in summaries {
+        for key in summary.keys.iter().filter(|key| **key != summary.fingerprint) {
+            holders.entry(key).or_default().push(&summary.fingerprint);
+        }
+    }
+    holders.into_iter().filter(|(_, holders)| holders.len() > 1).filter_map(|(key, holders)| {
+        let owners: Result<Vec<_>, _> = holders.into_iter().map(|holder| keyring.of_certificate(holder)).collect();
+        let why = owners.and_then(|owners| one(owners.into_iter(), iter::empty())).err()?;
+        Some(format!("{key} is nobody's: {why}"))
+    })
 }
 
 fn weak(key: &Fingerprint, weakness: &str) -> String {

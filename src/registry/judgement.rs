@@ -1,10 +1,11 @@
 //! The judgement on one signature: whose it is, and whether the key was good at the judged time.
 
 use super::{
-    Attribution, Fault, Registry, Signer, SignerId, Status, VerifiedSigner, When,
+    Attribution, Barred, Fault, Registry, Signer, Status, VerifiedSigner, When,
     book::{Holding, NOBODYS},
-    resolution::Owner,
-    window::{Moment, Phase, Window, is_ahead},
+    key_states::{KeyState, StatedKey},
+    resolution::{Owner, one},
+    window::{Moment, Phase, Window, is_ahead, written},
 };
 use crate::{
     push::Timestamp,
@@ -14,7 +15,7 @@ use crate::{
         ssh::{Certificate, PublicKey},
     },
 };
-use std::sync::Arc;
+use std::{iter, sync::Arc};
 
 /// Critical options that OpenSSH knows (PROTOCOL.certkeys): these restrict logging in, not signing, and `ssh-keygen -Y
 /// verify` passes over them. An option beside these and `verify-required` may mean anything.
@@ -34,23 +35,55 @@ impl Registry {
         let judged = match proof.evidence() {
             Evidence::Ssh(key) => self.judge_key(key, proof.key(), when),
             Evidence::SshCert(certificate) => self.judge_certificate(certificate, proof, when),
-            Evidence::OpenPgp(signed_by) => self.judge_openpgp(signed_by, proof.key(), when),
+            Evidence::OpenPgp(signed_by) => self.judge_openpgp(signed_by, when),
         };
-        match judged {
+        match self.unless_taken_back(judged, proof, when) {
             Ok(signer) => Attribution::Good(VerifiedSigner::new(signer, proof.clone())),
             Err(refusal) => Attribution::NotGood(Fault {
                 status: refusal.status,
                 detail: refusal.detail,
                 format: Some(proof.format()),
                 key: Some(proof.key().clone()),
-                signer: refusal.signer,
+                signer: refusal.owner.map(|owner| owner.id.clone()),
                 ended: refusal.ended,
+                barred: refusal.barred,
             }),
         }
     }
 
+    /// What `signers.toml` says of the key, its authority and its signer. Compromise comes before all else but a date
+    /// ahead of the clock; that a key or signer is out of use comes after what voids more, and before what time did.
+    fn unless_taken_back(&self, judged: Judged, proof: &Verified, when: &When) -> Judged {
+        let (status, owner) = match &judged {
+            Ok(signer) => (None, Some(signer)),
+            Err(refusal) => (Some(refusal.status), refusal.owner.as_ref()),
+        };
+        if status == Some(Status::SignatureInFuture) {
+            return judged;
+        }
+        let states = &self.shelf.people.states;
+        let behind = if states.keys.is_empty() { Vec::new() } else { keys_behind(proof) };
+        let stated = states.gravest(&behind, when.received);
+        if let Some(stated) = stated.filter(|stated| stated.state == KeyState::Compromised) {
+            return Err(Refusal { owner: owner.cloned(), ..Refusal::of_state(stated, proof) });
+        }
+        if let Some(Status::KeyRevoked | Status::Bad | Status::Unsupported) = status {
+            return judged;
+        }
+        if let Some((signer, until)) = owner.and_then(|signer| Some((signer, signer.until?)))
+            && until <= when.received
+        {
+            let left = Status::KeyRetired.because(format!("`{}` left on {}", signer.id.0, written(until)));
+            return Err(Refusal { owner: Some(Arc::clone(signer)), barred: Barred::Signer, ..left });
+        }
+        match stated {
+            Some(stated) => Err(Refusal { owner: owner.cloned(), ..Refusal::of_state(stated, proof) }),
+            None => judged,
+        }
+    }
+
     /// A plain key: one of its lines has to hold.
-    fn judge_key(&self, public: &PublicKey, key: &Fingerprint, when: &When) -> Result<Arc<Signer>, Refusal> {
+    fn judge_key(&self, public: &PublicKey, key: &Fingerprint, when: &When) -> Judged {
         let moment = Moment::of_ssh(when).ok_or(Status::SignatureInFuture)?;
         let book = self.shelf.about(public, key, &[]);
         let lines = book.allowed.keys.get(key).map_or(&[][..], Vec::as_slice);
@@ -71,12 +104,7 @@ impl Registry {
 
     /// A certified key: a line of the authority has to hold and admit one of the certificate's principals (sshkey.c,
     /// `sshkey_cert_check_authority`; stricter on critical options, which that leaves to sshd).
-    fn judge_certificate(
-        &self,
-        certificate: &Certificate,
-        proof: &Verified,
-        when: &When,
-    ) -> Result<Arc<Signer>, Refusal> {
+    fn judge_certificate(&self, certificate: &Certificate, proof: &Verified, when: &When) -> Judged {
         let moment = Moment::of_ssh(when).ok_or(Status::SignatureInFuture)?;
         let authority = certificate.authority.fingerprint();
         let book = self.shelf.about(&certificate.authority, &authority, &certificate.principals);
@@ -131,26 +159,45 @@ impl Registry {
         }
     }
 
-    fn judge_openpgp(&self, signed_by: &SignedBy, key: &Fingerprint, when: &When) -> Result<Arc<Signer>, Refusal> {
-        let made = signed_by.stated_time();
-        let moment = Moment::of_openpgp(made, when).ok_or(Status::SignatureInFuture)?;
-        let owner = || self.owner_of_certificate(key, when.now);
-        let refusal = match signed_by.validity(moment.at, when.now) {
-            Validity::Good => return owned(owner()),
-            Validity::KeyExpired { end } => {
-                let in_grace = when.now.0 < end.0.saturating_add(when.grace);
-                if in_grace && signed_by.validity(made, when.now) == Validity::Good {
-                    return owned(owner());
-                }
-                Refusal { ended: Some(end), ..Status::KeyExpired.into() }
-            }
-            Validity::SignatureInFuture => return Err(Status::SignatureInFuture.into()),
-            Validity::SignatureExpired => Status::SignatureExpired.into(),
-            Validity::KeyNotYetValid => Status::KeyNotYetValid.into(),
-            Validity::KeyRevoked => Status::KeyRevoked.into(),
+    /// One key may be in several certificates. It is nobody's unless all are one person's; one that lets it sign suffices,
+    /// if none says that it may be in other hands.
+    fn judge_openpgp(&self, signed_by: &SignedBy, when: &When) -> Judged {
+        let certificates: Vec<_> = signed_by.by_each_certificate().collect();
+        let owner = || {
+            let owners = certificates.iter().map(|each| self.owner_of_certificate(each.certificate(), when.now));
+            let owners = owners.collect::<Result<Vec<_>, _>>()?;
+            one(owners.into_iter(), iter::empty())
         };
-        Err(refusal.of(Some(owner())))
+        let mut judged = judge_by_certificate(signed_by, &owner, when);
+        let lost = certificates.len() > 1 && certificates.iter().any(SignedBy::is_revoked_for_good);
+        for other in certificates.iter().skip(1) {
+            judged = judged.or_else(|refusal| judge_by_certificate(other, &owner, when).or(Err(refusal)));
+        }
+        match judged {
+            Ok(_) if lost => Err(Refusal::from(Status::KeyRevoked).of(Some(owner()))),
+            judged => judged,
+        }
     }
+}
+
+fn judge_by_certificate(signed_by: &SignedBy, owner: &dyn Fn() -> Owner, when: &When) -> Judged {
+    let made = signed_by.stated_time();
+    let moment = Moment::of_openpgp(made, when).ok_or(Status::SignatureInFuture)?;
+    let refusal = match signed_by.validity(moment.at, when.now) {
+        Validity::Good => return owned(owner()),
+        Validity::KeyExpired { end } => {
+            let in_grace = when.received.0 < end.0.saturating_add(when.grace);
+            if in_grace && signed_by.validity(made, when.now) == Validity::Good {
+                return owned(owner());
+            }
+            Refusal { ended: Some(end), ..Status::KeyExpired.into() }
+        }
+        Validity::SignatureInFuture => return Err(Status::SignatureInFuture.into()),
+        Validity::SignatureExpired => Status::SignatureExpired.into(),
+        Validity::KeyNotYetValid => Status::KeyNotYetValid.into(),
+        Validity::KeyRevoked => Status::KeyRevoked.into(),
+    };
+    Err(refusal.of(Some(owner())))
 }
 
 /// Both ends still count; the certificate's own end does not (PROTOCOL.certkeys: `valid after <= now < valid before`).
@@ -160,7 +207,21 @@ fn certificate_window(certificate: &Certificate) -> Window {
     Window { first: certificate.valid_after, last }
 }
 
-fn owned(owner: Owner) -> Result<Arc<Signer>, Refusal> {
+/// Every key whose state matters to the signature: the signer's own first, then what speaks for it.
+fn keys_behind(proof: &Verified) -> Vec<Fingerprint> {
+    let mut keys = vec![proof.key().clone()];
+    keys.extend(match proof.evidence() {
+        Evidence::Ssh(_) => Vec::new(),
+        Evidence::SshCert(certificate) => vec![certificate.authority.fingerprint()],
+        Evidence::OpenPgp(signed_by) => {
+            let certificates = signed_by.by_each_certificate().map(|each| each.certificate().clone());
+            certificates.chain([signed_by.signing_key()]).collect()
+        }
+    });
+    keys
+}
+
+fn owned(owner: Owner) -> Judged {
     owner.map_err(|why| Status::UnknownKey.because(why))
 }
 
@@ -168,17 +229,22 @@ fn quoted(names: &[String]) -> String {
     names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
 }
 
+/// Whose signature it is, or why it does not count.
+type Judged = Result<Arc<Signer>, Refusal>;
+
 /// What becomes a [`Fault`].
 struct Refusal {
     status: Status,
     detail: Option<String>,
-    signer: Option<SignerId>,
+    /// Whose it would be.
+    owner: Option<Arc<Signer>>,
     ended: Option<Timestamp>,
+    barred: Barred,
 }
 
 impl From<Status> for Refusal {
     fn from(status: Status) -> Self {
-        Self { status, detail: None, signer: None, ended: None }
+        Self { status, detail: None, owner: None, ended: None, barred: Barred::Key }
     }
 }
 
@@ -192,7 +258,24 @@ impl Refusal {
 
     /// Whose it would be.
     fn of(self, owner: Option<Owner>) -> Self {
-        Self { signer: owner.and_then(Result::ok).map(|signer| signer.id.clone()), ..self }
+        Self { owner: owner.and_then(Result::ok), ..self }
+    }
+
+    fn of_state(stated: &StatedKey, proof: &Verified) -> Self {
+        let which = match proof.evidence() {
+            _ if stated.fingerprint == *proof.key() => String::new(),
+            Evidence::Ssh(_) => String::new(),
+            Evidence::SshCert(_) => format!("the authority that certified it, {}, ", stated.fingerprint),
+            Evidence::OpenPgp(signed_by) if stated.fingerprint == signed_by.signing_key() => {
+                format!("its subkey {}, ", stated.fingerprint)
+            }
+            Evidence::OpenPgp(_) => format!("which {} has, too, ", stated.fingerprint),
+        };
+        let status = match stated.state {
+            KeyState::Retired => Status::KeyRetired,
+            KeyState::Compromised => Status::KeyCompromised,
+        };
+        status.because(format!("{which}{}", stated.since_and_why()))
     }
 }
 
@@ -216,6 +299,14 @@ impl Fault {
             Defect::Ambiguous => (Status::Ambiguous, None),
             Defect::Unsupported(what) => (Status::Unsupported, Some(what.clone())),
         };
-        Self { status, detail, format: bad.format, key: bad.key.clone(), signer: None, ended: None }
+        Self {
+            status,
+            detail,
+            format: bad.format,
+            key: bad.key.clone(),
+            signer: None,
+            ended: None,
+            barred: Barred::Key,
+        }
     }
 }

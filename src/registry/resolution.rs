@@ -46,6 +46,7 @@ impl Roster {
     pub(super) fn new(people: Arc<People>, lines: &[Line]) -> Self {
         let mut signers = Vec::new();
         let mut own: HashMap<String, usize> = HashMap::new();
+        let mut emails = HashSet::new();
         let mut roster = Self { people, ..Self::default() };
         for line in lines {
             if !line.admits_git() {
@@ -57,7 +58,7 @@ impl Roster {
             let grant = match line.role {
                 // Whom it certifies, its certificates say.
                 Role::Authority => Grant::default(),
-                Role::Signer => roster.grant(line, &names, &mut signers, &mut own),
+                Role::Signer => roster.grant(line, &names, &mut signers, &mut own, &mut emails),
             };
             roster.grants.push(grant);
         }
@@ -76,6 +77,7 @@ impl Roster {
         names: &[&str],
         signers: &mut Vec<Signer>,
         own: &mut HashMap<String, usize>,
+        emails: &mut HashSet<(usize, String)>,
     ) -> Grant {
         let mut grant = Grant { unnamed: line.principals.admits_unnamed(), ..Grant::default() };
         let mut unclaimed = Vec::new();
@@ -96,7 +98,7 @@ impl Roster {
             });
             if let Some(signer) = signers.get_mut(index) {
                 for name in unclaimed {
-                    if !signer.emails.iter().any(|email| folded(email) == folded(name)) {
+                    if emails.insert((index, folded(name))) {
                         signer.emails.push(name.into());
                     }
                 }
@@ -210,6 +212,7 @@ pub(super) fn in_its_own_right(id: &str) -> Signer {
         accounts: Vec::new(),
         groups: Vec::new(),
         kind: Kind::Person,
+        until: None,
     }
 }
 

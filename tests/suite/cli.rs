@@ -256,6 +256,18 @@ fn policy_check_says_people_and_durations_in_words() {
     {
         assert!(out.contains(words), "{words}: {out}");
     }
+    for (check, words) in [
+        ("touch", "in a security key (`ed25519-sk`, `ecdsa-sk`), touched for each signature"),
+        (
+            "pin",
+            "in a security key (`ed25519-sk`, `ecdsa-sk`), touched, and unlocked by a PIN or fingerprint, for each",
+        ),
+    ] {
+        world.policy_for_main(&format!("signatures = {{ commits = \"all\", security-key = \"{check}\" }}"));
+        let (_, out, _) =
+            countersign(&world, &["policy", "explain", "refs/heads/main", "--policy", policy.to_str().unwrap()], "");
+        assert!(out.contains(words), "{words}: {out}");
+    }
     world.policy_for_main("signatures = { commits = \"all\", formats = [] }");
     let (status, _, error) = countersign(&world, &["policy", "check", policy.to_str().unwrap()], "");
     assert_eq!(status, 1);

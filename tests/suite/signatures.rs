@@ -3,6 +3,7 @@
 mod key_validity;
 mod mutations;
 mod openpgp;
+mod owners;
 mod packet_forms;
 mod packets;
 mod security_keys;

@@ -310,8 +310,10 @@ fn a_revoked_user_id_names_nobody_and_the_key_stays() {
         let registry = Registry::load(&files, folder.path(), &[], &TimeZone::UTC).unwrap();
         let signature = verify_with(registry.certificates(), PAYLOAD, &armored(&[signed(&alice, Role::Signing)]));
         let now = timestamp(day(on));
-        let attribution =
-            registry.attribute(&signature, &When { now, verify_time: VerifyTime::Receipt, grace: 0, stated: None });
+        let attribution = registry.attribute(
+            &signature,
+            &When { now, received: now, verify_time: VerifyTime::Receipt, grace: 0, stated: None },
+        );
         assert_eq!(attribution.status_name(), "good");
         attribution.signer().unwrap().0.clone()
     };
