@@ -67,6 +67,8 @@ pub(super) struct Line {
     pub(super) number: usize,
     pub(super) principals: PatternList,
     pub(super) key: Fingerprint,
+    /// SHA-1 of the same key.
+    pub(super) sha1: [u8; 20],
     /// Why nothing that it signs counts, if so.
     pub(super) weakness: Option<String>,
     /// What may sign: the key itself, or whom it certifies.
@@ -131,6 +133,7 @@ fn read_line(number: usize, text: &str, local: &TimeZone) -> Result<Option<Line>
         number,
         principals,
         key: key.fingerprint(),
+        sha1: key.sha1(),
         weakness: key.weakness(),
         role: options.role,
         namespaces: options.namespaces,

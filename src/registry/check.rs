@@ -2,6 +2,7 @@
 
 use super::{
     Registry,
+    allowed_signers::Role,
     book::Holding,
     folder::SIGNERS,
     key_states::KeyState,
@@ -47,7 +48,8 @@ impl Registry {
             .unreadable
             .iter()
             .map(|line| (line.number, format!("this line grants nothing: it {}", line.what)));
-        let mut lines: Vec<_> = grants_nothing.chain(self.ambiguous_keys(now)).chain(self.weak_keys()).collect();
+        let mut lines: Vec<_> =
+            grants_nothing.chain(self.ambiguous_keys(now)).chain(self.weak_keys()).chain(self.revoked_keys()).collect();
         lines.sort();
         lints.extend(lines.into_iter().map(|(line, what)| self.lint("allowed_signers", Some(line), what)));
         lints.extend(self.openpgp(now));
@@ -151,6 +153,17 @@ impl Registry {
     fn weak_keys(&self) -> impl Iterator<Item = (usize, String)> {
         let lines = self.book().allowed.lines.iter();
         lines.filter_map(|line| Some((line.number, weak(&line.key, line.weakness.as_ref()?))))
+    }
+
+    fn revoked_keys(&self) -> impl Iterator<Item = (usize, String)> {
+        let lines = self.book().allowed.lines.iter();
+        lines.filter(|line| self.revoked.holds_named(&line.key, &line.sha1)).map(|line| {
+            let nothing = match line.role {
+                Role::Signer => "nothing that it signs counts",
+                Role::Authority => "nothing that it certified counts",
+            };
+            (line.number, format!("{} is revoked: {nothing}", line.key))
+        })
     }
 
     fn openpgp(&self, now: Timestamp) -> Vec<Lint> {

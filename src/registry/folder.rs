@@ -1,10 +1,10 @@
 //! The registry folder on disk (the only I/O of the registry).
 
-use super::{Registry, book::Shelf, people::People, revoked_keys, signers};
+use super::{Registry, Revocations, book::Shelf, people::People, signers};
 use crate::{Undecided, signature::Certificates, trusted::TrustedFiles};
 use jiff::tz::TimeZone;
 use std::{
-    collections::{BTreeSet, HashSet},
+    collections::BTreeSet,
     ffi::OsStr,
     path::{Path, PathBuf},
     sync::{Mutex, OnceLock},
@@ -48,8 +48,8 @@ impl Registry {
         let allowed = folder.part(ALLOWED_SIGNERS, LARGEST_KEY_FILE)?.unwrap_or_default();
         let shelf = Shelf::new(&allowed, zone, people);
         let revoked = match folder.part(REVOKED_KEYS, LARGEST_KEY_FILE)? {
-            Some(bytes) => revoked_keys::read(&bytes).map_err(|why| folder.broken(REVOKED_KEYS, why))?,
-            None => HashSet::new(),
+            Some(bytes) => Revocations::read(&bytes).map_err(|why| folder.broken(REVOKED_KEYS, why))?,
+            None => Revocations::default(),
         };
         let certificates = folder.certificates()?;
         let unused = folder.entries.iter().filter(|name| !PARTS.contains(&name.as_str())).cloned().collect();

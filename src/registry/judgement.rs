@@ -87,7 +87,7 @@ impl Registry {
         let moment = Moment::of_ssh(when).ok_or(Status::SignatureInFuture)?;
         let book = self.shelf.about(public, key, &[]);
         let lines = book.allowed.keys.get(key).map_or(&[][..], Vec::as_slice);
-        if self.revoked.contains(key) {
+        if self.revoked.holds(public) {
             let owner = book.roster.of_key(key, lines.iter().copied());
             return Err(Refusal::from(Status::KeyRevoked).of(lines.first().map(|_| owner)));
         }
@@ -114,12 +114,9 @@ impl Registry {
             book.roster.of_certificate(certificate, places.iter().filter_map(|&place| book.allowed.lines.get(place)))
         };
         let whose = || (!admitting.is_empty()).then(|| owner(&admitting));
-        if self.revoked.contains(proof.key()) {
-            return Err(Refusal::from(Status::KeyRevoked).of(whose()));
-        }
-        if self.revoked.contains(&authority) {
-            let revoked = Status::KeyRevoked.because(format!("the authority that certified it, {authority}"));
-            return Err(revoked.of(whose()));
+        if let Some(revoked) = self.revoked.of_certificate(certificate) {
+            let refusal = Refusal { detail: revoked.detail(certificate), ..Status::KeyRevoked.into() };
+            return Err(refusal.of(whose()));
         }
         if lines.is_empty() {
             let unknown = format!("no `cert-authority` line has the authority that certified it, {authority}");

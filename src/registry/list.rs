@@ -46,7 +46,7 @@ impl Registry {
             let judged = if let Holding::Some(places) = &holding { places } else { places };
             let owner = self.book().roster.of_key(key, judged.iter().copied());
             let state = match holding {
-                _ if self.revoked.contains(key) => Some(Found::Void("revoked".to_owned())),
+                _ if self.is_revoked(places) => Some(Found::Void("revoked".to_owned())),
                 _ if let Some(weakness) = self.weakness(places) => Some(Found::Void(weakness)),
                 Holding::Over(phase) => Some(Found::Passing(over(phase).to_owned())),
                 Holding::All | Holding::Some(_) | Holding::None => None,
@@ -58,7 +58,7 @@ impl Registry {
     fn authorities(&self, now: Timestamp) -> impl Iterator<Item = Entry> {
         self.book().allowed.authorities.iter().map(move |(key, places)| {
             let found = match self.book().holding(places, &Moment::plain(now)) {
-                _ if self.revoked.contains(key) => Some(Found::Void("revoked".to_owned())),
+                _ if self.is_revoked(places) => Some(Found::Void("revoked".to_owned())),
                 _ if let Some(weakness) = self.weakness(places) => Some(Found::Void(weakness)),
                 Holding::Over(phase) => Some(Found::Passing(over(phase).to_owned())),
                 Holding::All | Holding::Some(_) | Holding::None => None,
@@ -135,6 +135,11 @@ impl Registry {
                 format!("{good}{}{}", to_come.unwrap_or_default(), leaves.unwrap_or_default())
             }
         }
+    }
+
+    /// All lines of a key say the same of it.
+    fn is_revoked(&self, places: &[usize]) -> bool {
+        self.lines(places).any(|line| self.revoked.holds_named(&line.key, &line.sha1))
     }
 
     /// All lines of a key say the same of it.

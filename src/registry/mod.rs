@@ -14,7 +14,7 @@ mod list;
 mod patterns;
 mod people;
 mod resolution;
-mod revoked_keys;
+mod revocation;
 mod signers;
 #[cfg(test)]
 mod tests;
@@ -23,6 +23,7 @@ mod window;
 pub use attribution::{Attribution, Barred, Fault, Status, VerifiedSigner};
 pub use check::Lint;
 pub use list::Entry;
+pub use revocation::{Issuer, Revocations, Revoked};
 pub use signers::BrokenSigners;
 
 use crate::{
@@ -104,7 +105,7 @@ pub struct When {
 pub struct Registry {
     folder: PathBuf,
     shelf: Shelf,
-    revoked: HashSet<Fingerprint>,
+    revoked: Revocations,
     certificates: Certificates,
     /// Whose those certificates are that were asked for.
     settled: Mutex<HashMap<Fingerprint, Owner>>,

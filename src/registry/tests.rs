@@ -45,7 +45,7 @@ fn registry(signers: &str, allowed: &str, revoked: &str) -> Registry {
     Registry {
         folder: "/registry".into(),
         shelf: Shelf::new(allowed.as_bytes(), &TimeZone::UTC, signers::read_text(signers).unwrap()),
-        revoked: revoked_keys::read(revoked.as_bytes()).unwrap(),
+        revoked: Revocations::read(revoked.as_bytes()).unwrap(),
         certificates: Certificates::default(),
         settled: Mutex::default(),
         keyring: OnceLock::new(),
@@ -175,6 +175,49 @@ fn a_revoked_key_is_revoked_before_it_is_anything_else() {
     assert_eq!(judge(&line, KEY, BY_CERTIFICATE), "key-revoked alice@example.com");
     let authority = format!("key-revoked alice@example.com: the authority that certified it, {AUTHORITY_NAME}");
     assert_eq!(judge(&line, AUTHORITY, BY_CERTIFICATE), authority);
+}
+
+/// A key revocation list (OpenSSH's PROTOCOL.krl) of one section.
+fn binary_list(kind: u8, data: &[u8]) -> Revocations {
+    let header = [&b"SSHKRL\n\0\0\0\0\x01"[..], &[0; 32]].concat();
+    Revocations::read(&[&header[..], &[kind], &string(data)].concat()).unwrap()
+}
+
+fn string(bytes: &[u8]) -> Vec<u8> {
+    [&u32::try_from(bytes.len()).unwrap().to_be_bytes()[..], bytes].concat()
+}
+
+#[test]
+fn a_certificate_is_revoked_by_its_id_and_its_key_is_not() {
+    let allowed = format!("alice {KEY}\nalice@example.com cert-authority {AUTHORITY}\n");
+    let judge = |id: &[u8], armor| {
+        let mut registry = registry("", &allowed, "");
+        // Of any authority; what is reserved; ids.
+        let ids = [string(b""), string(b""), vec![0x23], string(&string(id))].concat();
+        registry.revoked = binary_list(1, &ids);
+        told(&registry.attribute(&signature(armor), &at(NOW)))
+    };
+    let revoked = "key-revoked alice@example.com: its certificate, id `test` of any authority";
+    assert_eq!(judge(b"test", BY_CERTIFICATE), revoked);
+    assert_eq!(judge(b"Test", BY_CERTIFICATE), "good alice@example.com");
+    assert_eq!(judge(b"test", BY_KEY), "good alice");
+}
+
+#[test]
+fn keys_that_are_revoked_by_a_digest_are_named() {
+    let allowed = format!("alice {KEY}\n*@x cert-authority {AUTHORITY}\nbob namespaces=\"file\" {KEY}\n");
+    let sha1 = |line: &str| allowed_signers::read_key(line).unwrap().sha1();
+    let mut registry = registry("", &allowed, "");
+    assert_eq!(registry.check(Timestamp(NOW)), []);
+    registry.revoked = binary_list(3, &[string(&sha1(KEY)), string(&sha1(AUTHORITY))].concat());
+    let states: Vec<_> =
+        registry.list(Timestamp(NOW)).into_iter().map(|entry| (entry.format.name(), entry.state)).collect();
+    assert_eq!(states, [("ssh-cert", "revoked".to_owned()), ("ssh", "revoked".to_owned())]);
+    let lints = registry.check(Timestamp(NOW));
+    let told: Vec<_> = lints.iter().map(|lint| format!("{}: {}", lint.line.unwrap(), lint.what)).collect();
+    let signs = format!("{KEY_NAME} is revoked: nothing that it signs counts");
+    let certified = format!("{AUTHORITY_NAME} is revoked: nothing that it certified counts");
+    assert_eq!(told, [format!("1: {signs}"), format!("2: {certified}"), format!("3: {signs}")]);
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! Names of keys.
 
+use super::public_key::sha256;
 use ssh_key::encoding::base64::{Base64Unpadded, Encoding};
 use std::fmt;
 
@@ -16,6 +17,11 @@ pub enum Fingerprint {
 }
 
 impl Fingerprint {
+    /// Of a public key blob (RFC 4253, section 6.6).
+    pub(crate) fn of_ssh_key(blob: &[u8]) -> Self {
+        Self::Ssh(sha256(blob))
+    }
+
     /// Reads the form that `Display` writes; hexadecimal digits in either case, and with spaces between them, as people
     /// copy them from GnuPG.
     pub fn parse(text: &str) -> Option<Self> {

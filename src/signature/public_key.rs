@@ -48,6 +48,15 @@ pub(super) fn sha256(bytes: &[u8]) -> [u8; 32] {
     sum
 }
 
+/// SHA-1 of these bytes, for names of keys that somebody else chose. Nothing that is signed is hashed with it.
+pub(super) fn sha1(bytes: &[u8]) -> [u8; 20] {
+    let mut sum = [0; 20];
+    for (out, byte) in sum.iter_mut().zip(digest::digest(&digest::SHA1_FOR_LEGACY_USE_ONLY, bytes).as_ref()) {
+        *out = *byte;
+    }
+    sum
+}
+
 /// Ed25519 (RFC 8032). OpenPGP signs a digest as if it were the message.
 pub(super) fn verify_ed25519(key: &[u8], message: &[u8], signature: &[u8]) -> Result<(), Defect> {
     if let Some(weakness) = ed25519_weakness(key) {

@@ -9,6 +9,8 @@ mod wire;
 
 pub use certificate::Certificate;
 pub use key::PublicKey;
+pub(crate) use key::is_certificate;
+pub(crate) use wire::Wire;
 
 use super::{Bad, Defect, Evidence, Format, Verified};
 use envelope::Envelope;

@@ -8,6 +8,7 @@ mod faults;
 mod hints;
 mod install;
 mod legitimate;
+mod oracle_krl;
 mod oracle_objects;
 mod oracle_ssh;
 mod policies;

@@ -100,15 +100,15 @@ impl Ground {
 }
 
 /// The same numbers every time (Knuth's MMIX generator).
-struct Dice(u64);
+pub struct Dice(pub u64);
 
 impl Dice {
-    fn below(&mut self, bound: usize) -> usize {
+    pub fn below(&mut self, bound: usize) -> usize {
         self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         usize::try_from(self.0 >> 33).unwrap() % bound
     }
 
-    fn one<'l>(&mut self, of: &[&'l str]) -> &'l str {
+    pub fn one<'l>(&mut self, of: &[&'l str]) -> &'l str {
         of[self.below(of.len())]
     }
 }
@@ -417,17 +417,30 @@ fn a_revoked_key_revokes_what_ssh_keygen_says_it_revokes() {
     let ground = Ground::new();
     let authority = ground.key("authority", "ed25519");
     let (own, other) = (ground.key("own", "ed25519"), ground.key("other", "ecdsa"));
-    ground.done(&["-q", "-s", "authority", "-I", "test", "-n", "alice", "own.pub"]);
+    ground.done(&["-q", "-s", "authority", "-I", "test", "-z", "7", "-n", "alice", "own.pub"]);
     let (plain, certified) = (ground.sign("own.pub"), ground.sign("own-cert.pub"));
     ground.allow(format!("alice {own}\nalice cert-authority {authority}\n").as_bytes());
     let revoked = "registry/revoked_keys";
+    let binary = |authority: &str, specification: &str| {
+        fs::write(ground.path("specification"), specification).unwrap();
+        ground.done(&["-q", "-k", "-f", revoked, "-s", authority, "specification"]);
+        fs::read(ground.path(revoked)).unwrap()
+    };
     for (list, plain_counts, certified_counts) in [
-        (String::new(), true, true),
-        (format!("# {own}\n\n{other} a comment\n"), true, true),
-        (format!("{other}\r\n{own}\r\n"), false, false),
-        (format!("\t{authority}\n"), true, false),
+        (Vec::new(), true, true),
+        (format!("# {own}\n\n{other} a comment\n").into(), true, true),
+        (format!("{other}\r\n{own}\r\n").into(), false, false),
+        (format!("\t{authority}\n").into(), true, false),
+        (binary("none", ""), true, true),
+        (binary("none", &format!("key: {own}\n")), false, false),
+        (binary("none", &format!("sha1: {authority}\n")), true, false),
+        (binary("authority.pub", "serial: 7\n"), true, false),
+        (binary("authority.pub", "serial: 1-6\nserial: 8-9\n"), true, true),
+        (binary("other.pub", "serial: 7\nid: test\n"), true, true),
+        (binary("none", "id: test\n"), true, false),
     ] {
         fs::write(ground.path(revoked), &list).unwrap();
+        let list = list.escape_ascii();
         for (public, signature, counts) in
             [("own.pub", &plain, plain_counts), ("own-cert.pub", &certified, certified_counts)]
         {
@@ -460,6 +473,9 @@ fn a_revoked_key_revokes_what_ssh_keygen_says_it_revokes() {
     };
     fs::write(ground.path(revoked), "garbage\n").unwrap();
     assert!(broken(&ground.path("registry")).contains("line 1 has no key"));
-    ground.done(&["-q", "-k", "-f", revoked, "own.pub"]);
-    assert!(broken(&ground.path("registry")).contains("binary key revocation lists are not supported"));
+    // OpenSSH takes this for the key that is certified.
+    fs::copy(ground.path("own-cert.pub"), ground.path(revoked)).unwrap();
+    assert!(broken(&ground.path("registry")).contains("line 1 has no readable key: it is a certificate, not a key"));
+    fs::write(ground.path(revoked), b"SSHKRL\n\0\0\0\0\x02").unwrap();
+    assert!(broken(&ground.path("registry")).contains("its header says format version 2"));
 }

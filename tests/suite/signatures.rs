@@ -1,5 +1,6 @@
 //! Signatures made by real clients, each judged by its own verifier as well: `ssh-keygen -Y` and `gpg --verify` must agree.
 
+mod certificates;
 mod key_validity;
 mod mutations;
 mod openpgp;

@@ -1,5 +1,6 @@
 //! Each attack refused for its reason; its legitimate twin accepted.
 
+mod certificates;
 mod grammar;
 mod program;
 mod selection;

@@ -38,6 +38,14 @@ const HOST: u32 = 2;
 const MOST_PRINCIPALS: usize = 256;
 
 impl Certificate {
+    /// Reads a whole certificate blob and verifies its authority's signature.
+    ///
+    /// # Errors
+    /// What is wrong with it; a plain key is malformed.
+    pub fn from_blob(blob: &[u8]) -> Result<Self, Defect> {
+        Self::read(blob).unwrap_or_else(|| Err(Defect::Malformed("is no certificate".into())))
+    }
+
     /// Reads a certificate and verifies its authority's signature; `None` for what is a plain key.
     pub(super) fn read(blob: &[u8]) -> Option<Result<Self, Defect>> {
         let mut wire = Wire(blob);

@@ -3,7 +3,7 @@
 use super::wire::{Wire, put_string};
 use crate::signature::{
     Defect, Fingerprint,
-    public_key::{Curve, ed25519_weakness, rsa_weakness, sha256},
+    public_key::{Curve, ed25519_weakness, rsa_weakness, sha1},
 };
 use ssh_key::{
     Algorithm, EcdsaCurve,
@@ -136,7 +136,12 @@ impl PublicKey {
 
     /// SHA-256 of the blob, as `ssh-keygen -l` prints it.
     pub fn fingerprint(&self) -> Fingerprint {
-        Fingerprint::Ssh(sha256(&self.blob))
+        Fingerprint::of_ssh_key(&self.blob)
+    }
+
+    /// SHA-1 of the blob: key revocation lists may name keys by it.
+    pub fn sha1(&self) -> [u8; 20] {
+        sha1(&self.blob)
     }
 
     /// As the second field of a line has it; a key has no other such form.
@@ -155,7 +160,8 @@ impl PublicKey {
     }
 }
 
-pub(super) fn is_certificate(name: &str) -> bool {
+/// Whether a type's name is a certificate's.
+pub(crate) fn is_certificate(name: &str) -> bool {
     name.contains("-cert-v")
 }
 

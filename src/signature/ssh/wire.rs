@@ -2,35 +2,35 @@
 
 /// What is left to read.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Wire<'b>(pub(super) &'b [u8]);
+pub(crate) struct Wire<'b>(pub(crate) &'b [u8]);
 
 impl<'b> Wire<'b> {
     /// The next `count` bytes; `None` if there are fewer.
-    pub(super) fn bytes(&mut self, count: usize) -> Option<&'b [u8]> {
+    pub(crate) fn bytes(&mut self, count: usize) -> Option<&'b [u8]> {
         let (bytes, rest) = self.0.split_at_checked(count)?;
         self.0 = rest;
         Some(bytes)
     }
 
-    pub(super) fn byte(&mut self) -> Option<u8> {
+    pub(crate) fn byte(&mut self) -> Option<u8> {
         self.bytes(1)?.first().copied()
     }
 
-    pub(super) fn u32(&mut self) -> Option<u32> {
+    pub(crate) fn u32(&mut self) -> Option<u32> {
         self.bytes(4)?.try_into().ok().map(u32::from_be_bytes)
     }
 
-    pub(super) fn u64(&mut self) -> Option<u64> {
+    pub(crate) fn u64(&mut self) -> Option<u64> {
         self.bytes(8)?.try_into().ok().map(u64::from_be_bytes)
     }
 
-    pub(super) fn string(&mut self) -> Option<&'b [u8]> {
+    pub(crate) fn string(&mut self) -> Option<&'b [u8]> {
         let length = self.u32()?;
         self.bytes(usize::try_from(length).ok()?)
     }
 
     /// An `mpint` that is not negative, without its leading zeros.
-    pub(super) fn natural(&mut self) -> Option<&'b [u8]> {
+    pub(crate) fn natural(&mut self) -> Option<&'b [u8]> {
         let bytes = self.string()?;
         match bytes.first() {
             Some(&first) if first & 0x80 != 0 => None,
@@ -42,7 +42,7 @@ impl<'b> Wire<'b> {
     }
 
     /// Nothing is left.
-    pub(super) fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 }
