@@ -1,4 +1,4 @@
-//! SSHSIG made by hand, so that what is wrong with it is signed all the same: fields, lengths, keys, numbers, certificates.
+//! SSHSIG made by hand, so that what is wrong with it is signed all the same: fields, lengths, keys, numbers.
 
 use super::{Certificates, Defect, Home, PAYLOAD, Signature, bad, good, ssh::armored, verify_with};
 use aws_lc_rs::{
@@ -9,7 +9,8 @@ use aws_lc_rs::{
         Ed25519KeyPair, KeyPair,
     },
 };
-use countersign::signature::{Evidence, Format};
+use countersign::signature::Format;
+use ssh_key::encoding::base64::{Base64, Encoding};
 
 fn string(bytes: &[u8]) -> Vec<u8> {
     [&u32::try_from(bytes.len()).unwrap().to_be_bytes()[..], bytes].concat()
@@ -428,135 +429,19 @@ fn a_security_key_taken_for_a_plain_one_and_the_reverse() {
     good(verify(&token.with(&token_field(&token, SECURITY_KEY, b"ssh:", 1, 7))));
 }
 
-/// The fields of a certificate by [`authority`] for the key of [`ed25519`].
-struct CertificateParts {
-    kind: u32,
-    key_id: Vec<u8>,
-    principals: Vec<u8>,
-    options: Vec<u8>,
-    extensions: Vec<u8>,
-    reserved: Vec<u8>,
-    authority: Vec<u8>,
-    after: Vec<u8>,
-}
-
-fn authority() -> Ed25519KeyPair {
-    Ed25519KeyPair::from_seed_unchecked(&[8; 32]).unwrap()
-}
-
-impl Default for CertificateParts {
-    fn default() -> Self {
-        Self {
-            kind: 1,
-            key_id: b"id".into(),
-            principals: string(b"alice"),
-            options: Vec::new(),
-            extensions: Vec::new(),
-            reserved: Vec::new(),
-            authority: [string(ED25519), string(authority().public_key().as_ref())].concat(),
-            after: Vec::new(),
-        }
-    }
-}
-
-impl CertificateParts {
-    /// The certificate, with the authority's signature as `change` leaves it.
-    fn blob(&self, change: impl FnOnce(Vec<u8>) -> Vec<u8>) -> Vec<u8> {
-        let head = [string(b"ssh-ed25519-cert-v01@openssh.com"), string(&[3; 32])].concat();
-        let key = string(ed25519().public_key().as_ref());
-        let numbers = [&7u64.to_be_bytes()[..], &self.kind.to_be_bytes()].concat();
-        let names = [string(&self.key_id), string(&self.principals)].concat();
-        let window = [0u64.to_be_bytes(), u64::MAX.to_be_bytes()].concat();
-        let rest = [&self.options, &self.extensions, &self.reserved, &self.authority].map(|part| string(part)).concat();
-        let signed = [head, key, numbers, names, window, rest].concat();
-        let signature = [string(ED25519), string(authority().sign(&signed).as_ref())].concat();
-        [&signed, &string(&change(signature)), &self.after[..]].concat()
-    }
-
-    fn armor(&self) -> Vec<u8> {
-        Parts::by(&self.blob(|signature| signature)).armor()
-    }
-}
-
 #[test]
-fn a_certificate_that_its_authority_signed_and_that_is_not_well_formed() {
-    let by_default = CertificateParts::default;
-    for (parts, why) in [
-        (CertificateParts { kind: 0, ..by_default() }, "its certificate is neither a user's nor a host's"),
-        (CertificateParts { kind: 3, ..by_default() }, "its certificate is neither a user's nor a host's"),
-        (CertificateParts { key_id: vec![0xff], ..by_default() }, "its certificate has an id that is no text"),
-        (
-            CertificateParts { principals: b"alice".into(), ..by_default() },
-            "its certificate has principals that are no list of text",
-        ),
-        (
-            CertificateParts { principals: string(b"alice\0bob"), ..by_default() },
-            "its certificate has principals that are no list of text",
-        ),
-        (
-            CertificateParts { principals: string(b"x").repeat(257), ..by_default() },
-            "its certificate has principals that are no list of text",
-        ),
-        (
-            CertificateParts { options: string(b"force-command"), ..by_default() },
-            "its certificate has unreadable critical options",
-        ),
-        (CertificateParts { extensions: vec![1], ..by_default() }, "its certificate has unreadable extensions"),
-        (CertificateParts { after: vec![0], ..by_default() }, "its certificate is followed by something"),
-        (
-            CertificateParts { authority: by_default().blob(|signature| signature), ..by_default() },
-            "its key is a certificate, not a key",
-        ),
-        (
-            CertificateParts { authority: [by_default().authority, vec![0]].concat(), ..by_default() },
-            "its key is followed by something",
-        ),
-    ] {
-        let bad = bad(verify(&parts.armor()));
-        assert_eq!((bad.defect, bad.format), (malformed(why), Some(Format::SshCert)));
+fn a_signature_by_a_key_that_the_certificate_beside_it_does_not_certify() {
+    let home = Home::new();
+    for name in ["authority", "own"] {
+        home.ok("ssh-keygen", &["-q", "-t", "ed25519", "-N", "", "-f", name], b"");
     }
-    let followed = by_default().blob(|signature| [signature, vec![0]].concat());
-    let why = "its certificate: something follows the signature in its field";
-    assert_eq!(defect(&Parts::by(&followed).armor()), malformed(why));
-    for twin in [
-        by_default(),
-        CertificateParts { principals: string(b"x").repeat(256), ..by_default() },
-        CertificateParts { options: [string(b"force-command"), string(b"true")].concat(), ..by_default() },
-        // The format says to ignore it; the authority signed it.
-        CertificateParts { reserved: b"x".into(), ..by_default() },
-    ] {
-        assert_eq!(good(verify(&twin.armor())).format(), Format::SshCert);
-    }
-}
-
-#[test]
-fn a_certificate_by_nobody_or_for_another_key() {
-    let improper = Defect::Improper("the authority's signature on its certificate does not verify".into());
-    let by_nobody = CertificateParts::default().blob(|mut signature| {
-        *signature.last_mut().unwrap() ^= 1;
-        signature
-    });
-    assert_eq!(defect(&Parts::by(&by_nobody).armor()), improper);
-    // The authority's name with the signature of the certified key.
-    let own = CertificateParts::default().blob(|_| ed25519_field(b"whatever"));
-    assert_eq!(defect(&Parts::by(&own).armor()), improper);
-    // Somebody else's certificate, and a signature by a key that it does not certify.
-    let parts = Parts::by(&CertificateParts::default().blob(|signature| signature));
-    let stranger = Ed25519KeyPair::from_seed_unchecked(&[9; 32]).unwrap();
-    let field = [string(ED25519), string(stranger.sign(&parts.signed()).as_ref())].concat();
-    assert_eq!(defect(&parts.with(&field)), Defect::DoesNotVerify);
-    let verified = good(verify(&parts.armor()));
-    let Evidence::SshCert(certificate) = verified.evidence() else { panic!() };
-    assert_eq!((certificate.serial, &*certificate.principals), (7, &["alice".to_owned()][..]));
-}
-
-#[test]
-fn a_certificate_of_an_unknown_type() {
-    let blob = [string(b"ssh-ed448-cert-v01@openssh.com"), string(&[3; 32]), string(&[1; 57])].concat();
-    let unknown = Defect::Unsupported("key type `ssh-ed448`".into());
-    assert_eq!(defect(&Parts::by(&blob).armor()), unknown);
-    let blob = [string(b"ssh-ed25519-cert-v02@openssh.com"), string(&[3; 32])].concat();
-    let unknown = Defect::Unsupported("certificate type `ssh-ed25519-cert-v02@openssh.com`".into());
-    assert_eq!(defect(&Parts::by(&blob).armor()), unknown);
-    good(verify(&CertificateParts::default().armor()));
+    home.ok("ssh-keygen", &["-q", "-s", "authority", "-I", "id", "-n", "alice", "own.pub"], b"");
+    let line = std::fs::read_to_string(home.join("own-cert.pub")).unwrap();
+    let certificate = Base64::decode_vec(line.split(' ').nth(1).unwrap()).unwrap();
+    let parts = Parts::by(&certificate);
+    let bad = bad(verify(&parts.armor()));
+    assert_eq!((bad.defect, bad.format), (Defect::DoesNotVerify, Some(Format::SshCert)));
+    assert!(!ssh_keygen_accepts(&parts.armor()));
+    let own = home.ok("ssh-keygen", &["-q", "-Y", "sign", "-n", "git", "-f", "own-cert.pub"], PAYLOAD);
+    assert_eq!(good(verify(&own)).format(), Format::SshCert);
 }
