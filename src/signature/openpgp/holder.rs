@@ -10,8 +10,8 @@ use sequoia_openpgp::{
     cert::{
         ValidCert,
         amalgamation::{
-            ValidateAmalgamation,
-            key::{ErasedKeyAmalgamation, PrimaryKey},
+            ValidAmalgamation, ValidateAmalgamation,
+            key::{ErasedKeyAmalgamation, PrimaryKey, ValidErasedKeyAmalgamation},
         },
     },
     crypto::mpi,
@@ -19,7 +19,7 @@ use sequoia_openpgp::{
         Key, Signature,
         key::{PublicParts, UnspecifiedRole},
     },
-    policy::Policy,
+    policy::{HashAlgoSecurity, Policy},
     types::RevocationStatus,
 };
 use std::{
@@ -245,16 +245,31 @@ fn may_sign(certificate: &Cert, key: &ErasedKeyAmalgamation<'_, PublicParts>) ->
     let newest = times.iter().max().copied().unwrap_or(UNIX_EPOCH);
     let valid = nearest(&times, newest, |time| key.clone().with_policy(&*POLICY, time).ok());
     match valid {
-        Some(key) if key.for_signing() => Ok(()),
+        Some(key) if key.for_signing() && (key.primary() || agreements(&key).next().is_some()) => Ok(()),
+        Some(key) if key.for_signing() => Err(Defect::Weak(BOUND_WEAKLY.into())),
         // Made before there were flags, or by a program that writes none: a primary key is then for all that it can do,
         // as it is to GnuPG. Subkeys are not, because they agree to nothing.
         Some(key) if key.primary() && key.key().version() == 4 && key.key_flags().is_none() => Ok(()),
         Some(_) => Err(Defect::Improper("its key is not one for signing".into())),
-        None if bound_weakly(certificate, key) => {
-            Err(Defect::Weak("its certificate is bound together with SHA-1 or MD5".into()))
-        }
+        None if bound_weakly(certificate, key) => Err(Defect::Weak(BOUND_WEAKLY.into())),
         None => Err(Defect::Improper("its certificate does not bind its key, or the key does not agree".into())),
     }
+}
+
+const BOUND_WEAKLY: &str = "its certificate is bound together with SHA-1 or MD5";
+
+/// The back-signatures that the key itself made, strongly. Sequoia is content if one verifies and another, which anybody
+/// can put beside it, is strong and has not expired (cert/bundle.rs, `binding_signature`).
+pub(super) fn agreements<'v>(
+    key: &'v ValidErasedKeyAmalgamation<'_, PublicParts>,
+) -> impl Iterator<Item = &'v Signature> {
+    let (primary, subkey) = (key.valid_cert().primary_key().key(), key.key().role_as_subordinate());
+    let alone = key.binding_signature().embedded_signatures().nth(1).is_none();
+    key.binding_signature().embedded_signatures().filter(move |agreement| {
+        alone
+            || POLICY.signature(agreement, HashAlgoSecurity::SecondPreImageResistance).is_ok()
+                && agreement.verify_primary_key_binding(primary, subkey).is_ok()
+    })
 }
 
 /// Whether a policy that takes older algorithms would find the key bound.

@@ -2,7 +2,7 @@
 
 use super::{
     POLICY, fingerprint,
-    holder::{Holder, lapsed, revoked, self_signed, standing, time},
+    holder::{Holder, agreements, lapsed, revoked, self_signed, standing, time},
     packet::Detached,
     seconds,
 };
@@ -195,8 +195,7 @@ impl Holder {
 fn end(valid: &ValidErasedKeyAmalgamation<'_, PublicParts>) -> Option<SystemTime> {
     let primary = valid.valid_cert().primary_key();
     let binding = valid.binding_signature();
-    let agreements: Vec<_> =
-        binding.embedded_signatures().map(|agreement| agreement.signature_expiration_time()).collect();
+    let agreements: Vec<_> = agreements(valid).map(|agreement| agreement.signature_expiration_time()).collect();
     let agreement = if agreements.contains(&None) { None } else { agreements.into_iter().flatten().max() };
     let ends = [
         valid.key_expiration_time(),

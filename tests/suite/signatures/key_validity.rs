@@ -129,8 +129,16 @@ fn a_subkey_without_a_back_signature_or_with_one_by_another_key() {
     improper(&rebound(&alice, binding(Some(by_another))), &signature, UNBOUND);
     let for_another = agreed(&self::alice());
     improper(&rebound(&alice, binding(Some(for_another))), &signature, UNBOUND);
-    let weak = agreement(&alice, &alice, of(SignatureType::PrimaryKeyBinding).set_hash_algo(HashAlgorithm::SHA1));
-    let weakly = bad(judged(&rebound(&alice, binding(Some(weak))), std::slice::from_ref(&signature))).defect;
+    let weak_one = agreement(&alice, &alice, of(SignatureType::PrimaryKeyBinding).set_hash_algo(HashAlgorithm::SHA1));
+    let weakly =
+        bad(judged(&rebound(&alice, binding(Some(weak_one.clone()))), std::slice::from_ref(&signature))).defect;
+    assert_eq!(weakly, Defect::Weak("its certificate is bound together with SHA-1 or MD5".into()));
+    // Beside a strong one that is not hers.
+    let mut both = binding(Some(weak_one));
+    let strong =
+        SubpacketValue::EmbeddedSignature(agreement(&alice, &self::alice(), of(SignatureType::PrimaryKeyBinding)));
+    both.unhashed_area_mut().add(Subpacket::new(strong, false).unwrap()).unwrap();
+    let weakly = bad(judged(&rebound(&alice, both), std::slice::from_ref(&signature))).defect;
     assert_eq!(weakly, Defect::Weak("its certificate is bound together with SHA-1 or MD5".into()));
     good(judged(&rebound(&alice, binding(Some(agreed(&alice)))), &[signature]));
 }
@@ -189,6 +197,17 @@ fn a_back_signature_that_expired() {
     let for_days = |days| agreement(&alice, &alice, lasting(of(SignatureType::PrimaryKeyBinding), days));
     ends_on(&rebound(&alice, binding(Some(for_days(3)))), &signature, 3);
     assert_eq!(validity_on(&rebound(&alice, binding(Some(for_days(9)))), &signature, 3), Validity::Good);
+    // Beside one that is no back-signature of hers and never ends.
+    let strange = agreement(&alice, &self::alice(), of(SignatureType::PrimaryKeyBinding));
+    let both = |days, strange: &Signature| {
+        let mut binding = binding(Some(for_days(days)));
+        let value = SubpacketValue::EmbeddedSignature(strange.clone());
+        binding.unhashed_area_mut().add(Subpacket::new(value, false).unwrap()).unwrap();
+        rebound(&alice, binding)
+    };
+    ends_on(&both(3, &strange), &signature, 3);
+    assert_eq!(validity_on(&both(9, &strange), &signature, 3), Validity::Good);
+    assert_eq!(validity_on(&both(3, &agreed(&alice)), &signature, 3), Validity::Good);
 }
 
 #[test]
