@@ -90,7 +90,13 @@ impl Registry {
             } else {
                 summary.expires.filter(|&end| end <= now).map(|_| Found::Passing("expired".to_owned()))
             };
-            self.entry(owner, &summary.fingerprint, Format::OpenPgp, state, summary.expires, now)
+            let mut entry = self.entry(owner, &summary.fingerprint, Format::OpenPgp, state, summary.expires, now);
+            for key in summary.keys.iter().filter(|key| **key != summary.fingerprint) {
+                if let Some(stated) = self.shelf.people.states.of(key) {
+                    entry.state.push_str(&format!("; its subkey {key} {}", told_at(stated, now)));
+                }
+            }
+            entry
         })
     }
 
@@ -130,7 +136,7 @@ impl Registry {
             (Some(stated), _) => told(stated),
             (None, Some(Found::Passing(state))) => state,
             (None, None) => {
-                let to_come = stated.map(|stated| format!(", {} from {}", stated.state.name(), written(stated.since)));
+                let to_come = stated.map(|stated| format!(", {}", told_at(stated, now)));
                 let leaves = until.map(|until| format!(", leaves on {}", written(until)));
                 format!("{good}{}{}", to_come.unwrap_or_default(), leaves.unwrap_or_default())
             }
@@ -167,6 +173,13 @@ fn over(phase: Phase) -> &'static str {
 
 fn told(stated: &StatedKey) -> String {
     format!("{} {}", stated.state.name(), stated.since_and_why())
+}
+
+fn told_at(stated: &StatedKey, now: Timestamp) -> String {
+    match stated.since <= now {
+        true => told(stated),
+        false => format!("{} from {}", stated.state.name(), written(stated.since)),
+    }
 }
 
 /// What a key's own files say against it, in words.

@@ -512,6 +512,9 @@ fn an_authoritys_state_is_that_of_what_it_certified() {
     // The graver one, whichever it is of.
     let both = stated(KEY_NAME, "retired", "2026-01-01") + &stated(AUTHORITY_NAME, "compromised", "2026-02-01");
     assert!(certified(&both, &line).starts_with("key-compromised alice@example.com: the authority"));
+    // The nearest of equals.
+    let both = stated(AUTHORITY_NAME, "retired", "2026-01-01") + &stated(KEY_NAME, "retired", "2026-02-01");
+    assert_eq!(certified(&both, &line), "key-retired alice@example.com: since 2026-02-01T00:00:00Z");
     // Its own signature is not what it certifies with.
     assert_eq!(now(&stated(AUTHORITY_NAME, "compromised", "2026-01-01"), &format!("alice {KEY}\n")), "good alice");
 }
@@ -540,6 +543,9 @@ fn whoever_left_signs_with_no_key() {
     let left = "key-retired al: `al` left on 2026-01-01T00:00:00Z";
     assert_eq!(now(&person, &expired), left);
     assert_eq!(now(&(person.clone() + &stated(KEY_NAME, "retired", "2026-02-01")), &plain), left);
+    // What was two signers' does not become the other one's.
+    let both = format!("{plain}bob {KEY}\n");
+    assert_eq!(now(&person, &both), "unknown-key -: resolves to two signers: `al`, `bob`");
     // Others are not kept from signing, and lists still know the name.
     assert_eq!(now(&person, &format!("bob {KEY}\n")), "good bob");
     assert_eq!(registry(&person, &plain, "").named("alice@example.com"), [SignerId("al".into())]);

@@ -13,12 +13,15 @@ use countersign::{
 use jiff::tz::TimeZone;
 use sequoia_openpgp::{
     Cert, Packet,
-    cert::{CertBuilder, CertRevocationBuilder, CipherSuite, SubkeyRevocationBuilder},
+    cert::{
+        CertBuilder, CertRevocationBuilder, CipherSuite, SubkeyRevocationBuilder, amalgamation::ValidateAmalgamation,
+    },
     packet::{
         Key, Signature,
-        key::{Key4, SecretParts, SubordinateRole},
+        key::{Key4, PublicParts, SecretParts, SubordinateRole},
         signature::SignatureBuilder,
     },
+    policy::StandardPolicy,
     serialize::SerializeInto,
     types::{KeyFlags, ReasonForRevocation, RevocationKey, SignatureType},
 };
@@ -111,7 +114,9 @@ fn a_subkeys_state_is_its_own_and_the_primary_keys_is_the_whole_certificates() {
         let by_it = format!("{status} alice@example.com: its subkey {second}, {SINCE}");
         assert_eq!(told(&of_subkey, &by_subkey(&cert), &received), by_it);
         assert_eq!(told(&of_subkey, &by_primary(&cert), &received), "good alice@example.com");
+        assert_eq!(states(&of_subkey), [format!("good; its subkey {second} {state} {SINCE}")]);
         let of_primary = registry(&stated(&named(&cert), state), &[&cert]);
+        assert_eq!(states(&of_primary), [format!("{state} {SINCE}")]);
         let by_either = format!("{status} alice@example.com: {SINCE}");
         assert_eq!(told(&of_primary, &by_subkey(&cert), &received), by_either);
         assert_eq!(told(&of_primary, &by_primary(&cert), &received), by_either);
@@ -327,15 +332,9 @@ fn one_certificate_that_lets_a_shared_subkey_sign_suffices_unless_it_may_be_in_o
 #[test]
 fn one_revoked_subkey_leaves_the_others() {
     let cert = two_that_sign();
-    let bundle = cert.keys().subkeys().next().unwrap();
-    let revocation = SubkeyRevocationBuilder::new()
-        .set_signature_creation_time(day(3))
-        .unwrap()
-        .set_reason_for_revocation(ReasonForRevocation::KeyCompromised, b"")
-        .unwrap()
-        .build(&mut secret(&cert, Role::Primary), &cert, bundle.key(), None)
-        .unwrap();
-    let registry = registry("", &[&cert.clone().insert_packets(vec![Packet::from(revocation)]).unwrap().0]);
+    let subkey = cert.keys().subkeys().next().unwrap();
+    let revoked = revoked_subkey(&cert, subkey.key(), ReasonForRevocation::KeyCompromised);
+    let registry = registry("", &[&revoked]);
     assert_eq!(told(&registry, &by_subkey(&cert), &at(day(6))), "key-revoked alice@example.com");
     assert_eq!(told(&registry, &by_primary(&cert), &at(day(6))), "good alice@example.com");
 }
@@ -383,13 +382,13 @@ fn weak_subkey(cert: &Cert) -> Cert {
     cert.clone().insert_packets(vec![Packet::from(key), bound.into()]).unwrap().0
 }
 
-fn revoked_subkey(cert: &Cert, reason: ReasonForRevocation) -> Cert {
+fn revoked_subkey(cert: &Cert, key: &Key<PublicParts, SubordinateRole>, reason: ReasonForRevocation) -> Cert {
     let revocation = SubkeyRevocationBuilder::new()
         .set_signature_creation_time(day(3))
         .unwrap()
         .set_reason_for_revocation(reason, b"")
         .unwrap()
-        .build(&mut secret(cert, Role::Primary), cert, &signing_subkey(cert), None)
+        .build(&mut secret(cert, Role::Primary), cert, key, None)
         .unwrap();
     cert.clone().insert_packets(vec![Packet::from(revocation)]).unwrap().0
 }
@@ -402,7 +401,7 @@ fn a_certificate_is_as_good_as_the_keys_that_may_sign_for_it() {
     let expired = signing(five_days).generate().unwrap().0;
     let none = certifying().add_transport_encryption_subkey().generate().unwrap().0;
     let weak = weak_subkey(&none);
-    let retired = revoked_subkey(&good, ReasonForRevocation::KeyRetired);
+    let retired = revoked_subkey(&good, &signing_subkey(&good), ReasonForRevocation::KeyRetired);
     for (cert, state) in [
         (&good, "good"),
         (&expired, "expired"),
@@ -420,6 +419,15 @@ fn a_certificate_is_as_good_as_the_keys_that_may_sign_for_it() {
     assert_eq!(states(&registry("", &[&weak_subkey(&good)])), ["good"]);
     let second = signing(five_days).add_signing_subkey().generate().unwrap().0;
     assert_eq!(states(&registry("", &[&second])), ["good"]);
+    // The one that never ends is revoked, the other one has ended.
+    let policy = StandardPolicy::at(day(0));
+    let mut endless = second.keys().subkeys().filter(|key| {
+        let valid = key.clone().with_policy(&policy, day(9)).unwrap();
+        valid.key_validity_period().is_none()
+    });
+    let endless = endless.next().unwrap();
+    let revoked = revoked_subkey(&second, endless.key(), ReasonForRevocation::KeyRetired);
+    assert_eq!(states(&registry("", &[&revoked])), ["expired"]);
 }
 
 #[test]
@@ -494,6 +502,15 @@ fn a_user_id_that_claims_a_colleagues_email() {
     let found = lints(&both);
     assert_eq!(found.len(), 2);
     assert!(found.contains(&claims(&alice)) && found.contains(&claims(&mallory)), "{found:?}");
+    // Nor is it to be inherited.
+    let gone = revoked(&alice, ReasonForRevocation::KeyCompromised, day(1));
+    let retired = stated(&named(&alice), "retired");
+    for (signers, hers) in [("", &gone), (&*retired, &alice)] {
+        let late = registry(signers, &[hers, &mallory]);
+        let his = told(&late, &signed_by(&mallory, Role::Signing, day(1)), &at(day(6)));
+        assert_eq!((his.as_str(), emails(&late, &mallory).len()), ("good mallory@example.net", 1));
+        assert!(lints(&late).contains(&claims(&mallory)));
+    }
     // Unless `signers.toml` says whose it is.
     let listed = format!("[[signer]]\nid = 'alice'\nemails = ['alice@example.com']\nkeys = ['{}']\n", named(&alice));
     let settled = registry(&listed, &[&alice, &mallory]);
