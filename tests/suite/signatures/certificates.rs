@@ -2,7 +2,10 @@
 //! says of each whether it reads it.
 
 use super::Home;
-use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair};
+use aws_lc_rs::{
+    digest::{SHA256, digest},
+    signature::{Ed25519KeyPair, KeyPair},
+};
 use countersign::{
     push::Timestamp,
     signature::{Defect, ssh::Certificate},
@@ -232,6 +235,26 @@ fn an_authority_signs_the_whole_certificate_in_its_own_way() {
     assert_eq!(longer, Defect::Malformed("its certificate: something follows the signature in its field".into()));
     let empty = refused(&good.with_signature(b""));
     assert_eq!(empty, Defect::Malformed("its certificate: its signature field is not whole".into()));
+}
+
+/// Where we refuse what ssh-keygen takes: a token that signs without its user would certify whomever malware names.
+#[test]
+fn an_authority_in_a_security_key_has_to_be_touched_although_ssh_keygen_does_not_ask() {
+    let home = Home::new();
+    let sum = |bytes: &[u8]| digest(&SHA256, bytes).as_ref().to_vec();
+    let name = b"sk-ssh-ed25519@openssh.com";
+    let key = strings(&[name, authority().public_key().as_ref(), b"ssh:"]);
+    let draft = Draft { authority: string(&key), ..Draft::new() };
+    let certificate = |flags: u8| {
+        let counted = [&[flags][..], &7_u32.to_be_bytes()].concat();
+        let signed = [sum(b"ssh:"), counted.clone(), sum(&draft.signed_part())].concat();
+        let blob = draft.with_signature(&[strings(&[name, authority().sign(&signed).as_ref()]), counted].concat());
+        assert!(ssh_keygen_reads(&home, &blob));
+        Certificate::from_blob(&blob)
+    };
+    assert!(certificate(1).unwrap().authority.is_security_key());
+    let untouched = Defect::Improper("its certificate: its security key was not touched".into());
+    assert_eq!(certificate(0), Err(untouched));
 }
 
 #[test]
