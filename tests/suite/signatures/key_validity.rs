@@ -305,10 +305,13 @@ fn a_revocation_by_somebody_else_revokes_nothing() {
 fn a_revocation_that_nobody_but_an_old_hash_vouches_for_still_revokes() {
     let alice = alice();
     let signature = signed(&alice, Role::Signing);
-    let revocation = of(SignatureType::KeyRevocation).set_hash_algo(HashAlgorithm::SHA1);
-    let revocation = revocation.sign_direct_key(&mut secret(&alice, Role::Primary), alice.primary_key().key()).unwrap();
-    let revoked = alice.clone().insert_packets(revocation).unwrap().0;
-    assert_eq!(validity_on(&revoked, &signature, 6), Validity::KeyRevoked);
+    for hash in [HashAlgorithm::MD5, HashAlgorithm::RipeMD, HashAlgorithm::SHA1] {
+        let revocation = of(SignatureType::KeyRevocation).set_hash_algo(hash);
+        let mut primary = secret(&alice, Role::Primary);
+        let revocation = revocation.sign_direct_key(&mut primary, alice.primary_key().key()).unwrap();
+        let revoked = alice.clone().insert_packets(revocation).unwrap().0;
+        assert_eq!(validity_on(&revoked, &signature, 6), Validity::KeyRevoked, "{hash}");
+    }
     assert_eq!(validity_on(&alice, &signature, 6), Validity::Good);
 }
 
