@@ -191,6 +191,18 @@ mod tests {
         assert!(!bitmap(u64::MAX, &[]).unwrap().contains(u64::MAX));
     }
 
+    #[test]
+    fn bitmaps_that_lie_apart_stay_apart_however_far() {
+        let mut unsorted = Unsorted::default();
+        unsorted.add_bitmap(u64::MAX - 7, &[0x81]).unwrap();
+        unsorted.add_bitmap(1, &[0x81]).unwrap();
+        unsorted.add_bitmap(9, &[1]).unwrap();
+        let serials = unsorted.sorted();
+        assert_eq!(serials.bitmaps.iter().map(|bitmap| bitmap.bits.len()).collect::<Vec<_>>(), [1, 1, 1]);
+        let held = [1, 2, 8, 9, 10, u64::MAX - 7, u64::MAX - 1, u64::MAX].map(|serial| serials.contains(serial));
+        assert_eq!(held, [true, false, true, true, false, true, false, true]);
+    }
+
     /// Every way two or three bitmaps can lie to each other within a few bytes.
     #[test]
     fn bitmaps_that_overlap_hold_what_each_of_them_holds() {
