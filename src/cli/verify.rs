@@ -136,7 +136,7 @@ impl Verifier<'_> {
         stated: Option<Timestamp>,
     ) -> Result<(), Undecided> {
         let signature = signature::verify(slot, self.registry.certificates());
-        let when = When { now: self.now, verify_time: VerifyTime::Receipt, grace: 0, stated };
+        let when = When { now: self.now, received: self.now, verify_time: VerifyTime::Receipt, grace: 0, stated };
         let attribution = self.registry.attribute(&signature, &when);
         self.all_good &= matches!(attribution, Attribution::Good(_));
         let detail = match &attribution {

@@ -6,7 +6,7 @@ use super::{
 };
 use crate::{
     push::{ObjectId, RefUpdate},
-    registry::{Fault, Status},
+    registry::{Barred, Fault, Status},
     signature::Format,
 };
 
@@ -215,6 +215,12 @@ pub fn explain_fault(fault: &Fault, subject: &str, objects: Vec<String>, sign: O
         }
         (Status::KeyExpired | Status::CertificateExpired, Some(key), _) => {
             vec![format!("renew the key, and ask the administrator to register the renewed one: {key}")]
+        }
+        // Whoever left has no other key that would do.
+        (Status::KeyRevoked | Status::KeyRetired | Status::KeyCompromised, _, Some(sign))
+            if fault.barred == Barred::Key =>
+        {
+            vec![format!("sign with another key of yours: git config user.signingkey KEY && {sign}")]
         }
         (Status::Bad | Status::Weak | Status::SignatureExpired, _, Some(sign)) => {
             vec![format!("sign it again: {sign}")]

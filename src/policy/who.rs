@@ -128,6 +128,7 @@ mod tests {
 
     fn signer(id: &str, email: &str, kind: Kind) -> Signer {
         Signer {
+            until: None,
             id: SignerId(id.to_owned()),
             name: None,
             emails: vec![email.to_owned()],

@@ -98,6 +98,17 @@ pub struct Fault {
     pub signer: Option<SignerId>,
     /// When the key's validity ended, for an expired one.
     pub ended: Option<Timestamp>,
+    /// What is kept from signing: another key of the same signer may do, or not.
+    pub barred: Barred,
+}
+
+/// What a fault keeps from signing.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum Barred {
+    /// This key.
+    Key,
+    /// Its signer, with every key: they left.
+    Signer,
 }
 
 /// Why a signature does not count (`verify`'s `status`, but for `good` and `unsigned`).

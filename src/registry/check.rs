@@ -4,11 +4,15 @@ use super::{
     Registry,
     book::Holding,
     folder::SIGNERS,
+    key_states::KeyState,
     people::{Entry, folded},
-    window::Moment,
+    window::{Moment, written},
 };
 use crate::{push::Timestamp, signature::Fingerprint};
 use std::collections::{BTreeMap, HashSet};
+
+/// Whoever writes a later time than this, in seconds, likely meant another: two years.
+const FAR_AHEAD: i64 = 2 * 365 * 86_400;
 
 /// Something that does not do what it looks like.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -25,7 +29,7 @@ impl Registry {
     /// Every line that grants nothing, every key whose owner is ambiguous, and what else is of no effect.
     pub fn check(&self, now: Timestamp) -> Vec<Lint> {
         let mut lints: Vec<_> = self.unused.iter().map(|name| self.unused(name)).collect();
-        lints.extend(self.people());
+        lints.extend(self.people(now));
         let grants_nothing = self
             .book()
             .allowed
@@ -51,7 +55,7 @@ impl Registry {
         self.lint(name, None, what.into())
     }
 
-    fn people(&self) -> Vec<Lint> {
+    fn people(&self, now: Timestamp) -> Vec<Lint> {
         let entries = &self.shelf.people.entries;
         let mut lints = Vec::new();
         let at = |entry: &Entry, what| self.lint(SIGNERS, Some(entry.line), what);
@@ -74,7 +78,40 @@ impl Registry {
                 lints.push(at(entry, what));
             }
         }
+        for entry in entries {
+            let Some(until) = entry.signer.until.filter(|&until| until <= now) else { continue };
+            if !entry.signer.groups.is_empty() {
+                let groups: Vec<_> = entry.signer.groups.iter().map(|group| format!("`{group}`")).collect();
+                let (id, until) = (&entry.signer.id.0, written(until));
+                lints.push(at(entry, format!("`{id}` left on {until}, and is still in {}", groups.join(", "))));
+            }
+        }
+        lints.extend(self.stated_keys(&held, now));
         lints.sort_by_key(|lint| lint.line);
+        lints
+    }
+
+    fn stated_keys(&self, held: &HashSet<Fingerprint>, now: Timestamp) -> Vec<Lint> {
+        let mut lints = Vec::new();
+        for stated in &self.shelf.people.states.keys {
+            let (key, state, since) = (&stated.fingerprint, stated.state.name(), written(stated.since));
+            let mut lint = |what| lints.push(self.lint(SIGNERS, Some(stated.line), what));
+            if !held.contains(key) {
+                lint(format!(
+                    "{key} is {state}, and no other part of the registry has it: right for a key that an authority \
+                     certified, or that was taken out; else look at the fingerprint again"
+                ));
+            }
+            match stated.state {
+                KeyState::Compromised if stated.since > now => {
+                    lint(format!("{key} is compromised from {since} on, which is still to come: it counts until then"));
+                }
+                KeyState::Retired if stated.since.0 > now.0.saturating_add(FAR_AHEAD) => {
+                    lint(format!("{key} is retired from {since} on, which is years ahead: it counts until then"));
+                }
+                KeyState::Compromised | KeyState::Retired => {}
+            }
+        }
         lints
     }
 

@@ -1,10 +1,11 @@
 //! The judgement on one signature: whose it is, and whether the key was good at the judged time.
 
 use super::{
-    Attribution, Fault, Registry, Signer, SignerId, Status, VerifiedSigner, When,
+    Attribution, Barred, Fault, Registry, Signer, Status, VerifiedSigner, When,
     book::{Holding, NOBODYS},
+    key_states::{KeyState, StatedKey},
     resolution::Owner,
-    window::{Moment, Phase, Window, is_ahead},
+    window::{Moment, Phase, Window, is_ahead, written},
 };
 use crate::{
     push::Timestamp,
@@ -36,21 +37,51 @@ impl Registry {
             Evidence::SshCert(certificate) => self.judge_certificate(certificate, proof, when),
             Evidence::OpenPgp(signed_by) => self.judge_openpgp(signed_by, proof.key(), when),
         };
-        match judged {
+        match self.unless_taken_back(judged, proof, when) {
             Ok(signer) => Attribution::Good(VerifiedSigner::new(signer, proof.clone())),
             Err(refusal) => Attribution::NotGood(Fault {
                 status: refusal.status,
                 detail: refusal.detail,
                 format: Some(proof.format()),
                 key: Some(proof.key().clone()),
-                signer: refusal.signer,
+                signer: refusal.owner.map(|owner| owner.id.clone()),
                 ended: refusal.ended,
+                barred: refusal.barred,
             }),
         }
     }
 
+    /// What `signers.toml` says of the key, its authority and its signer. Compromise comes before all else but a date
+    /// ahead of the clock; that a key or signer is out of use comes after what voids more, and before what time did.
+    fn unless_taken_back(&self, judged: Judged, proof: &Verified, when: &When) -> Judged {
+        let (status, owner) = match &judged {
+            Ok(signer) => (None, Some(signer)),
+            Err(refusal) => (Some(refusal.status), refusal.owner.as_ref()),
+        };
+        if status == Some(Status::SignatureInFuture) {
+            return judged;
+        }
+        let stated = self.shelf.people.states.gravest(&keys_behind(proof), when.received);
+        if let Some(stated) = stated.filter(|stated| stated.state == KeyState::Compromised) {
+            return Err(Refusal { owner: owner.cloned(), ..Refusal::of_state(stated, proof) });
+        }
+        if let Some(Status::KeyRevoked | Status::Bad | Status::Unsupported) = status {
+            return judged;
+        }
+        if let Some((signer, until)) = owner.and_then(|signer| Some((signer, signer.until?)))
+            && until <= when.received
+        {
+            let left = Status::KeyRetired.because(format!("`{}` left on {}", signer.id.0, written(until)));
+            return Err(Refusal { owner: Some(Arc::clone(signer)), barred: Barred::Signer, ..left });
+        }
+        match stated {
+            Some(stated) => Err(Refusal { owner: owner.cloned(), ..Refusal::of_state(stated, proof) }),
+            None => judged,
+        }
+    }
+
     /// A plain key: one of its lines has to hold.
-    fn judge_key(&self, public: &PublicKey, key: &Fingerprint, when: &When) -> Result<Arc<Signer>, Refusal> {
+    fn judge_key(&self, public: &PublicKey, key: &Fingerprint, when: &When) -> Judged {
         let moment = Moment::of_ssh(when).ok_or(Status::SignatureInFuture)?;
         let book = self.shelf.about(public, key, &[]);
         let lines = book.allowed.keys.get(key).map_or(&[][..], Vec::as_slice);
@@ -71,12 +102,7 @@ impl Registry {
 
     /// A certified key: a line of the authority has to hold and admit one of the certificate's principals (sshkey.c,
     /// `sshkey_cert_check_authority`; stricter on critical options, which that leaves to sshd).
-    fn judge_certificate(
-        &self,
-        certificate: &Certificate,
-        proof: &Verified,
-        when: &When,
-    ) -> Result<Arc<Signer>, Refusal> {
+    fn judge_certificate(&self, certificate: &Certificate, proof: &Verified, when: &When) -> Judged {
         let moment = Moment::of_ssh(when).ok_or(Status::SignatureInFuture)?;
         let authority = certificate.authority.fingerprint();
         let book = self.shelf.about(&certificate.authority, &authority, &certificate.principals);
@@ -131,14 +157,14 @@ impl Registry {
         }
     }
 
-    fn judge_openpgp(&self, signed_by: &SignedBy, key: &Fingerprint, when: &When) -> Result<Arc<Signer>, Refusal> {
+    fn judge_openpgp(&self, signed_by: &SignedBy, key: &Fingerprint, when: &When) -> Judged {
         let made = signed_by.stated_time();
         let moment = Moment::of_openpgp(made, when).ok_or(Status::SignatureInFuture)?;
         let owner = || self.owner_of_certificate(key, when.now);
         let refusal = match signed_by.validity(moment.at, when.now) {
             Validity::Good => return owned(owner()),
             Validity::KeyExpired { end } => {
-                let in_grace = when.now.0 < end.0.saturating_add(when.grace);
+                let in_grace = when.received.0 < end.0.saturating_add(when.grace);
                 if in_grace && signed_by.validity(made, when.now) == Validity::Good {
                     return owned(owner());
                 }
@@ -160,7 +186,18 @@ fn certificate_window(certificate: &Certificate) -> Window {
     Window { first: certificate.valid_after, last }
 }
 
-fn owned(owner: Owner) -> Result<Arc<Signer>, Refusal> {
+/// Every key whose state matters to the signature: the signer's own first, then what speaks for it.
+fn keys_behind(proof: &Verified) -> Vec<Fingerprint> {
+    let mut keys = vec![proof.key().clone()];
+    keys.extend(match proof.evidence() {
+        Evidence::Ssh(_) => None,
+        Evidence::SshCert(certificate) => Some(certificate.authority.fingerprint()),
+        Evidence::OpenPgp(signed_by) => Some(signed_by.signing_key()),
+    });
+    keys
+}
+
+fn owned(owner: Owner) -> Judged {
     owner.map_err(|why| Status::UnknownKey.because(why))
 }
 
@@ -168,17 +205,22 @@ fn quoted(names: &[String]) -> String {
     names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
 }
 
+/// Whose signature it is, or why it does not count.
+type Judged = Result<Arc<Signer>, Refusal>;
+
 /// What becomes a [`Fault`].
 struct Refusal {
     status: Status,
     detail: Option<String>,
-    signer: Option<SignerId>,
+    /// Whose it would be.
+    owner: Option<Arc<Signer>>,
     ended: Option<Timestamp>,
+    barred: Barred,
 }
 
 impl From<Status> for Refusal {
     fn from(status: Status) -> Self {
-        Self { status, detail: None, signer: None, ended: None }
+        Self { status, detail: None, owner: None, ended: None, barred: Barred::Key }
     }
 }
 
@@ -192,7 +234,21 @@ impl Refusal {
 
     /// Whose it would be.
     fn of(self, owner: Option<Owner>) -> Self {
-        Self { signer: owner.and_then(Result::ok).map(|signer| signer.id.clone()), ..self }
+        Self { owner: owner.and_then(Result::ok), ..self }
+    }
+
+    fn of_state(stated: &StatedKey, proof: &Verified) -> Self {
+        let which = match proof.evidence() {
+            _ if stated.fingerprint == *proof.key() => String::new(),
+            Evidence::Ssh(_) => String::new(),
+            Evidence::SshCert(_) => format!("the authority that certified it, {}, ", stated.fingerprint),
+            Evidence::OpenPgp(_) => format!("its subkey {}, ", stated.fingerprint),
+        };
+        let status = match stated.state {
+            KeyState::Retired => Status::KeyRetired,
+            KeyState::Compromised => Status::KeyCompromised,
+        };
+        status.because(format!("{which}{}", stated.since_and_why()))
     }
 }
 
@@ -216,6 +272,14 @@ impl Fault {
             Defect::Ambiguous => (Status::Ambiguous, None),
             Defect::Unsupported(what) => (Status::Unsupported, Some(what.clone())),
         };
-        Self { status, detail, format: bad.format, key: bad.key.clone(), signer: None, ended: None }
+        Self {
+            status,
+            detail,
+            format: bad.format,
+            key: bad.key.clone(),
+            signer: None,
+            ended: None,
+            barred: Barred::Key,
+        }
     }
 }

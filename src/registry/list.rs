@@ -1,11 +1,12 @@
 //! `registry list`: every key, whose it is and how it stands.
 
 use super::{
-    Registry, SignerId,
+    Registry, Signer, SignerId,
     allowed_signers::Line,
     book::Holding,
+    key_states::{KeyState, StatedKey},
     resolution::Owner,
-    window::{Moment, Phase},
+    window::{Moment, Phase, written},
 };
 use crate::{
     push::Timestamp,
@@ -22,7 +23,8 @@ pub struct Entry {
     pub key: Fingerprint,
     /// What it makes; `ssh-cert` for an authority.
     pub format: Format,
-    /// In words: "good", "expired", "revoked", "weak: DSA", "not yet valid", "certifies `*@example.com`", "nobody's: …".
+    /// In words: "good", "expired", "revoked", "weak: DSA", "not yet valid", "certifies `*@example.com`", "nobody's: …",
+    /// "compromised since …", "retired since …", "left on …"; also what is to come: "good, leaves on …".
     pub state: String,
     /// When that ends, as far as it is known.
     pub expires: Option<Timestamp>,
@@ -44,26 +46,25 @@ impl Registry {
             let judged = if let Holding::Some(places) = &holding { places } else { places };
             let owner = self.book().roster.of_key(key, judged.iter().copied());
             let state = match holding {
-                _ if self.revoked.contains(key) => Some("revoked".to_owned()),
-                _ if let Some(weakness) = self.weakness(places) => Some(weakness),
-                Holding::Over(phase) => Some(over(phase).to_owned()),
+                _ if self.revoked.contains(key) => Some(Found::Void("revoked".to_owned())),
+                _ if let Some(weakness) = self.weakness(places) => Some(Found::Void(weakness)),
+                Holding::Over(phase) => Some(Found::Passing(over(phase).to_owned())),
                 Holding::All | Holding::Some(_) | Holding::None => None,
             };
-            entry(owner, key, Format::Ssh, state, self.end(places))
+            self.entry(owner, key, Format::Ssh, state, self.end(places), now)
         })
     }
 
     fn authorities(&self, now: Timestamp) -> impl Iterator<Item = Entry> {
         self.book().allowed.authorities.iter().map(move |(key, places)| {
-            let state = match self.book().holding(places, &Moment::plain(now)) {
-                _ if self.revoked.contains(key) => "revoked".to_owned(),
-                _ if let Some(weakness) = self.weakness(places) => weakness,
-                Holding::Over(phase) => over(phase).to_owned(),
-                Holding::All | Holding::Some(_) | Holding::None => {
-                    let patterns: Vec<_> = self.lines(places).map(|line| format!("`{}`", line.principals.0)).collect();
-                    format!("certifies {}", patterns.join(", "))
-                }
+            let found = match self.book().holding(places, &Moment::plain(now)) {
+                _ if self.revoked.contains(key) => Some(Found::Void("revoked".to_owned())),
+                _ if let Some(weakness) = self.weakness(places) => Some(Found::Void(weakness)),
+                Holding::Over(phase) => Some(Found::Passing(over(phase).to_owned())),
+                Holding::All | Holding::Some(_) | Holding::None => None,
             };
+            let patterns: Vec<_> = self.lines(places).map(|line| format!("`{}`", line.principals.0)).collect();
+            let state = self.state(key, None, found, format!("certifies {}", patterns.join(", ")), now);
             Entry { signer: None, key: key.clone(), format: Format::SshCert, state, expires: self.end(places) }
         })
     }
@@ -79,14 +80,57 @@ impl Registry {
         summaries.into_values().map(move |summary| {
             let owner = self.keyring(Some(now)).of_certificate(&summary.fingerprint);
             let state = if summary.revoked {
-                Some("revoked".to_owned())
+                Some(Found::Void("revoked".to_owned()))
             } else if let Some(weakness) = summary.weakness {
-                Some(format!("weak: {weakness}"))
+                Some(Found::Void(format!("weak: {weakness}")))
             } else {
-                summary.expires.filter(|&end| end <= now).map(|_| "expired".to_owned())
+                summary.expires.filter(|&end| end <= now).map(|_| Found::Passing("expired".to_owned()))
             };
-            entry(owner, &summary.fingerprint, Format::OpenPgp, state, summary.expires)
+            self.entry(owner, &summary.fingerprint, Format::OpenPgp, state, summary.expires, now)
         })
+    }
+
+    fn entry(
+        &self,
+        owner: Owner,
+        key: &Fingerprint,
+        format: Format,
+        found: Option<Found>,
+        expires: Option<Timestamp>,
+        now: Timestamp,
+    ) -> Entry {
+        let (signer, good) = match owner {
+            Ok(signer) => (Some(signer), "good".to_owned()),
+            Err(why) => (None, format!("nobody's: {why}")),
+        };
+        let state = self.state(key, signer.as_deref(), found, good, now);
+        Entry { signer: signer.map(|signer| signer.id.clone()), key: key.clone(), format, state, expires }
+    }
+
+    /// In the order of the judgement: what is graver is told instead of what is not.
+    fn state(
+        &self,
+        key: &Fingerprint,
+        owner: Option<&Signer>,
+        found: Option<Found>,
+        good: String,
+        now: Timestamp,
+    ) -> String {
+        let stated = self.shelf.people.states.of(key);
+        let until = owner.and_then(|owner| owner.until);
+        let holds = |stated: &&StatedKey| stated.since <= now;
+        match (stated.filter(holds), found) {
+            (Some(stated), _) if stated.state == KeyState::Compromised => told(stated),
+            (_, Some(Found::Void(state))) => state,
+            _ if let Some(until) = until.filter(|&until| until <= now) => format!("left on {}", written(until)),
+            (Some(stated), _) => told(stated),
+            (None, Some(Found::Passing(state))) => state,
+            (None, None) => {
+                let to_come = stated.map(|stated| format!(", {} from {}", stated.state.name(), written(stated.since)));
+                let leaves = until.map(|until| format!(", leaves on {}", written(until)));
+                format!("{good}{}{}", to_come.unwrap_or_default(), leaves.unwrap_or_default())
+            }
+        }
     }
 
     /// All lines of a key say the same of it.
@@ -112,11 +156,14 @@ fn over(phase: Phase) -> &'static str {
     }
 }
 
-/// `state`: unless it is good.
-fn entry(owner: Owner, key: &Fingerprint, format: Format, state: Option<String>, expires: Option<Timestamp>) -> Entry {
-    let (signer, good) = match owner {
-        Ok(signer) => (Some(signer.id.clone()), "good".to_owned()),
-        Err(why) => (None, format!("nobody's: {why}")),
-    };
-    Entry { signer, key: key.clone(), format, state: state.unwrap_or(good), expires }
+fn told(stated: &StatedKey) -> String {
+    format!("{} {}", stated.state.name(), stated.since_and_why())
+}
+
+/// What a key's own files say against it, in words.
+enum Found {
+    /// Nothing that it signs counts.
+    Void(String),
+    /// It is not its time.
+    Passing(String),
 }

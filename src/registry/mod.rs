@@ -8,6 +8,7 @@ mod book;
 mod check;
 mod folder;
 mod judgement;
+mod key_states;
 mod keyring;
 mod list;
 mod patterns;
@@ -19,7 +20,7 @@ mod signers;
 mod tests;
 mod window;
 
-pub use attribution::{Attribution, Fault, Status, VerifiedSigner};
+pub use attribution::{Attribution, Barred, Fault, Status, VerifiedSigner};
 pub use check::Lint;
 pub use list::Entry;
 pub use signers::BrokenSigners;
@@ -58,6 +59,8 @@ pub struct Signer {
     pub groups: Vec<String>,
     /// Whether `["*"]` includes them.
     pub kind: Kind,
+    /// When they leave: as if all their keys were retired then.
+    pub until: Option<Timestamp>,
 }
 
 /// What sort of signer it is. Bots and forges count only where they are named.
@@ -85,6 +88,8 @@ pub enum VerifyTime {
 pub struct When {
     /// The server's clock.
     pub now: Timestamp,
+    /// When this server first received the object; without a receipt, now.
+    pub received: Timestamp,
     /// Which moment counts.
     pub verify_time: VerifyTime,
     /// Seconds after its end that a key or certificate that merely expired still counts, if the stated time lies in its

@@ -1,5 +1,5 @@
 //! Who `signers.toml` says there is, and which keys that makes theirs.
-use super::Signer;
+use super::{Signer, key_states::KeyStates};
 use crate::signature::Fingerprint;
 use std::{collections::HashMap, sync::Arc};
 
@@ -17,6 +17,7 @@ pub(super) struct Entry {
 #[derive(Debug, Default)]
 pub(super) struct People {
     pub(super) entries: Vec<Entry>,
+    pub(super) states: KeyStates,
     by_name: HashMap<String, Vec<usize>>,
     by_key: HashMap<Fingerprint, Vec<usize>>,
 }
@@ -38,8 +39,8 @@ impl Claim {
 }
 
 impl People {
-    pub(super) fn new(entries: Vec<Entry>) -> Self {
-        let mut people = Self { entries, ..Self::default() };
+    pub(super) fn new(entries: Vec<Entry>, states: KeyStates) -> Self {
+        let mut people = Self { entries, states, ..Self::default() };
         for (index, entry) in people.entries.iter().enumerate() {
             let mut names: Vec<_> =
                 entry.signer.emails.iter().chain([&entry.signer.id.0]).map(|name| folded(name)).collect();

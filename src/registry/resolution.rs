@@ -210,6 +210,7 @@ pub(super) fn in_its_own_right(id: &str) -> Signer {
         accounts: Vec::new(),
         groups: Vec::new(),
         kind: Kind::Person,
+        until: None,
     }
 }
 

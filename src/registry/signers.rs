@@ -2,6 +2,7 @@
 
 use super::{
     Kind, Signer, SignerId,
+    key_states::{self, KeyStates},
     people::{Entry, People, folded},
 };
 use crate::{
@@ -60,8 +61,7 @@ pub(super) fn read(path: &Path, bytes: Vec<u8>) -> Result<People, Undecided> {
 
 pub(super) fn read_text(source: &str) -> Result<People, Vec<Problem>> {
     let lines = LineStarts::of(source);
-    let entries = Document::parse_at_most(source, usize::MAX).read(&Groups::new(), |fields| {
-        fields.not_supported(&["key"]);
+    Document::parse_at_most(source, usize::MAX).read(&Groups::new(), |fields| {
         let mut names = Names::default();
         let entries = fields.optional("signer", |value, reader| {
             reader.list(value, |value, reader| {
@@ -73,14 +73,15 @@ pub(super) fn read_text(source: &str) -> Result<People, Vec<Problem>> {
             })
         });
         names.report(fields.reader);
-        if fields.has("signer") { entries } else { Some(Vec::new()) }
-    })?;
-    Ok(People::new(entries))
+        let states = fields.optional("key", |value, reader| key_states::read(value, reader, &lines));
+        let entries = if fields.has("signer") { entries } else { Some(Vec::new()) };
+        let states = if fields.has("key") { states } else { Some(Vec::new()) };
+        Some(People::new(entries?, KeyStates::new(states?)))
+    })
 }
 
 fn read_signer(fields: &mut Fields<'_, '_, '_>, names: &mut Names) -> Option<(Signer, Option<Vec<Fingerprint>>)> {
     const KINDS: &[(&str, Kind)] = &[("person", Kind::Person), ("bot", Kind::Bot), ("forge", Kind::Forge)];
-    fields.not_supported(&["until"]);
     names.next_signer();
     let id = fields.required("id", |value, reader| {
         let id = name(value, reader)?;
@@ -99,6 +100,7 @@ fn read_signer(fields: &mut Fields<'_, '_, '_>, names: &mut Names) -> Option<(Si
     let groups = fields.optional("groups", |value, reader| reader.list(value, group));
     let keys = fields.optional("keys", |value, reader| reader.list(value, fingerprint));
     let kind = fields.optional("kind", |value, reader| reader.choice(value, KINDS));
+    let until = fields.optional("until", |value, reader| reader.moment(value));
     let signer = Signer {
         id: SignerId(id?),
         name: display,
@@ -106,6 +108,7 @@ fn read_signer(fields: &mut Fields<'_, '_, '_>, names: &mut Names) -> Option<(Si
         accounts: accounts.unwrap_or_default(),
         groups: groups.unwrap_or_default(),
         kind: kind.unwrap_or(Kind::Person),
+        until,
     };
     Some((signer, keys))
 }
@@ -135,7 +138,7 @@ fn group(value: &Value<'_>, reader: &mut Reader<'_>) -> Option<String> {
     Some(group.to_owned())
 }
 
-fn fingerprint(value: &Value<'_>, reader: &mut Reader<'_>) -> Option<Fingerprint> {
+pub(super) fn fingerprint(value: &Value<'_>, reader: &mut Reader<'_>) -> Option<Fingerprint> {
     let text = reader.string(value)?;
     let fingerprint = Fingerprint::parse(text);
     if fingerprint.is_none() {
@@ -186,7 +189,7 @@ impl Names {
     }
 }
 
-struct LineStarts(Vec<usize>);
+pub(super) struct LineStarts(Vec<usize>);
 
 impl LineStarts {
     fn of(source: &str) -> Self {
@@ -194,7 +197,7 @@ impl LineStarts {
     }
 
     /// Counted from one.
-    fn line(&self, place: usize) -> usize {
+    pub(super) fn line(&self, place: usize) -> usize {
         self.0.partition_point(|&start| start <= place) + 1
     }
 }
@@ -202,6 +205,7 @@ impl LineStarts {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::push::Timestamp;
 
     const KEY: &str = "SHA256:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
 
@@ -256,11 +260,12 @@ mod tests {
     }
 
     #[test]
-    fn what_a_later_version_would_obey_is_never_ignored() {
-        assert_eq!(
-            problems("[[signer]]\nid = 'a'\nuntil = 2027-03-01T18:00:00Z\n[[key]]\nfingerprint = 'x'\n"),
-            ["3: this version does not support `until`", "4: this version does not support `key`"]
-        );
+    fn a_day_of_leaving_is_a_time() {
+        let until = |value: &str| format!("[[signer]]\nid = 'a'\nuntil = {value}\n");
+        let people = read_text(&until("2027-03-01T18:00:00Z")).unwrap();
+        assert_eq!(people.entries[0].signer.until, Some(Timestamp(1_803_924_000)));
+        assert_eq!(problems(&until("'2027-03-01'")).len(), 1);
+        assert_eq!(problems(&until("2027-03-01T18:00:00")).len(), 1);
     }
 
     #[test]

@@ -59,7 +59,8 @@ fn signature(armor: &'static str) -> Signature {
 }
 
 fn at(now: i64) -> When {
-    When { now: Timestamp(now), verify_time: VerifyTime::Receipt, grace: 0, stated: None }
+    let now = Timestamp(now);
+    When { now, received: now, verify_time: VerifyTime::Receipt, grace: 0, stated: None }
 }
 
 /// Status, signer and detail.
@@ -209,7 +210,7 @@ fn a_certificate_and_the_line_of_its_authority_both_have_to_hold() {
     let late = When { stated: Some(Timestamp(CERTIFICATE_END - 1)), grace: 60, ..at(CERTIFICATE_END + 59) };
     assert_eq!(judge(&open, &late), "good alice@example.com");
     assert_eq!(
-        judge(&open, &When { now: Timestamp(CERTIFICATE_END + 60), ..late }),
+        judge(&open, &When { stated: late.stated, grace: late.grace, ..at(CERTIFICATE_END + 60) }),
         "certificate-expired alice@example.com"
     );
     assert_eq!(
@@ -380,8 +381,7 @@ fn a_date_ahead_of_the_clock_comes_before_what_is_wrong_with_the_key() {
     let registry = registry("", "", "");
     let status = |defect, made: i64| {
         let bad = Bad { defect, format: None, key: None, made: Some(Timestamp(made)) };
-        let when = When { now: Timestamp(NOW), verify_time: VerifyTime::Receipt, grace: 0, stated: None };
-        registry.attribute(&Signature::Bad(bad), &when).status_name()
+        registry.attribute(&Signature::Bad(bad), &at(NOW)).status_name()
     };
     for (defect, as_it_is) in [
         (Defect::KeyNotHeld, "unknown-key"),
@@ -393,4 +393,164 @@ fn a_date_ahead_of_the_clock_comes_before_what_is_wrong_with_the_key() {
     }
     assert_eq!(status(Defect::DoesNotVerify, NOW + 3600), "bad");
     assert_eq!(status(Defect::Ambiguous, NOW + 3600), "ambiguous");
+}
+
+/// A `[[key]]`.
+fn stated(key: &str, state: &str, since: &str) -> String {
+    format!("[[key]]\nfingerprint = '{key}'\nstate = '{state}'\nsince = {since}\n")
+}
+
+#[test]
+fn a_retired_key_counts_until_then() {
+    let line = format!("alice {KEY}\n");
+    let entry = stated(KEY_NAME, "retired", "2026-07-01T12:00:00Z") + "note = 'her new token'\n";
+    assert_eq!(judged(&entry, &line, BY_KEY, &at(NOW - 1)), "good alice");
+    let retired = "key-retired alice: since 2026-07-01T12:00:00Z: her new token";
+    assert_eq!(judged(&entry, &line, BY_KEY, &at(NOW)), retired);
+    // The receipt decides: no date in the object, and not the clock.
+    let dated = When { verify_time: VerifyTime::Signature, stated: Some(Timestamp(0)), grace: 1 << 40, ..at(NOW) };
+    assert_eq!(judged(&entry, &line, BY_KEY, &dated), retired);
+    let ahead = When { stated: Some(Timestamp(NOW)), ..dated };
+    assert_eq!(judged(&entry, &line, BY_KEY, &When { received: Timestamp(NOW - 1), ..ahead }), "good alice");
+    assert_eq!(now(&stated(AUTHORITY_NAME, "retired", "2026-01-01"), &line), "good alice");
+}
+
+#[test]
+fn a_compromised_key_counts_for_what_was_received_before() {
+    let line = format!("alice {KEY}\n");
+    let entry = stated(KEY_NAME, "compromised", "2026-07-01T12:00:00Z");
+    assert_eq!(judged(&entry, &line, BY_KEY, &at(NOW - 1)), "good alice");
+    let compromised = "key-compromised alice: since 2026-07-01T12:00:00Z";
+    assert_eq!(judged(&entry, &line, BY_KEY, &at(NOW)), compromised);
+    let dated = When { verify_time: VerifyTime::Signature, stated: Some(Timestamp(0)), grace: 1 << 40, ..at(NOW) };
+    assert_eq!(judged(&entry, &line, BY_KEY, &dated), compromised);
+    assert_eq!(judged(&entry, &line, BY_KEY, &When { received: Timestamp(NOW - 1), ..at(NOW) }), "good alice");
+}
+
+#[test]
+fn the_gravest_that_is_wrong_with_a_key_is_told() {
+    let judge = |signers: &str, allowed: &str, revoked: &str, when: &When| {
+        told(&registry(signers, allowed, revoked).attribute(&signature(BY_KEY), when))
+    };
+    let expired = format!("alice valid-before=\"20260101Z\" {KEY}\n");
+    let (retired, compromised) =
+        (stated(KEY_NAME, "retired", "2026-01-01"), stated(KEY_NAME, "compromised", "2026-01-01"));
+    let since = "since 2026-01-01T00:00:00Z";
+    assert_eq!(judge(&compromised, &expired, KEY, &at(NOW)), format!("key-compromised alice: {since}"));
+    assert_eq!(judge(&retired, &expired, KEY, &at(NOW)), "key-revoked alice");
+    assert_eq!(judge(&retired, &expired, "", &at(NOW)), format!("key-retired alice: {since}"));
+    assert_eq!(judge("", &expired, "", &at(NOW)), "key-expired alice");
+    // Also of a key that was taken out, and of one that has two owners.
+    assert_eq!(judge(&compromised, "", "", &at(NOW)), format!("key-compromised -: {since}"));
+    assert_eq!(judge(&retired, "", "", &at(NOW)), format!("key-retired -: {since}"));
+    let two = format!("alice {KEY}\nbob {KEY}\n");
+    assert_eq!(judge(&compromised, &two, "", &at(NOW)), format!("key-compromised -: {since}"));
+    // A date ahead of the clock still comes first.
+    let ahead = When { verify_time: VerifyTime::Signature, stated: Some(Timestamp(NOW + 3600)), ..at(NOW) };
+    assert_eq!(judge(&compromised, &expired, KEY, &ahead), "signature-in-future -");
+    // One that is still to come hides nothing.
+    assert_eq!(judge(&stated(KEY_NAME, "compromised", "2027-01-01"), &expired, "", &at(NOW)), "key-expired alice");
+}
+
+#[test]
+fn an_authoritys_state_is_that_of_what_it_certified() {
+    let line = format!("*@example.com,!bob@example.com cert-authority {AUTHORITY}\n");
+    for (state, status) in [("retired", "key-retired"), ("compromised", "key-compromised")] {
+        let of_authority = stated(AUTHORITY_NAME, state, "2026-05-01");
+        let why = format!("the authority that certified it, {AUTHORITY_NAME}, since 2026-05-01T00:00:00Z");
+        assert_eq!(certified(&of_authority, &line), format!("{status} alice@example.com: {why}"));
+        let of_key = stated(KEY_NAME, state, "2026-05-01");
+        let why = "since 2026-05-01T00:00:00Z";
+        assert_eq!(certified(&of_key, &line), format!("{status} alice@example.com: {why}"));
+        assert_eq!(certified(&stated(AUTHORITY_NAME, state, "2026-12-01"), &line), "good alice@example.com");
+    }
+    // The graver one, whichever it is of.
+    let both = stated(KEY_NAME, "retired", "2026-01-01") + &stated(AUTHORITY_NAME, "compromised", "2026-02-01");
+    assert!(certified(&both, &line).starts_with("key-compromised alice@example.com: the authority"));
+    // Its own signature is not what it certifies with.
+    assert_eq!(now(&stated(AUTHORITY_NAME, "compromised", "2026-01-01"), &format!("alice {KEY}\n")), "good alice");
+}
+
+#[test]
+fn whoever_left_signs_with_no_key() {
+    let person = |until: &str| format!("[[signer]]\nid = 'al'\nemails = ['alice@example.com']\nuntil = {until}\n");
+    let (plain, authority) =
+        (format!("alice@example.com {KEY}\n"), format!("*@example.com,!bob@example.com cert-authority {AUTHORITY}\n"));
+    let left = "key-retired al: `al` left on 2026-07-01T12:00:00Z";
+    for (line, armor) in [(&plain, BY_KEY), (&authority, BY_CERTIFICATE)] {
+        let entry = person("2026-07-01T12:00:00Z");
+        assert_eq!(judged(&entry, line, armor, &at(NOW - 1)), "good al");
+        assert_eq!(judged(&entry, line, armor, &at(NOW)), left);
+        assert_eq!(judged(&person("2026-07-02"), line, armor, &at(NOW)), "good al");
+        let Attribution::NotGood(fault) = registry(&entry, line, "").attribute(&signature(armor), &at(NOW)) else {
+            panic!()
+        };
+        assert_eq!(fault.barred, Barred::Signer);
+    }
+    let person = person("2026-01-01");
+    let compromised = person.clone() + &stated(KEY_NAME, "compromised", "2026-01-01");
+    assert_eq!(now(&compromised, &plain), "key-compromised al: since 2026-01-01T00:00:00Z");
+    // Expired or retired besides: no other key of theirs would do.
+    let expired = format!("alice@example.com valid-before=\"20260101Z\" {KEY}\n");
+    let left = "key-retired al: `al` left on 2026-01-01T00:00:00Z";
+    assert_eq!(now(&person, &expired), left);
+    assert_eq!(now(&(person.clone() + &stated(KEY_NAME, "retired", "2026-02-01")), &plain), left);
+    // Others are not kept from signing, and lists still know the name.
+    assert_eq!(now(&person, &format!("bob {KEY}\n")), "good bob");
+    assert_eq!(registry(&person, &plain, "").named("alice@example.com"), [SignerId("al".into())]);
+}
+
+#[test]
+fn lists_tell_what_is_stated_and_what_is_to_come() {
+    let list = |signers: &str, allowed: &str, revoked: &str| {
+        let entries = registry(signers, allowed, revoked).list(Timestamp(NOW));
+        entries.into_iter().map(|entry| entry.state).collect::<Vec<_>>()
+    };
+    let line = format!("alice {KEY}\n");
+    let past = "2026-05-01";
+    let retired = stated(KEY_NAME, "retired", past) + "note = 'new token'\n";
+    assert_eq!(list(&retired, &line, ""), ["retired since 2026-05-01T00:00:00Z: new token"]);
+    assert_eq!(list(&retired, &line, KEY), ["revoked"]);
+    let compromised = stated(KEY_NAME, "compromised", past);
+    assert_eq!(list(&compromised, &line, KEY), ["compromised since 2026-05-01T00:00:00Z"]);
+    let later = stated(KEY_NAME, "retired", "2026-12-01");
+    assert_eq!(list(&later, &line, ""), ["good, retired from 2026-12-01T00:00:00Z"]);
+    let person = |until: &str| format!("[[signer]]\nid = 'alice'\nuntil = {until}\n");
+    assert_eq!(list(&person("2026-12-01"), &line, ""), ["good, leaves on 2026-12-01T00:00:00Z"]);
+    assert_eq!(list(&person(past), &line, ""), ["left on 2026-05-01T00:00:00Z"]);
+    assert_eq!(list(&person(past), &line, KEY), ["revoked"]);
+    let authority = format!("*@x cert-authority {AUTHORITY}\n");
+    let of_authority = |since| stated(AUTHORITY_NAME, "compromised", since);
+    assert_eq!(list(&of_authority(past), &authority, ""), ["compromised since 2026-05-01T00:00:00Z"]);
+    let to_come = ["certifies `*@x`, compromised from 2026-12-01T00:00:00Z"];
+    assert_eq!(list(&of_authority("2026-12-01"), &authority, ""), to_come);
+}
+
+#[test]
+fn check_names_states_that_do_not_do_what_they_look_like() {
+    let people = "[[signer]]\nid = 'alice'\nuntil = 2026-05-01\ngroups = ['dev', 'ops']\n".to_owned()
+        + "[[signer]]\nid = 'bob'\nuntil = 2026-12-01\ngroups = ['dev']\n[[signer]]\nid = 'carol'\nuntil = 2026-05-01\n"
+        + &stated(KEY_NAME, "compromised", "2026-12-01")
+        + &stated(AUTHORITY_NAME, "retired", "2062-05-01")
+        + &stated(&format!("SHA256:{}", "A".repeat(43)), "retired", "2026-05-01");
+    let registry = registry(&people, &format!("alice {KEY}\n*@x cert-authority {AUTHORITY}\n"), "");
+    let lints = registry.check(Timestamp(NOW));
+    let told: Vec<_> = lints.iter().map(|lint| format!("{}: {}", lint.line.unwrap_or(0), lint.what)).collect();
+    assert_eq!(
+        told,
+        [
+            "1: `alice` left on 2026-05-01T00:00:00Z, and is still in `dev`, `ops`",
+            &format!(
+                "12: {KEY_NAME} is compromised from 2026-12-01T00:00:00Z on, which is still to come: it counts until then"
+            ),
+            &format!(
+                "16: {AUTHORITY_NAME} is retired from 2062-05-01T00:00:00Z on, which is years ahead: it counts until then"
+            ),
+            &format!(
+                "20: SHA256:{} is retired, and no other part of the registry has it: right for a key that an authority \
+                 certified, or that was taken out; else look at the fingerprint again",
+                "A".repeat(43)
+            ),
+        ]
+    );
 }

@@ -32,7 +32,7 @@ impl Window {
             return Phase::Within;
         }
         let stated_within = moment.stated.is_some_and(|stated| stated >= self.first && stated <= self.last);
-        let in_grace = moment.now.0 <= self.last.0.saturating_add(moment.grace.max(0));
+        let in_grace = moment.received.0 <= self.last.0.saturating_add(moment.grace.max(0));
         if stated_within && in_grace { Phase::Within } else { Phase::Ended(self.last) }
     }
 
@@ -46,7 +46,7 @@ impl Window {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) struct Moment {
     pub(super) at: Timestamp,
-    pub(super) now: Timestamp,
+    pub(super) received: Timestamp,
     pub(super) stated: Option<Timestamp>,
     pub(super) grace: i64,
 }
@@ -59,29 +59,44 @@ impl Moment {
     /// default it is whatever the pusher wrote.
     pub(super) fn of_ssh(when: &When) -> Option<Self> {
         let at = match when.verify_time {
-            VerifyTime::Receipt => when.now,
-            VerifyTime::Signature => when.stated.unwrap_or(when.now),
+            VerifyTime::Receipt => when.received,
+            VerifyTime::Signature => when.stated.unwrap_or(when.received),
         };
-        (!is_ahead(at, when.now)).then_some(Self { at, now: when.now, stated: when.stated, grace: when.grace })
+        (!is_ahead(at, when.now)).then_some(Self {
+            at,
+            received: when.received,
+            stated: when.stated,
+            grace: when.grace,
+        })
     }
 
     /// `made`: when the signature itself says it was made.
     pub(super) fn of_openpgp(made: Timestamp, when: &When) -> Option<Self> {
         let at = match when.verify_time {
-            VerifyTime::Receipt => when.now,
+            VerifyTime::Receipt => when.received,
             VerifyTime::Signature => made,
         };
-        (!is_ahead(made, when.now)).then_some(Self { at, now: when.now, stated: Some(made), grace: when.grace })
+        (!is_ahead(made, when.now)).then_some(Self {
+            at,
+            received: when.received,
+            stated: Some(made),
+            grace: when.grace,
+        })
     }
 
     /// Now, without grace: for lists of what is there.
     pub(super) fn plain(at: Timestamp) -> Self {
-        Self { at, now: at, stated: None, grace: 0 }
+        Self { at, received: at, stated: None, grace: 0 }
     }
 }
 
 pub(super) fn is_ahead(stated: Timestamp, now: Timestamp) -> bool {
     stated.0 > now.0.saturating_add(CLOCK_DIFFERENCE)
+}
+
+/// `2027-03-01T18:00:00Z`
+pub(super) fn written(at: Timestamp) -> String {
+    jiff::Timestamp::from_second(at.0).map_or_else(|_| format!("second {}", at.0), |at| at.to_string())
 }
 
 /// Reads `YYYYMMDD[HHMM[SS]][Z]` (OpenSSH's misc.c, `parse_absolute_time`): local time unless `Z` or `UTC` follows. As
@@ -176,7 +191,7 @@ mod tests {
     }
 
     fn moment(at: i64, stated: Option<i64>, grace: i64) -> Moment {
-        Moment { at: Timestamp(at), now: Timestamp(at), stated: stated.map(Timestamp), grace }
+        Moment { at: Timestamp(at), received: Timestamp(at), stated: stated.map(Timestamp), grace }
     }
 
     #[test]
@@ -201,8 +216,10 @@ mod tests {
 
     #[test]
     fn a_committers_date_counts_only_where_the_policy_says_so() {
-        let when =
-            |verify_time, stated| When { now: Timestamp(1000), verify_time, grace: 0, stated: Some(Timestamp(stated)) };
+        let when = |verify_time, stated| {
+            let now = Timestamp(1000);
+            When { now, received: now, verify_time, grace: 0, stated: Some(Timestamp(stated)) }
+        };
         assert_eq!(Moment::of_ssh(&when(VerifyTime::Receipt, 9999)).unwrap().at, Timestamp(1000));
         assert_eq!(Moment::of_ssh(&when(VerifyTime::Signature, 1300)).unwrap().at, Timestamp(1300));
         assert_eq!(Moment::of_ssh(&when(VerifyTime::Signature, 1301)), None);

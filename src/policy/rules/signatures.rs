@@ -115,7 +115,8 @@ impl Kind for Signatures {
             return;
         }
         let stated = Some(facts.commit.committer.time);
-        let when = When { now: context.now, verify_time: self.verify_time, grace: self.grace, stated };
+        let (now, received) = (context.now, context.now);
+        let when = When { now, received, verify_time: self.verify_time, grace: self.grace, stated };
         match context.registry.attribute(facts.signature, &when) {
             Attribution::Unsigned if self.unsigned == Unsigned::Accept => {}
             Attribution::Unsigned => refuse(Reason::Unsigned),

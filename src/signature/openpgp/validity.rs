@@ -1,12 +1,12 @@
 //! The judgement in time: nothing but times and what the certificate says of them.
 
 use super::{
-    POLICY,
+    POLICY, fingerprint,
     holder::{Holder, nearest, revoked, self_signed, time},
     packet::Detached,
     seconds,
 };
-use crate::push::Timestamp;
+use crate::{push::Timestamp, signature::Fingerprint};
 use sequoia_openpgp::{
     cert::amalgamation::{ValidAmalgamation, ValidateAmalgamation, key::ErasedKeyAmalgamation},
     packet::key::PublicParts,
@@ -62,6 +62,12 @@ const CLOCK_DIFFERENCE: i64 = 300;
 impl SignedBy {
     pub(super) fn new(holder: Arc<Holder>, key: usize, signature: &Detached) -> Self {
         Self { holder, key, made: signature.made, expires: signature.expires() }
+    }
+
+    /// Of the key that made it, be it the primary key or a subkey; as far as its certificate has it.
+    pub fn signing_key(&self) -> Fingerprint {
+        let key = self.holder.keys.get(self.key);
+        key.map_or_else(|| self.holder.fingerprint.clone(), |key| fingerprint(&key.key.fingerprint()))
     }
 
     /// When the signature says it was made.
