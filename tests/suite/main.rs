@@ -16,3 +16,4 @@ mod repository;
 mod signatures;
 mod support;
 mod threats;
+mod wild;
