@@ -15,13 +15,13 @@ use sequoia_openpgp::{
         CertBuilder, CertRevocationBuilder, CipherSuite, SubkeyRevocationBuilder, UserIDRevocationBuilder,
         amalgamation::key::PrimaryKey,
     },
-    crypto::KeyPair,
+    crypto::{KeyPair, Signer, hash::Hash, mpi},
     packet::{
         Body, CompressedData, Key, Literal, Marker, Signature, UserID,
         key::{PublicParts, SubordinateRole},
         signature::{
-            SignatureBuilder,
-            subpacket::{NotationDataFlags, Subpacket, SubpacketTag, SubpacketValue},
+            Signature4, SignatureBuilder,
+            subpacket::{NotationDataFlags, Subpacket, SubpacketArea, SubpacketTag, SubpacketValue},
         },
     },
     policy::StandardPolicy,
@@ -36,31 +36,31 @@ use std::{
 const DAY: u64 = 86_400;
 
 /// Days after 2026-01-01T00:00:00Z.
-fn day(day: u64) -> SystemTime {
+pub(super) fn day(day: u64) -> SystemTime {
     UNIX_EPOCH + Duration::from_secs(1_767_225_600 + day * DAY)
 }
 
-fn timestamp(time: SystemTime) -> Timestamp {
+pub(super) fn timestamp(time: SystemTime) -> Timestamp {
     Timestamp(time.duration_since(UNIX_EPOCH).unwrap().as_secs().try_into().unwrap())
 }
 
-fn builder(suite: CipherSuite) -> CertBuilder<'static> {
+pub(super) fn builder(suite: CipherSuite) -> CertBuilder<'static> {
     CertBuilder::new().add_userid("Alice <alice@example.com>").set_creation_time(day(0)).set_cipher_suite(suite)
 }
 
 /// A primary key that certifies, a subkey that signs, one that encrypts.
-fn alice() -> Cert {
+pub(super) fn alice() -> Cert {
     builder(CipherSuite::Cv25519).add_signing_subkey().add_transport_encryption_subkey().generate().unwrap().0
 }
 
 #[derive(Clone, Copy, PartialEq)]
-enum Role {
+pub(super) enum Role {
     Primary,
     Signing,
     Other,
 }
 
-fn secret(cert: &Cert, role: Role) -> KeyPair {
+pub(super) fn secret(cert: &Cert, role: Role) -> KeyPair {
     let policy = StandardPolicy::at(day(0));
     let keys = cert.keys().secret().with_policy(&policy, day(9));
     let mut found = keys.filter(|key| match role {
@@ -71,17 +71,17 @@ fn secret(cert: &Cert, role: Role) -> KeyPair {
     found.next().unwrap().key().clone().into_keypair().unwrap()
 }
 
-fn signing_subkey(cert: &Cert) -> Key<PublicParts, SubordinateRole> {
+pub(super) fn signing_subkey(cert: &Cert) -> Key<PublicParts, SubordinateRole> {
     let fingerprint = secret(cert, Role::Signing).public().fingerprint();
     let mut subkeys = cert.keys().subkeys();
     subkeys.find(|key| key.key().fingerprint() == fingerprint).unwrap().key().clone()
 }
 
-fn binary() -> SignatureBuilder {
+pub(super) fn binary() -> SignatureBuilder {
     SignatureBuilder::new(SignatureType::Binary).set_signature_creation_time(day(1)).unwrap()
 }
 
-fn armored(packets: &[Packet]) -> Vec<u8> {
+pub(super) fn armored(packets: &[Packet]) -> Vec<u8> {
     let mut writer = Writer::new(Vec::new(), Kind::Signature).unwrap();
     for packet in packets {
         packet.serialize(&mut writer).unwrap();
@@ -89,7 +89,7 @@ fn armored(packets: &[Packet]) -> Vec<u8> {
     writer.finalize().unwrap()
 }
 
-fn held(certs: &[&Cert]) -> Certificates {
+pub(super) fn held(certs: &[&Cert]) -> Certificates {
     let mut certificates = Certificates::default();
     for cert in certs {
         certificates.add_file(&SerializeInto::to_vec(*cert).unwrap()).unwrap();
@@ -97,23 +97,23 @@ fn held(certs: &[&Cert]) -> Certificates {
     certificates
 }
 
-fn named(cert: &Cert) -> Fingerprint {
+pub(super) fn named(cert: &Cert) -> Fingerprint {
     Fingerprint::OpenPgp(cert.fingerprint().as_bytes().into())
 }
 
-fn judged(cert: &Cert, packets: &[Packet]) -> countersign::signature::Signature {
+pub(super) fn judged(cert: &Cert, packets: &[Packet]) -> countersign::signature::Signature {
     verify_with(&held(&[cert]), PAYLOAD, &armored(packets))
 }
 
-fn defect(cert: &Cert, signature: Signature) -> Defect {
+pub(super) fn defect(cert: &Cert, signature: Signature) -> Defect {
     bad(judged(cert, &[signature.into()])).defect
 }
 
-fn malformed(why: &str) -> Defect {
+pub(super) fn malformed(why: &str) -> Defect {
     Defect::Malformed(why.into())
 }
 
-fn validity(verified: &Verified, at: SystemTime) -> Validity {
+pub(super) fn validity(verified: &Verified, at: SystemTime) -> Validity {
     let Evidence::OpenPgp(signed_by) = verified.evidence() else { panic!() };
     signed_by.validity(timestamp(at), timestamp(at))
 }
@@ -170,9 +170,9 @@ fn nothing_but_a_signature_may_be_there() {
 #[test]
 fn a_signature_of_another_type_is_none_over_a_document() {
     let alice = alice();
-    for typ in
-        [SignatureType::Text, SignatureType::Standalone, SignatureType::Timestamp, SignatureType::GenericCertification]
-    {
+    // Also one that was made for something else by the same key: a certification, a binding, a revocation, a timestamp.
+    for code in [0x01, 0x02, 0x10, 0x11, 0x12, 0x13, 0x18, 0x19, 0x1f, 0x20, 0x28, 0x30, 0x40, 0x50, 0x60, 0xff] {
+        let typ = SignatureType::from(code);
         let builder = SignatureBuilder::new(typ).set_signature_creation_time(day(1)).unwrap();
         let hash = HashAlgorithm::SHA512.context().unwrap().for_signature(4);
         let mut hash = hash;
@@ -182,6 +182,7 @@ fn a_signature_of_another_type_is_none_over_a_document() {
         let why = format!("is no signature over a document, but of type \"{typ}\"");
         assert_eq!(defect(&alice, signature), Defect::Malformed(why));
     }
+    good(judged(&alice, &[binary().sign_message(&mut secret(&alice, Role::Signing), PAYLOAD).unwrap().into()]));
 }
 
 #[test]
@@ -274,23 +275,32 @@ fn is_issuer(subpacket: &Subpacket) -> bool {
 
 /// A good signature that says nowhere whose it is.
 fn unnamed(cert: &Cert) -> Signature {
-    let mut pair = secret(cert, Role::Signing);
-    let prepared = binary().set_hash_algo(HashAlgorithm::SHA512).pre_sign(&pair).unwrap();
-    let mut fields = prepared;
-    fields.hashed_area_mut().remove_all(SubpacketTag::Issuer);
-    fields.hashed_area_mut().remove_all(SubpacketTag::IssuerFingerprint);
-    let mut hash = HashAlgorithm::SHA512.context().unwrap().for_signature(4);
-    hash.update(PAYLOAD);
-    use sequoia_openpgp::crypto::{Signer, hash::Hash};
-    fields.hash(&mut hash).unwrap();
-    let digest = hash.into_digest().unwrap();
-    let mpis = pair.sign(HashAlgorithm::SHA512, &digest).unwrap();
-    let prefix = [digest[0], digest[1]];
-    use sequoia_openpgp::packet::signature::Signature4;
-    let (hashed, unhashed) = (fields.hashed_area().clone(), Default::default());
-    let algorithm = pair.public().pk_algo();
-    Signature4::new(SignatureType::Binary, algorithm, HashAlgorithm::SHA512, hashed, unhashed, prefix, mpis).into()
+    crafted(cert, |area| {
+        area.remove_all(SubpacketTag::Issuer);
+        area.remove_all(SubpacketTag::IssuerFingerprint);
+    })
 }
+
+/// A good signature with whatever is put into what it covers.
+pub(super) fn crafted(cert: &Cert, change: impl FnOnce(&mut SubpacketArea)) -> Signature {
+    let pair = secret(cert, Role::Signing);
+    let mut hashed = binary().pre_sign(&pair).unwrap().hashed_area().clone();
+    change(&mut hashed);
+    let whole = |prefix, numbers| {
+        let (algorithm, unhashed) = (pair.public().pk_algo(), SubpacketArea::default());
+        let binary = SignatureType::Binary;
+        Signature::from(Signature4::new(binary, algorithm, SHA512, hashed.clone(), unhashed, prefix, numbers))
+    };
+    let unsigned = whole([0; 2], mpi::Signature::RSA { s: vec![1].into() });
+    let mut hash = SHA512.context().unwrap().for_signature(4);
+    hash.update(PAYLOAD);
+    unsigned.hash(&mut hash).unwrap();
+    let digest = hash.into_digest().unwrap();
+    let numbers = pair.clone().sign(SHA512, &digest).unwrap();
+    whole([digest[0], digest[1]], numbers)
+}
+
+const SHA512: HashAlgorithm = HashAlgorithm::SHA512;
 
 #[test]
 fn a_key_signs_only_if_its_certificate_says_so() {
