@@ -300,7 +300,9 @@ fn unusual_objects_are_what_their_names_say() {
             "latin1-message" | "not-utf8" => has(b"K\xf6ln") && !has(b"\nencoding "),
             "encoding-header" => has(b"K\xf6ln") && has(b"\nencoding ISO-8859-1\n"),
             "no-final-newline" => !bytes.ends_with(b"\n"),
-            "mergetag" => has(b"\nmergetag object ") && bytes.split(|&byte| byte == b'\n').nth(2).unwrap()[..7] == *b"parent ",
+            "mergetag" => {
+                has(b"\nmergetag object ") && bytes.split(|&byte| byte == b'\n').nth(2).unwrap()[..7] == *b"parent "
+            }
             _ => true,
         };
         assert!(is_as_named, "{}", fixture.file);
