@@ -22,7 +22,7 @@ use std::{
     path::{Path, PathBuf},
     process::ExitCode,
 };
-use support::{Pushed, World, keys, phrase_of, run};
+use support::{Pushed, World, keys, phrase_of, run, security_key};
 
 /// Every key of a rule and of a policy: each is shown by a scenario that accepts and by one that does not.
 const KEYS: &[&str] = &[
@@ -43,6 +43,7 @@ const KEYS: &[&str] = &[
     "formats",
     "verify-time",
     "grace",
+    "security-key",
     "create",
     "update",
     "force-push",
@@ -141,6 +142,12 @@ impl Scenario {
         if !last.starts_with("git push ") {
             return Err(format!("the last line of `push.sh` is no push: {last}"));
         }
+        // A shell cannot sign so.
+        let by_token: Vec<(&str, String)> = [("TOUCHED", security_key::TOUCHED), ("UNLOCKED", security_key::UNLOCKED)]
+            .into_iter()
+            .filter(|(name, _)| script.contains(&format!("${name}")))
+            .map(|(name, flags)| (name, security_key::commit(world, flags, &[], "Root")))
+            .collect();
         let shell = |text: &str| {
             let mut command = world.command("sh", &world.clone_path());
             command.args(["-e", "-u", "-c", &format!(". '{}'\n{text}", root().join("prelude.sh").display())]);
@@ -148,6 +155,8 @@ impl Scenario {
                 .env("SERVER", world.server())
                 .env("POLICY", world.policy_path())
                 .env("REGISTRY", world.registry_path());
+            command.env("TOKEN", security_key::public());
+            command.envs(by_token.iter().map(|(name, id)| (*name, id)));
             for key in [keys::ALICE_SSH, keys::BOB_SSH, keys::MALLORY_SSH, keys::DAVE_OPENPGP, keys::CAROL_EXPIRED] {
                 command.env(key.replace('-', "_").to_uppercase(), keys::signing_key(key));
             }
@@ -203,6 +212,7 @@ fn without_what_varies(world: &World, told: &str) -> String {
         text = text.replace(&keys::fingerprint(key), &format!("<{key}>"));
         text = text.replace(&keys::fingerprint(key).to_lowercase(), &format!("<{key}>"));
     }
+    text = text.replace(&security_key::fingerprint(), "<token>");
     text = without_ids(&text, &objects);
     text.replace(world.path("").to_str().unwrap(), "<world>/")
 }

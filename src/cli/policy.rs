@@ -86,6 +86,9 @@ fn warnings(common: &Common, loaded: &Loaded, now: Timestamp) -> Result<Vec<Stri
     for (name, line) in loaded.policy.unknown_people(&loaded.registry) {
         warnings.push(format!("line {line}: nobody in the registry is `{name}`"));
     }
+    for (name, line) in loaded.policy.people_who_left(&loaded.registry, now) {
+        warnings.push(format!("line {line}: `{name}` has left, and signs nothing any more"));
+    }
     for rule in &loaded.policy.rules {
         let (name, line) = (&rule.name, rule.line);
         if rule.enforced_from().is_some_and(|from| from <= now) {

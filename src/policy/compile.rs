@@ -8,7 +8,7 @@ use super::{
 use crate::{
     document::{Document, Groups, Mention, Problem, Reader, Value, What},
     push::{ObjectId, Timestamp},
-    registry::Registry,
+    registry::{Registry, SignerId},
 };
 use std::{collections::HashMap, ops::Range, path::PathBuf};
 
@@ -299,6 +299,17 @@ impl Policy {
     pub fn unknown_people(&self, registry: &Registry) -> Vec<(&str, usize)> {
         let unknown = self.mentions.iter().filter(|(name, _)| registry.named(name).is_empty());
         unknown.map(|(name, line)| (name.as_str(), *line)).collect()
+    }
+
+    /// Names in lists of people that are only those of signers who have left by then, each with its line.
+    pub fn people_who_left(&self, registry: &Registry, now: Timestamp) -> Vec<(&str, usize)> {
+        let has_left =
+            |id: &SignerId| registry.signer(id).and_then(|signer| signer.until).is_some_and(|until| until <= now);
+        let left = self.mentions.iter().filter(|(name, _)| {
+            let named = registry.named(name);
+            !named.is_empty() && named.iter().all(has_left)
+        });
+        left.map(|(name, line)| (name.as_str(), *line)).collect()
     }
 }
 

@@ -222,3 +222,22 @@ fn who_may_create_update_rewrite_and_delete() {
     assert_eq!(updated("", main, create, true, TargetKind::Blob), [NotACommit(0, Some(TargetKind::Blob))]);
     assert_eq!(updated("", tag, create, true, TargetKind::Blob), []);
 }
+
+#[test]
+fn a_security_key_that_no_signature_could_be_by_is_a_mistake() {
+    let problems = |keys: &str| {
+        let source = format!(
+            "version = 1\nunmatched-refs = \"accept\"\n[[rule]]\nname = \"main\"\nrefs = [\"HEAD\"]\n\
+             signatures = {{ commits = \"all\", {keys} }}\n"
+        );
+        let problems = compile(&source, &Groups::new()).err().unwrap_or_default();
+        problems.iter().map(|problem| problem.what.to_string()).collect::<Vec<_>>()
+    };
+    assert_eq!(problems("security-key = \"tuch\""), ["`tuch` is not one of `touch`, `pin`"]);
+    assert_eq!(problems("security-key = true"), ["this has to be a string, and is `true`"]);
+    assert_eq!(
+        problems("security-key = \"pin\", formats = [\"openpgp\"]"),
+        ["security keys sign with ssh, and `formats` takes no such signature"]
+    );
+    assert_eq!(problems("security-key = \"pin\", formats = [\"openpgp\", \"ssh-cert\"]"), [""; 0]);
+}

@@ -96,6 +96,8 @@ pub(super) struct Shelf {
     pub(super) people: Arc<People>,
     some: Mutex<HashMap<Subject, Arc<Book>>>,
     all: OnceLock<Arc<Book>>,
+    /// Whether every principal stands in the text as it is read, so that it can be found there.
+    is_plain: OnceLock<bool>,
 }
 
 /// A key, and the names that a certificate gives its holder.
@@ -117,6 +119,7 @@ impl Shelf {
             people: Arc::new(people),
             some: Mutex::default(),
             all: OnceLock::new(),
+            is_plain: OnceLock::new(),
         }
     }
 
@@ -127,7 +130,7 @@ impl Shelf {
 
     /// At least all lines that matter to a key, or to what it certified for these names. `fingerprint`: the key's.
     pub(super) fn about(&self, key: &PublicKey, fingerprint: &Fingerprint, names: &[String]) -> Arc<Book> {
-        if let Some(all) = self.all.get() {
+        if let Some(all) = self.all_if_better() {
             return Arc::clone(all);
         }
         let mut some = self.some.lock().unwrap_or_else(PoisonError::into_inner);
@@ -140,12 +143,18 @@ impl Shelf {
 
     /// Whether a key that may sign for git has this principal, as a name and not by a pattern.
     pub(super) fn has_principal(&self, name: &str) -> bool {
-        if let Some(all) = self.all.get() {
+        if let Some(all) = self.all_if_better() {
             return all.roster.names.contains(&folded(name));
         }
         let mut lines = BTreeMap::new();
         self.mentioning(before_domain(name), &mut lines);
         self.book(numbered(&lines)).roster.names.contains(&folded(name))
+    }
+
+    /// All lines, where they are read already, or where not all that matter can be found by their text.
+    fn all_if_better(&self) -> Option<&Arc<Book>> {
+        let is_plain = *self.is_plain.get_or_init(|| !has_quotes_within_words(&self.text));
+        if is_plain { self.all.get() } else { Some(self.all()) }
     }
 
     fn book<'t>(&self, lines: impl Iterator<Item = (usize, &'t str)>) -> Arc<Book> {
@@ -178,6 +187,22 @@ impl Shelf {
             from = start + line.len();
         }
     }
+}
+
+/// Whether principals of a line are quoted from their middle on, which OpenSSH takes as if there were no quotes.
+fn has_quotes_within_words(text: &str) -> bool {
+    let mut from = 0;
+    while let Some(found) = text.get(from..).and_then(|rest| rest.find('"')) {
+        let before = text.get(..from + found).unwrap_or_default();
+        let line = before.rsplit('\n').next().unwrap_or_default().trim_start_matches([' ', '\t', '\r']);
+        if !line.is_empty() && !line.contains([' ', '\t', '\r']) && !line.starts_with('#') {
+            return true;
+        }
+        // What else is quoted on the line is no principal.
+        let end = text.get(from + found..).and_then(|rest| rest.find('\n'));
+        from = end.map_or(text.len(), |end| from + found + end);
+    }
+    false
 }
 
 /// With its `@`: the domain may be in another case elsewhere.
@@ -228,6 +253,21 @@ mod tests {
             );
             assert_eq!(about(&shelf, &["carol".into()]).allowed.lines.len(), 4);
             assert_eq!(shelf.all().allowed.lines.len(), 5);
+        }
+    }
+
+    #[test]
+    fn principals_quoted_from_their_middle_on_are_found() {
+        for line in ["al\"ice@x\"", "\tal\"ice@x\"", "a\"lice@x,bob\""] {
+            let text = format!("carol \tnamespaces=\"git\" ssh-ed25519 {OTHER}\n{line} ssh-ed25519 {OTHER}\n");
+            assert!(shelf(&text).has_principal("alice@x"), "{line}");
+            assert!(shelf(&format!("{text}dave ssh-ed25519 {KEY}")).all_if_better().is_some());
+        }
+        // All else is found without reading every line.
+        for line in ["alice@x", "\"alice@x\"", "\t\"alice@x\"", "alice@x namespaces=\"git\"", "# a\"b\nalice@x"] {
+            let shelf = shelf(&format!("{line} ssh-ed25519 {OTHER}\n"));
+            assert!(shelf.has_principal("alice@x"), "{line}");
+            assert!(shelf.all.get().is_none(), "{line}");
         }
     }
 

@@ -5,11 +5,22 @@ use super::{
     book::Holding,
     folder::SIGNERS,
     key_states::KeyState,
+    keyring::Keyring,
     people::{Entry, folded},
+    resolution::one,
     window::{Moment, written},
 };
-use crate::{push::Timestamp, signature::Fingerprint};
-use std::collections::{BTreeMap, HashSet};
+use crate::{
+    push::Timestamp,
+    signature::{
+        Fingerprint,
+        openpgp::{CertificateSummary, Unusable},
+    },
+};
+use std::{
+    collections::{BTreeMap, HashSet},
+    iter,
+};
 
 /// Whoever writes a later time than this, in seconds, likely meant another: two years.
 const FAR_AHEAD: i64 = 2 * 365 * 86_400;
@@ -157,16 +168,54 @@ impl Registry {
             );
             lints.push(self.lint("openpgp", None, what));
         }
-        for summary in self.certificates.summaries(now) {
-            if let Some(weakness) = &summary.weakness {
-                lints.push(self.lint("openpgp", None, weak(&summary.fingerprint, weakness)));
-            }
+        let summaries = self.certificates.summaries(now);
+        lints.extend(shared_subkeys(&summaries, keyring).map(|what| self.lint("openpgp", None, what)));
+        for summary in summaries {
+            lints.extend(about(&summary).into_iter().map(|what| self.lint("openpgp", None, what)));
             if let Err(why) = keyring.of_certificate(&summary.fingerprint) {
                 lints.push(self.lint("openpgp", None, format!("{} is nobody's: {why}", summary.fingerprint)));
             }
         }
         lints
     }
+}
+
+/// What is to be said of one certificate, whosever it is.
+fn about(summary: &CertificateSummary) -> Vec<String> {
+    let certificate = &summary.fingerprint;
+    let mut found: Vec<_> = summary
+        .unusable
+        .iter()
+        .map(|unusable| match unusable {
+            Unusable::Weak(what) => weak(certificate, what),
+            Unusable::Unsupported(what) => format!("{certificate} is of a kind that is not supported ({what})"),
+            Unusable::NoSigningKey => format!("{certificate} has no key that may sign"),
+        })
+        .collect();
+    let revokers: Vec<_> = summary.revokers.iter().map(ToString::to_string).collect();
+    if !revokers.is_empty() {
+        let there = if summary.revoked_by_revoker { " (one is there)" } else { "" };
+        found.push(format!(
+            "{certificate} lets {} revoke it, whose revocations are not honoured{there}: say so by a `[[key]]` in {SIGNERS}",
+            revokers.join(" and ")
+        ));
+    }
+    found
+}
+
+/// Subkeys that certificates of several people hold.
+fn shared_subkeys(summaries: &[CertificateSummary], keyring: &Keyring) -> impl Iterator<Item = String> {
+    let mut holders: BTreeMap<&Fingerprint, Vec<&Fingerprint>> = BTreeMap::new();
+    for summary in summaries {
+        for key in summary.keys.iter().filter(|key| **key != summary.fingerprint) {
+            holders.entry(key).or_default().push(&summary.fingerprint);
+        }
+    }
+    holders.into_iter().filter(|(_, holders)| holders.len() > 1).filter_map(|(key, holders)| {
+        let owners: Result<Vec<_>, _> = holders.into_iter().map(|holder| keyring.of_certificate(holder)).collect();
+        let why = owners.and_then(|owners| one(owners.into_iter(), iter::empty())).err()?;
+        Some(format!("{key} is nobody's: {why}"))
+    })
 }
 
 fn weak(key: &Fingerprint, weakness: &str) -> String {

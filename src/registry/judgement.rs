@@ -4,7 +4,7 @@ use super::{
     Attribution, Barred, Fault, Registry, Signer, Status, VerifiedSigner, When,
     book::{Holding, NOBODYS},
     key_states::{KeyState, StatedKey},
-    resolution::Owner,
+    resolution::{Owner, one},
     window::{Moment, Phase, Window, is_ahead, written},
 };
 use crate::{
@@ -15,7 +15,7 @@ use crate::{
         ssh::{Certificate, PublicKey},
     },
 };
-use std::sync::Arc;
+use std::{iter, sync::Arc};
 
 /// Critical options that OpenSSH knows (PROTOCOL.certkeys): these restrict logging in, not signing, and `ssh-keygen -Y
 /// verify` passes over them. An option beside these and `verify-required` may mean anything.
@@ -35,7 +35,7 @@ impl Registry {
         let judged = match proof.evidence() {
             Evidence::Ssh(key) => self.judge_key(key, proof.key(), when),
             Evidence::SshCert(certificate) => self.judge_certificate(certificate, proof, when),
-            Evidence::OpenPgp(signed_by) => self.judge_openpgp(signed_by, proof.key(), when),
+            Evidence::OpenPgp(signed_by) => self.judge_openpgp(signed_by, when),
         };
         match self.unless_taken_back(judged, proof, when) {
             Ok(signer) => Attribution::Good(VerifiedSigner::new(signer, proof.clone())),
@@ -61,7 +61,9 @@ impl Registry {
         if status == Some(Status::SignatureInFuture) {
             return judged;
         }
-        let stated = self.shelf.people.states.gravest(&keys_behind(proof), when.received);
+        let states = &self.shelf.people.states;
+        let behind = if states.keys.is_empty() { Vec::new() } else { keys_behind(proof) };
+        let stated = states.gravest(&behind, when.received);
         if let Some(stated) = stated.filter(|stated| stated.state == KeyState::Compromised) {
             return Err(Refusal { owner: owner.cloned(), ..Refusal::of_state(stated, proof) });
         }
@@ -157,26 +159,45 @@ impl Registry {
         }
     }
 
-    fn judge_openpgp(&self, signed_by: &SignedBy, key: &Fingerprint, when: &When) -> Judged {
-        let made = signed_by.stated_time();
-        let moment = Moment::of_openpgp(made, when).ok_or(Status::SignatureInFuture)?;
-        let owner = || self.owner_of_certificate(key, when.now);
-        let refusal = match signed_by.validity(moment.at, when.now) {
-            Validity::Good => return owned(owner()),
-            Validity::KeyExpired { end } => {
-                let in_grace = when.received.0 < end.0.saturating_add(when.grace);
-                if in_grace && signed_by.validity(made, when.now) == Validity::Good {
-                    return owned(owner());
-                }
-                Refusal { ended: Some(end), ..Status::KeyExpired.into() }
-            }
-            Validity::SignatureInFuture => return Err(Status::SignatureInFuture.into()),
-            Validity::SignatureExpired => Status::SignatureExpired.into(),
-            Validity::KeyNotYetValid => Status::KeyNotYetValid.into(),
-            Validity::KeyRevoked => Status::KeyRevoked.into(),
+    /// One key may be in several certificates. It is nobody's unless all are one person's; one that lets it sign suffices,
+    /// if none says that it may be in other hands.
+    fn judge_openpgp(&self, signed_by: &SignedBy, when: &When) -> Judged {
+        let certificates: Vec<_> = signed_by.by_each_certificate().collect();
+        let owner = || {
+            let owners = certificates.iter().map(|each| self.owner_of_certificate(each.certificate(), when.now));
+            let owners = owners.collect::<Result<Vec<_>, _>>()?;
+            one(owners.into_iter(), iter::empty())
         };
-        Err(refusal.of(Some(owner())))
+        let mut judged = judge_by_certificate(signed_by, &owner, when);
+        let lost = certificates.len() > 1 && certificates.iter().any(SignedBy::is_revoked_for_good);
+        for other in certificates.iter().skip(1) {
+            judged = judged.or_else(|refusal| judge_by_certificate(other, &owner, when).or(Err(refusal)));
+        }
+        match judged {
+            Ok(_) if lost => Err(Refusal::from(Status::KeyRevoked).of(Some(owner()))),
+            judged => judged,
+        }
     }
+}
+
+fn judge_by_certificate(signed_by: &SignedBy, owner: &dyn Fn() -> Owner, when: &When) -> Judged {
+    let made = signed_by.stated_time();
+    let moment = Moment::of_openpgp(made, when).ok_or(Status::SignatureInFuture)?;
+    let refusal = match signed_by.validity(moment.at, when.now) {
+        Validity::Good => return owned(owner()),
+        Validity::KeyExpired { end } => {
+            let in_grace = when.received.0 < end.0.saturating_add(when.grace);
+            if in_grace && signed_by.validity(made, when.now) == Validity::Good {
+                return owned(owner());
+            }
+            Refusal { ended: Some(end), ..Status::KeyExpired.into() }
+        }
+        Validity::SignatureInFuture => return Err(Status::SignatureInFuture.into()),
+        Validity::SignatureExpired => Status::SignatureExpired.into(),
+        Validity::KeyNotYetValid => Status::KeyNotYetValid.into(),
+        Validity::KeyRevoked => Status::KeyRevoked.into(),
+    };
+    Err(refusal.of(Some(owner())))
 }
 
 /// Both ends still count; the certificate's own end does not (PROTOCOL.certkeys: `valid after <= now < valid before`).
@@ -190,9 +211,12 @@ fn certificate_window(certificate: &Certificate) -> Window {
 fn keys_behind(proof: &Verified) -> Vec<Fingerprint> {
     let mut keys = vec![proof.key().clone()];
     keys.extend(match proof.evidence() {
-        Evidence::Ssh(_) => None,
-        Evidence::SshCert(certificate) => Some(certificate.authority.fingerprint()),
-        Evidence::OpenPgp(signed_by) => Some(signed_by.signing_key()),
+        Evidence::Ssh(_) => Vec::new(),
+        Evidence::SshCert(certificate) => vec![certificate.authority.fingerprint()],
+        Evidence::OpenPgp(signed_by) => {
+            let certificates = signed_by.by_each_certificate().map(|each| each.certificate().clone());
+            certificates.chain([signed_by.signing_key()]).collect()
+        }
     });
     keys
 }
@@ -242,7 +266,10 @@ impl Refusal {
             _ if stated.fingerprint == *proof.key() => String::new(),
             Evidence::Ssh(_) => String::new(),
             Evidence::SshCert(_) => format!("the authority that certified it, {}, ", stated.fingerprint),
-            Evidence::OpenPgp(_) => format!("its subkey {}, ", stated.fingerprint),
+            Evidence::OpenPgp(signed_by) if stated.fingerprint == signed_by.signing_key() => {
+                format!("its subkey {}, ", stated.fingerprint)
+            }
+            Evidence::OpenPgp(_) => format!("which {} has, too, ", stated.fingerprint),
         };
         let status = match stated.state {
             KeyState::Retired => Status::KeyRetired,

@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     push::Timestamp,
-    signature::{Fingerprint, Format},
+    signature::{Fingerprint, Format, openpgp::Unusable},
 };
 use std::collections::BTreeMap;
 
@@ -23,7 +23,7 @@ pub struct Entry {
     pub key: Fingerprint,
     /// What it makes; `ssh-cert` for an authority.
     pub format: Format,
-    /// In words: "good", "expired", "revoked", "weak: DSA", "not yet valid", "certifies `*@example.com`", "nobody's: …",
+    /// In words: "good", "expired", "revoked", "weak: DSA", "cannot sign", "not yet valid", "certifies `*@example.com`", "nobody's: …",
     /// "compromised since …", "retired since …", "left on …"; also what is to come: "good, leaves on …".
     pub state: String,
     /// When that ends, as far as it is known.
@@ -81,12 +81,22 @@ impl Registry {
             let owner = self.keyring(Some(now)).of_certificate(&summary.fingerprint);
             let state = if summary.revoked {
                 Some(Found::Void("revoked".to_owned()))
-            } else if let Some(weakness) = summary.weakness {
-                Some(Found::Void(format!("weak: {weakness}")))
+            } else if let Some(unusable) = summary.unusable {
+                Some(Found::Void(match unusable {
+                    Unusable::Weak(what) => format!("weak: {what}"),
+                    Unusable::Unsupported(what) => format!("unsupported: {what}"),
+                    Unusable::NoSigningKey => "cannot sign".to_owned(),
+                }))
             } else {
                 summary.expires.filter(|&end| end <= now).map(|_| Found::Passing("expired".to_owned()))
             };
-            self.entry(owner, &summary.fingerprint, Format::OpenPgp, state, summary.expires, now)
+            let mut entry = self.entry(owner, &summary.fingerprint, Format::OpenPgp, state, summary.expires, now);
+            for key in summary.keys.iter().filter(|key| **key != summary.fingerprint) {
+                if let Some(stated) = self.shelf.people.states.of(key) {
+                    entry.state.push_str(&format!("; its subkey {key} {}", told_at(stated, now)));
+                }
+            }
+            entry
         })
     }
 
@@ -126,7 +136,7 @@ impl Registry {
             (Some(stated), _) => told(stated),
             (None, Some(Found::Passing(state))) => state,
             (None, None) => {
-                let to_come = stated.map(|stated| format!(", {} from {}", stated.state.name(), written(stated.since)));
+                let to_come = stated.map(|stated| format!(", {}", told_at(stated, now)));
                 let leaves = until.map(|until| format!(", leaves on {}", written(until)));
                 format!("{good}{}{}", to_come.unwrap_or_default(), leaves.unwrap_or_default())
             }
@@ -158,6 +168,13 @@ fn over(phase: Phase) -> &'static str {
 
 fn told(stated: &StatedKey) -> String {
     format!("{} {}", stated.state.name(), stated.since_and_why())
+}
+
+fn told_at(stated: &StatedKey, now: Timestamp) -> String {
+    match stated.since <= now {
+        true => told(stated),
+        false => format!("{} from {}", stated.state.name(), written(stated.since)),
+    }
 }
 
 /// What a key's own files say against it, in words.

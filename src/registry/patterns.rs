@@ -1,5 +1,7 @@
 //! OpenSSH's pattern lists (match.c, `match_pattern_list` and `match_pattern`; PATTERNS in ssh_config(5)).
 
+use std::collections::HashSet;
+
 /// A comma-separated list of patterns, some negated by `!`. Compares bytes: case counts.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(super) struct PatternList(pub(super) String);
@@ -27,18 +29,26 @@ impl PatternList {
 
     /// What the list names without a wildcard, and admits; in its order, nothing twice.
     pub(super) fn names(&self) -> Vec<&str> {
-        let mut names = Vec::new();
-        for (_, name) in self.patterns().filter(|(negated, pattern)| !negated && !is_wildcard(pattern)) {
-            if !name.is_empty() && !names.contains(&name) && self.admits(name) {
-                names.push(name);
-            }
-        }
-        names
+        let (exceptions, mut known) = (self.exceptions(), HashSet::new());
+        let names = self.patterns().filter(|(negated, pattern)| !negated && !is_wildcard(pattern));
+        let names = names.map(|(_, name)| name).filter(|name| !name.is_empty() && !exceptions.cover(name));
+        names.filter(|name| known.insert(*name)).collect()
     }
 
     /// Whether the list admits more than its [`names`](Self::names): it has a wildcard that no negation takes back whole.
     pub(super) fn admits_unnamed(&self) -> bool {
-        self.patterns().any(|(negated, pattern)| !negated && is_wildcard(pattern) && self.admits(pattern))
+        let exceptions = self.exceptions();
+        self.patterns().any(|(negated, pattern)| !negated && is_wildcard(pattern) && !exceptions.cover(pattern))
+    }
+
+    /// For questions about many names: a list may have twenty thousand, and each asks about all negations.
+    fn exceptions(&self) -> Exceptions<'_> {
+        let negated = || self.patterns().filter(|(negated, _)| *negated).map(|(_, pattern)| pattern);
+        Exceptions {
+            everything: self.patterns().any(|(_, pattern)| pattern.len() >= TOO_LONG),
+            names: negated().filter(|pattern| !is_wildcard(pattern)).collect(),
+            wildcards: negated().filter(|pattern| is_wildcard(pattern)).collect(),
+        }
     }
 
     fn patterns(&self) -> impl Iterator<Item = (bool, &str)> {
@@ -46,6 +56,20 @@ impl PatternList {
             Some(pattern) => (true, pattern),
             None => (false, pattern),
         })
+    }
+}
+
+/// What a list does not admit although a pattern of it matches.
+struct Exceptions<'p> {
+    everything: bool,
+    names: HashSet<&'p str>,
+    wildcards: Vec<&'p str>,
+}
+
+impl Exceptions<'_> {
+    fn cover(&self, text: &str) -> bool {
+        let by_wildcard = || self.wildcards.iter().any(|pattern| matches(pattern.as_bytes(), text.as_bytes()));
+        self.everything || self.names.contains(text) || by_wildcard()
     }
 }
 
@@ -126,6 +150,35 @@ mod tests {
         assert!(!PatternList("alice".into()).admits_unnamed());
         assert!(!PatternList("*@x,!*".into()).admits_unnamed());
         assert!(!PatternList("!*@x".into()).admits_unnamed());
+    }
+
+    #[test]
+    fn names_are_what_the_whole_list_admits_of_itself() {
+        let parts = ["alice", "bob", "*", "!alice", "!b?b", "al*", "!*", "", "!", "a,b", "?lice", "!al*"];
+        let long = "x".repeat(TOO_LONG);
+        let mut lists: Vec<String> = vec![format!("alice,{long}"), format!("alice,!{long}"), "!alice,alice".into()];
+        for one in parts {
+            for two in parts {
+                lists.extend(parts.map(|three| format!("{one},{two},{three}")));
+            }
+        }
+        for list in lists {
+            let list = PatternList(list);
+            let positive: Vec<&str> = list
+                .patterns()
+                .filter(|(negated, pattern)| !negated && !pattern.is_empty())
+                .map(|(_, own)| own)
+                .collect();
+            let mut names: Vec<&str> = Vec::new();
+            for own in positive.iter().filter(|own| !is_wildcard(own) && list.admits(own)) {
+                if !names.contains(own) {
+                    names.push(own);
+                }
+            }
+            assert_eq!(list.names(), names, "{list:?}");
+            let unnamed = positive.iter().any(|own| is_wildcard(own) && list.admits(own));
+            assert_eq!(list.admits_unnamed(), unnamed, "{list:?}");
+        }
     }
 
     #[test]

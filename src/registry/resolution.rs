@@ -42,10 +42,33 @@ struct Grant {
     denied: Vec<String>,
 }
 
+/// Signers in their own right, while lines make them.
+#[derive(Default)]
+struct OwnSigners {
+    signers: Vec<Signer>,
+    by_id: HashMap<String, usize>,
+    /// What each signer has: a line may name twenty thousand.
+    emails: HashSet<(usize, String)>,
+}
+
+impl OwnSigners {
+    /// The place of the one with this id, who has these emails besides.
+    fn known_as(&mut self, id: &str, emails: &[&str]) -> usize {
+        let place = *self.by_id.entry(folded(id)).or_insert_with(|| {
+            self.signers.push(in_its_own_right(id));
+            self.signers.len() - 1
+        });
+        if let Some(signer) = self.signers.get_mut(place) {
+            let new = emails.iter().filter(|email| self.emails.insert((place, folded(email))));
+            signer.emails.extend(new.map(|&email| email.to_owned()));
+        }
+        place
+    }
+}
+
 impl Roster {
     pub(super) fn new(people: Arc<People>, lines: &[Line]) -> Self {
-        let mut signers = Vec::new();
-        let mut own: HashMap<String, usize> = HashMap::new();
+        let mut own = OwnSigners::default();
         let mut roster = Self { people, ..Self::default() };
         for line in lines {
             if !line.admits_git() {
@@ -57,11 +80,11 @@ impl Roster {
             let grant = match line.role {
                 // Whom it certifies, its certificates say.
                 Role::Authority => Grant::default(),
-                Role::Signer => roster.grant(line, &names, &mut signers, &mut own),
+                Role::Signer => roster.grant(line, &names, &mut own),
             };
             roster.grants.push(grant);
         }
-        roster.own = signers.into_iter().map(Arc::new).collect();
+        roster.own = own.signers.into_iter().map(Arc::new).collect();
         for (index, signer) in roster.own.iter().enumerate() {
             for name in names_of(signer) {
                 roster.by_name.entry(name).or_default().push(index);
@@ -70,13 +93,7 @@ impl Roster {
         roster
     }
 
-    fn grant(
-        &mut self,
-        line: &Line,
-        names: &[&str],
-        signers: &mut Vec<Signer>,
-        own: &mut HashMap<String, usize>,
-    ) -> Grant {
+    fn grant(&mut self, line: &Line, names: &[&str], own: &mut OwnSigners) -> Grant {
         let mut grant = Grant { unnamed: line.principals.admits_unnamed(), ..Grant::default() };
         let mut unclaimed = Vec::new();
         for &name in names {
@@ -90,22 +107,11 @@ impl Roster {
             grant.owners.extend(claim.owners);
         }
         if let (true, Some(&id)) = (grant.owners.is_empty(), unclaimed.first()) {
-            let index = *own.entry(folded(id)).or_insert_with(|| {
-                signers.push(in_its_own_right(id));
-                signers.len() - 1
-            });
-            if let Some(signer) = signers.get_mut(index) {
-                for name in unclaimed {
-                    if !signer.emails.iter().any(|email| folded(email) == folded(name)) {
-                        signer.emails.push(name.into());
-                    }
-                }
-            }
-            grant.own = Some(index);
+            grant.own = Some(own.known_as(id, &unclaimed));
         }
         if grant.unnamed && !self.unnamed.contains_key(&line.key) {
-            signers.push(by_fingerprint(&line.key));
-            self.unnamed.insert(line.key.clone(), signers.len() - 1);
+            own.signers.push(by_fingerprint(&line.key));
+            self.unnamed.insert(line.key.clone(), own.signers.len() - 1);
         }
         grant
     }

@@ -317,7 +317,9 @@ fn summary(number: u8, emails: &[&str]) -> CertificateSummary {
         name: None,
         expires: None,
         revoked: false,
-        weakness: None,
+        unusable: None,
+        revokers: Vec::new(),
+        revoked_by_revoker: false,
     }
 }
 
@@ -467,6 +469,9 @@ fn an_authoritys_state_is_that_of_what_it_certified() {
     // The graver one, whichever it is of.
     let both = stated(KEY_NAME, "retired", "2026-01-01") + &stated(AUTHORITY_NAME, "compromised", "2026-02-01");
     assert!(certified(&both, &line).starts_with("key-compromised alice@example.com: the authority"));
+    // The nearest of equals.
+    let both = stated(AUTHORITY_NAME, "retired", "2026-01-01") + &stated(KEY_NAME, "retired", "2026-02-01");
+    assert_eq!(certified(&both, &line), "key-retired alice@example.com: since 2026-02-01T00:00:00Z");
     // Its own signature is not what it certifies with.
     assert_eq!(now(&stated(AUTHORITY_NAME, "compromised", "2026-01-01"), &format!("alice {KEY}\n")), "good alice");
 }
@@ -495,6 +500,9 @@ fn whoever_left_signs_with_no_key() {
     let left = "key-retired al: `al` left on 2026-01-01T00:00:00Z";
     assert_eq!(now(&person, &expired), left);
     assert_eq!(now(&(person.clone() + &stated(KEY_NAME, "retired", "2026-02-01")), &plain), left);
+    // What was two signers' does not become the other one's.
+    let both = format!("{plain}bob {KEY}\n");
+    assert_eq!(now(&person, &both), "unknown-key -: resolves to two signers: `al`, `bob`");
     // Others are not kept from signing, and lists still know the name.
     assert_eq!(now(&person, &format!("bob {KEY}\n")), "good bob");
     assert_eq!(registry(&person, &plain, "").named("alice@example.com"), [SignerId("al".into())]);
@@ -553,4 +561,140 @@ fn check_names_states_that_do_not_do_what_they_look_like() {
             ),
         ]
     );
+}
+
+#[test]
+fn a_key_of_an_entry_and_of_somebody_else_is_neithers() {
+    let alice = "[[signer]]\nid = 'alice'\nemails = ['alice@x']\n";
+    let both = format!("alice@x {KEY}\nbob@x {KEY}\n");
+    assert_eq!(now(alice, &both), "unknown-key -: resolves to two signers: `alice`, `bob@x`");
+    assert_eq!(now(alice, &format!("alice@x {KEY}\nbob@x {AUTHORITY}\n")), "good alice");
+    let bob = format!("{alice}[[signer]]\nid = 'bob'\nemails = ['bob@x']\n");
+    assert_eq!(now(&bob, &both), "unknown-key -: resolves to two signers: `alice`, `bob`");
+    // One line is no better than two.
+    assert_eq!(now(&bob, &format!("alice@x,bob@x {KEY}\n")), "unknown-key -: resolves to two signers: `alice`, `bob`");
+    // Who lists the key has it, whatever else its principal is called; but not against another entry.
+    let listed = format!("[[signer]]\nid = 'alice'\nkeys = ['{KEY_NAME}']\n");
+    assert_eq!(now(&listed, &format!("laptop {KEY}\n")), "good alice");
+    let against = format!("{listed}[[signer]]\nid = 'bob'\nemails = ['bob@x']\n");
+    assert_eq!(now(&against, &format!("bob@x {KEY}\n")), "unknown-key -: resolves to two signers: `alice`, `bob`");
+    // A colleague's email on two people's entries.
+    let team = "[[signer]]\nid = 'a'\nemails = ['team@x']\n[[signer]]\nid = 'b'\nemails = ['team@x']\n";
+    assert_eq!(now(team, &format!("team@x {KEY}\n")), "unknown-key -: resolves to two signers: `a`, `b`");
+}
+
+#[test]
+fn check_names_every_key_that_has_two_owners() {
+    let lints = |signers: &str, allowed: &str| {
+        let lints = registry(signers, allowed, "").check(Timestamp(NOW));
+        lints.into_iter().map(|lint| format!("{}: {}", lint.line.unwrap_or(0), lint.what)).collect::<Vec<_>>()
+    };
+    let alice = "[[signer]]\nid = 'alice'\nemails = ['alice@x']\n";
+    let of = |one: &str, other: &str| format!("2: {KEY_NAME} is nobody's: resolves to two signers: `{one}`, `{other}`");
+    let both = format!("alice@x {KEY}\nbob@x {KEY}\n");
+    assert_eq!(lints("", &both), [of("alice@x", "bob@x")]);
+    assert_eq!(lints(alice, &both), [of("alice", "bob@x")]);
+    let listed = format!("[[signer]]\nid = 'al'\nkeys = ['{KEY_NAME}']\n");
+    let other = format!("{listed}[[signer]]\nid = 'b'\nkeys = ['{KEY_NAME}']\n");
+    assert_eq!(
+        lints(&other, &both),
+        [format!("4: the key `{KEY_NAME}` is of `al` and `b`; what has no other owner is nobody's"), of("al", "b")]
+    );
+    assert_eq!(lints(&listed, &both), [""; 0]);
+    assert_eq!(lints("", &format!("alice@x {KEY}\nbob@x {AUTHORITY}\n")), [""; 0]);
+}
+
+/// Would take minutes if each of them were compared with all others.
+#[test]
+fn a_line_of_many_principals_and_negations() {
+    let names: Vec<_> = (0..20_000).map(|number| format!("person-{number}@example.com")).collect();
+    let negated: Vec<_> = names.iter().skip(1).step_by(2).map(|name| format!("!{name}")).collect();
+    let line = format!("{},{} {KEY}\n", names.join(","), negated.join(","));
+    let registry = registry("", &line, "");
+    let Attribution::Good(signer) = registry.attribute(&signature(BY_KEY), &at(NOW)) else { panic!() };
+    assert_eq!((signer.id().0.as_str(), signer.signer().emails.len()), ("person-0@example.com", 10_000));
+    assert_eq!(registry.named("person-19998@example.com").len(), 1);
+    assert!(registry.named("person-19999@example.com").is_empty());
+}
+
+/// A plain key and a certified one that ended, each with its status, its last second and its first.
+fn ended() -> [(String, &'static str, &'static str, i64, i64); 2] {
+    let window = "valid-after=\"20260101Z\",valid-before=\"20260630Z\"";
+    let certified = format!("alice cert-authority {AUTHORITY}\n").replace("alice", "alice@example.com");
+    [
+        (format!("alice@example.com {window} {KEY}\n"), BY_KEY, "key-expired", 1_782_777_600, 1_767_225_600),
+        (certified, BY_CERTIFICATE, "certificate-expired", CERTIFICATE_END - 1, 1_767_225_600),
+    ]
+}
+
+#[test]
+fn an_expired_key_with_an_old_date() {
+    for (line, armor, expired, last, first) in ended() {
+        let judge = |stated, verify_time| {
+            let when = When { stated: Some(Timestamp(stated)), verify_time, ..at(last + 86_400) };
+            judged("", &line, armor, &when)
+        };
+        let expired = format!("{expired} alice@example.com");
+        for stated in [first - 1, first, last, last + 1] {
+            assert_eq!(judge(stated, VerifyTime::Receipt), expired);
+        }
+        assert_eq!(judge(first - 1, VerifyTime::Signature), "key-not-yet-valid alice@example.com");
+        assert_eq!(judge(first, VerifyTime::Signature), "good alice@example.com");
+        assert_eq!(judge(last, VerifyTime::Signature), "good alice@example.com");
+        assert_eq!(judge(last + 1, VerifyTime::Signature), expired);
+        // Received when it was valid, and judged anew.
+        let received = When { received: Timestamp(last), ..at(last + 86_400) };
+        assert_eq!(judged("", &line, armor, &received), "good alice@example.com");
+    }
+}
+
+#[test]
+fn grace_ends_at_its_last_second_and_needs_a_date_within_the_window() {
+    for (line, armor, expired, last, first) in ended() {
+        let judge = |after, stated| {
+            let when = When { grace: 60, stated: Some(Timestamp(stated)), ..at(last + after) };
+            judged("", &line, armor, &when)
+        };
+        let expired = format!("{expired} alice@example.com");
+        for stated in [first, last] {
+            assert_eq!(judge(60, stated), "good alice@example.com");
+            assert_eq!(judge(61, stated), expired);
+        }
+        for stated in [first - 1, last + 1] {
+            assert_eq!(judge(60, stated), expired);
+        }
+        // It is the receipt that has to be in time.
+        let when = When { grace: 60, stated: Some(Timestamp(last)), ..at(last + 86_400) };
+        assert_eq!(
+            judged("", &line, armor, &When { received: Timestamp(last + 60), ..when }),
+            "good alice@example.com"
+        );
+        assert_eq!(judged("", &line, armor, &When { received: Timestamp(last + 61), ..when }), expired);
+        // Nothing but expiry has grace.
+        let in_grace = When { received: Timestamp(last + 60), ..when };
+        let taken_back = |signers: &str, revoked: &str| {
+            registry(signers, &line, revoked).attribute(&signature(armor), &in_grace).status_name()
+        };
+        assert_eq!(taken_back("", KEY), "key-revoked");
+        assert_eq!(taken_back(&stated(KEY_NAME, "retired", "2026-01-01"), ""), "key-retired");
+        assert_eq!(taken_back(&stated(KEY_NAME, "compromised", "2026-01-01"), ""), "key-compromised");
+        let left = "[[signer]]\nid = 'al'\nemails = ['alice@example.com']\nuntil = 2026-01-01\n";
+        assert_eq!(taken_back(left, ""), "key-retired");
+        assert_eq!(taken_back("", ""), "good");
+    }
+}
+
+#[test]
+fn a_key_taken_back_with_an_old_date() {
+    for (line, armor, _, last, first) in ended() {
+        let dated = When { stated: Some(Timestamp(first)), verify_time: VerifyTime::Signature, ..at(last + 86_400) };
+        let judge = |signers: &str, revoked: &str| {
+            registry(signers, &line, revoked).attribute(&signature(armor), &dated).status_name()
+        };
+        assert_eq!(judge("", ""), "good");
+        // A list of revoked keys knows no times.
+        assert_eq!(judge("", KEY), "key-revoked");
+        assert_eq!(judge(&stated(KEY_NAME, "retired", "2026-06-01"), ""), "key-retired");
+        assert_eq!(judge(&stated(KEY_NAME, "compromised", "2026-06-01"), ""), "key-compromised");
+    }
 }

@@ -6,7 +6,7 @@ mod operation;
 mod packet;
 mod validity;
 
-pub use certificates::{CertificateSummary, Certificates};
+pub use certificates::{CertificateSummary, Certificates, Unusable};
 pub use validity::{SignedBy, Validity};
 
 use super::{Bad, Defect, Evidence, Fingerprint, Format, Verified};
@@ -36,11 +36,14 @@ pub(super) fn verify(payload: &[u8], armor: &[u8], certificates: &Certificates) 
     // Two certificates may hold one key, and two keys have one key id: the key that verifies decides. If none does, the
     // first says why, for it is the one that was most likely meant.
     let mut first_failure = None;
-    for (holder, index) in candidates {
+    let mut candidates = candidates.into_iter();
+    while let Some((holder, index)) = candidates.next() {
         match operation::verify(&signature, &holder, index, payload) {
             Ok(()) => {
                 let key = holder.fingerprint.clone();
-                return Ok(Verified::new(key, Evidence::OpenPgp(SignedBy::new(holder, index, &signature)), None));
+                let shared = candidates.filter(|(other, at)| other.signs_with(*at, &holder, index)).collect();
+                let signed_by = SignedBy::new(holder, index, &signature, shared);
+                return Ok(Verified::new(key, Evidence::OpenPgp(signed_by), None));
             }
             Err(defect) => {
                 first_failure.get_or_insert_with(|| bad(Some(&holder.fingerprint), defect));

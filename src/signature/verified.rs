@@ -25,7 +25,7 @@ pub enum Evidence {
 }
 
 /// How a security key made sure of its user when it signed (OpenSSH's PROTOCOL.u2f, flags).
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub enum UserCheck {
     /// Somebody touched it.
     Presence,

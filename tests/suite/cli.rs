@@ -139,6 +139,29 @@ fn verify_at_a_time_judges_as_of_then() {
 }
 
 #[test]
+fn verify_at_a_time_takes_it_for_the_receipt() {
+    let world = World::with_signed_main();
+    world.git(&["commit", "-q", "-S", "--allow-empty", "-m", "One"]);
+    let folder = world.registry_path();
+    let line = format!("alice@example.com {}\n", keys::public_ssh("alice-ssh"));
+    let status = |signers: &str, at: &str| {
+        world.registry(&[("allowed_signers", &line), ("signers.toml", signers)]);
+        let arguments = ["verify", "HEAD", "--registry", folder.to_str().unwrap(), "--at", at, "--format", "porcelain"];
+        let (_, out, error) = countersign(&world, &arguments, "");
+        out.split(' ').nth(1).unwrap_or(&error).to_owned()
+    };
+    let key = keys::fingerprint("alice-ssh");
+    let stated = |state: &str| format!("[[key]]\nfingerprint = '{key}'\nstate = '{state}'\nsince = 2090-05-01\n");
+    let left = "[[signer]]\nid = 'al'\nemails = ['alice@example.com']\nuntil = 2090-05-01\n".to_owned();
+    for (signers, reason) in
+        [(stated("retired"), "key-retired"), (stated("compromised"), "key-compromised"), (left, "key-retired")]
+    {
+        assert_eq!(status(&signers, "2090-04-30T23:59:59Z"), "good");
+        assert_eq!(status(&signers, "2090-05-01"), reason);
+    }
+}
+
+#[test]
 fn judge_says_what_a_hook_would() {
     let world = World::with_signed_main();
     let ids = mixed(&world);
@@ -216,6 +239,13 @@ fn policy_check_warns_of_what_surprises() {
     for words in ["`warn-until` is past", "nobody in the registry is `nobody@example.com`"] {
         assert!(out.contains(words), "{words}: {out}");
     }
+    world.policy_for_main("signatures = { commits = \"all\", by = [\"bob@example.com\", \"alice\", \"carol\"] }");
+    let signers = "[[signer]]\nid = 'alice'\nuntil = 2026-01-01\n[[signer]]\nid = 'carol'\nuntil = 2099-01-01\n";
+    let bob = format!("bob@example.com {}\n", keys::public_ssh("bob-ssh"));
+    world.registry(&[("signers.toml", signers), ("allowed_signers", &bob)]);
+    let (_, out, _) = countersign(&world, &["policy", "check", policy.to_str().unwrap()], "");
+    let warnings: Vec<&str> = out.lines().filter(|line| line.starts_with("warning: ")).collect();
+    assert_eq!(warnings, ["warning: line 7: `alice` has left, and signs nothing any more"]);
 }
 
 #[test]
@@ -254,6 +284,18 @@ fn policy_check_says_people_and_durations_in_words() {
     for words in
         ["signed by any registered person or `alice@example.com`", "a key that expired counts for another 3 days"]
     {
+        assert!(out.contains(words), "{words}: {out}");
+    }
+    for (check, words) in [
+        ("touch", "in a security key (`ed25519-sk`, `ecdsa-sk`), touched for each signature"),
+        (
+            "pin",
+            "in a security key (`ed25519-sk`, `ecdsa-sk`), touched, and unlocked by a PIN or fingerprint, for each",
+        ),
+    ] {
+        world.policy_for_main(&format!("signatures = {{ commits = \"all\", security-key = \"{check}\" }}"));
+        let (_, out, _) =
+            countersign(&world, &["policy", "explain", "refs/heads/main", "--policy", policy.to_str().unwrap()], "");
         assert!(out.contains(words), "{words}: {out}");
     }
     world.policy_for_main("signatures = { commits = \"all\", formats = [] }");

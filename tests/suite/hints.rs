@@ -4,9 +4,9 @@ use crate::support::{
     Pushed, World,
     keys::{self, *},
     objects::{self, Commit, signature_header},
-    run_well,
+    run_well, security_key, set_mode,
 };
-use std::fs;
+use std::{fs, thread};
 
 /// The command in a hint, if it has one: all from its first `git` on.
 fn command_of(hint: &str) -> Option<&str> {
@@ -20,16 +20,20 @@ fn command_of(hint: &str) -> Option<&str> {
 /// Types what the hints say, in their order. `KEY` is Alice's registered one.
 #[track_caller]
 fn follow(world: &World, pushed: &Pushed) {
+    follow_with(world, pushed, &keys::signing_key(ALICE_SSH));
+}
+
+#[track_caller]
+fn follow_with(world: &World, pushed: &Pushed, key: &str) {
     let hints = pushed.hints();
     let commands: Vec<String> = hints.iter().filter_map(|hint| command_of(hint)).map(str::to_owned).collect();
     assert!(!commands.is_empty(), "{}", pushed.told());
     for command in commands {
-        let typed =
-            command.replace(", then git ", " && git ").replace(" KEY ", &format!(" {} ", keys::signing_key(ALICE_SSH)));
+        let typed = command.replace(", then git ", " && git ").replace(" KEY ", &format!(" {key} "));
         let mut shell = world.command("sh", &world.clone_path());
         // Whoever is asked for a message, writes one where none stands.
         shell.env("GIT_EDITOR", "sh -c 'grep -q ^[^#] \"$1\" || echo Release >\"$1\"' -");
-        shell.args(["-e", "-c", &typed.replace(" KEY", &format!(" {}", keys::signing_key(ALICE_SSH)))]);
+        shell.args(["-e", "-c", &typed.replace(" KEY", &format!(" {key}"))]);
         run_well(shell, b"");
     }
 }
@@ -248,6 +252,85 @@ fn a_key_that_nobody_registered_below_the_tip() {
     world.work_as(ALICE_SSH);
     signed_commit(&world, "By the registered one");
     mended(&world, &["main"], "unknown-key");
+}
+
+/// Alice has two keys; what is said of the one she signs with.
+fn with_a_second_key(signers: &str, revoked: &str) -> World {
+    let world = started();
+    let line = |key| format!("alice@example.com {}\n", keys::public_ssh(key));
+    world.registry(&[
+        ("allowed_signers", &(line(ALICE_SSH) + &line(BOB_SSH))),
+        ("signers.toml", signers),
+        ("revoked_keys", revoked),
+    ]);
+    world.git(&["config", "user.signingkey", &keys::signing_key(BOB_SSH)]);
+    signed_commit(&world, "Mine");
+    world
+}
+
+#[test]
+fn a_key_that_is_taken_back_where_there_is_another() {
+    let stated = |state: &str| {
+        let key = keys::fingerprint(BOB_SSH);
+        format!(
+            "[[key]]\nfingerprint = '{key}'\nstate = '{state}'\nsince = 2026-01-01\nnote = 'on the old \u{202e}laptop'\n"
+        )
+    };
+    for reason in ["retired", "compromised"] {
+        let world = with_a_second_key(&stated(reason), "");
+        let refused = world.refuses(&["main"], &[&format!("key-{reason}")]);
+        // The administrator's words, made harmless.
+        let note = "    since 2026-01-01T00:00:00Z: on the old \\u{202e}laptop\n";
+        assert!(refused.told().contains(note), "{}", refused.told());
+        follow(&world, &refused);
+        world.accepts(&["main"]);
+    }
+    mended(&with_a_second_key("", &keys::public_ssh(BOB_SSH)), &["main"], "key-revoked");
+}
+
+#[test]
+fn no_key_helps_whoever_left() {
+    let entry = "[[signer]]\nid = 'alice'\nemails = ['alice@example.com']\nuntil = 2026-01-01\n";
+    let world = with_a_second_key(entry, "");
+    expect_no_command(&world.refuses(&["main"], &["key-retired"]));
+}
+
+/// Git asks for the signature as it asks `ssh-keygen`, and gets it from here: there is no such hardware.
+#[test]
+fn a_key_that_is_in_no_security_key() {
+    let world = World::new();
+    world.policy_for_main("signatures = { commits = \"all\", security-key = \"touch\" }");
+    let mut lines = format!("alice@example.com {}\n", security_key::public());
+    lines += &format!("alice@example.com {}\n", keys::public_ssh(ALICE_SSH));
+    world.registry(&[("allowed_signers", &lines), ("openpgp/dave.asc", &keys::public_openpgp(DAVE_OPENPGP))]);
+    let program = world.path("sign");
+    let script = "#!/bin/sh\ncd \"${0%/*}\"\nfor last; do :; done\ncp \"$last\" asked.part && mv asked.part asked\n\
+                  until [ -e signed ]; do sleep 0.01; done\nmv signed \"$last.sig\"\n";
+    fs::write(&program, script).unwrap();
+    set_mode(&program, 0o755);
+    let token = world.path("token.pub");
+    fs::write(&token, security_key::public()).unwrap();
+    for (number, key) in [ALICE_SSH, DAVE_OPENPGP].into_iter().enumerate() {
+        world.work_as(key);
+        world.git(&["config", "gpg.ssh.program", "ssh-keygen"]);
+        signed_commit(&world, &format!("Change {number}"));
+        let refused = world.refuses(&["main"], &["security-key"]);
+        world.git(&["config", "gpg.ssh.program", program.to_str().unwrap()]);
+        thread::scope(|scope| {
+            scope.spawn(|| {
+                let asked = world.path("asked");
+                while !asked.exists() {
+                    thread::yield_now();
+                }
+                let signature = security_key::sign(security_key::TOUCHED, &fs::read(&asked).unwrap());
+                fs::remove_file(asked).unwrap();
+                fs::write(world.path("signed.part"), signature).unwrap();
+                fs::rename(world.path("signed.part"), world.path("signed")).unwrap();
+            });
+            follow_with(&world, &refused, token.to_str().unwrap());
+        });
+        world.accepts(&["main"]);
+    }
 }
 
 #[test]

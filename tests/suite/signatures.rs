@@ -2,6 +2,7 @@
 
 mod mutations;
 mod openpgp;
+mod owners;
 mod packet_forms;
 mod packets;
 mod security_keys;

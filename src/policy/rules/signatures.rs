@@ -9,7 +9,9 @@
 //! person). `formats`: which of `ssh`, `ssh-cert`, `openpgp` count (default all). `verify-time`: when the key must be
 //! valid: `"receipt"` (default: now) or `"signature"` (what the OpenPGP signature, or the committer line, states: for
 //! importing old history). `grace`: how long after its end a key that merely expired still counts, if the stated time
-//! lies before that end.
+//! lies before that end. `security-key`: only signatures by security keys count (`sk-ssh-ed25519@openssh.com`,
+//! `sk-ecdsa-sha2-nistp256@openssh.com`, and certificates of such keys): `"touch"`: somebody touched it; `"pin"`: which was
+//! unlocked by a PIN or fingerprint, too. A security key that nobody touched counts under no setting.
 
 use super::{Kind, Needs, Reach};
 use crate::{
@@ -21,7 +23,7 @@ use crate::{
     },
     push::ObjectId,
     registry::{Attribution, Fault, SignerId, Status, VerifyTime, When},
-    signature::{Fingerprint, Format},
+    signature::{Fingerprint, Format, UserCheck},
 };
 
 /// The requirement.
@@ -33,6 +35,8 @@ pub struct Signatures {
     formats: Vec<Format>,
     verify_time: VerifyTime,
     grace: i64,
+    /// `None`: any key will do.
+    security_key: Option<UserCheck>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -52,6 +56,9 @@ pub enum Reason {
     NotAllowed(SignerId, Fingerprint, String),
     /// A good signature of a format that the rule does not take: which, and which it takes.
     OtherFormat(Format, String),
+    /// A good signature that is not by a security key, or not by one that made sure of its user as the rule asks: what it
+    /// asks, what there was, and the key.
+    SecurityKey(UserCheck, Option<UserCheck>, Format, Fingerprint),
     /// The ref points at something that holds no commits: how many tags lie between, and what it is.
     NoCommits(usize, TargetKind),
 }
@@ -64,7 +71,7 @@ impl Kind for Signatures {
 
     fn read(value: &Value<'_>, reader: &mut Reader<'_>) -> Option<Self> {
         reader.table(value, |fields| {
-            fields.not_supported(&["forge", "merge-tags", "security-key"]);
+            fields.not_supported(&["forge", "merge-tags"]);
             let commits = fields.required("commits", |value, reader| {
                 if value.get_ref().as_str() == Some("merges") {
                     reader.not_supported(value, "commits = \"merges\"");
@@ -81,7 +88,17 @@ impl Kind for Signatures {
                 reader.choice(value, &[("receipt", VerifyTime::Receipt), ("signature", VerifyTime::Signature)])
             });
             let grace = fields.optional("grace", |value, reader| reader.duration(value));
+            let security_key = fields.optional("security-key", |value, reader| {
+                let check = reader
+                    .choice(value, &[("touch", UserCheck::Presence), ("pin", UserCheck::Verification)])?;
+                if formats.as_ref().is_some_and(|formats| formats.iter().all(|format| *format == Format::OpenPgp)) {
+                    let none = "security keys sign with ssh, and `formats` takes no such signature".to_owned();
+                    reader.problem(value.span(), What::Other(none));
+                }
+                Some(check)
+            });
             Some(Self {
+                security_key,
                 commits: commits?,
                 unsigned: unsigned.unwrap_or(Unsigned::Refuse),
                 by: by.unwrap_or(Who::Registered),
@@ -128,6 +145,11 @@ impl Kind for Signatures {
                 } else if !self.by.includes(signer.signer()) {
                     let key = signer.proof().key().clone();
                     refuse(Reason::NotAllowed(signer.id().clone(), key, self.by.described()));
+                } else if let Some(wanted) = self.security_key
+                    && signer.proof().user_check().is_none_or(|made| made < wanted)
+                {
+                    let proof = signer.proof();
+                    refuse(Reason::SecurityKey(wanted, proof.user_check(), format, proof.key().clone()));
                 }
             }
         }
@@ -158,6 +180,13 @@ impl Kind for Signatures {
         if self.formats.len() < FORMATS.len() {
             said.push(format!("signatures must be of the format {}", self.formats_taken()));
         }
+        said.extend(self.security_key.map(|check| {
+            let check = match check {
+                UserCheck::Presence => "touched for each signature",
+                UserCheck::Verification => "touched, and unlocked by a PIN or fingerprint, for each signature",
+            };
+            format!("the key must be in a security key (`ed25519-sk`, `ecdsa-sk`), {check}")
+        }));
         said.push(match self.verify_time {
             VerifyTime::Receipt => "the key must be valid when this server receives the commit".to_owned(),
             VerifyTime::Signature => {
@@ -198,6 +227,7 @@ impl Kind for Signatures {
                 lines.extend(said.objects());
                 Explanation { code: "format", lines, hints: Vec::new() }
             }
+            Reason::SecurityKey(wanted, made, format, key) => explain_security_key(*wanted, *made, *format, key, said),
             Reason::NoCommits(layers, target) => Explanation {
                 code: "no-commits",
                 lines: vec![format!(
@@ -227,6 +257,38 @@ fn read_formats(value: &Value<'_>, reader: &mut Reader<'_>) -> Option<Vec<Format
         return None;
     }
     Some(formats)
+}
+
+fn explain_security_key(
+    wanted: UserCheck,
+    made: Option<UserCheck>,
+    format: Format,
+    key: &Fingerprint,
+    said: &Said<'_>,
+) -> Explanation {
+    let how = match (made, format) {
+        (Some(_), _) => "by a security key at a touch alone",
+        (None, Format::Ssh | Format::SshCert) => "by a key of another kind",
+        (None, Format::OpenPgp) => "with openpgp",
+        (None, Format::X509) => "with x509",
+    };
+    let (asked, options) = match wanted {
+        UserCheck::Presence => ("", ""),
+        UserCheck::Verification => (" and its PIN", " -O verify-required"),
+    };
+    let subject = said.subject_and_verb();
+    let mut lines = vec![format!("{subject} signed {how}, and the rule asks for a security key{asked}")];
+    lines.extend(said.objects());
+    lines.push(format!("  {} {key}", format.name()));
+    if format == Format::OpenPgp {
+        lines.push("  an OpenPGP card is none: what a security key holds are keys of the types ed25519-sk and ecdsa-sk".into());
+    }
+    let hints = said.signing_command().map(|sign| {
+        let make = format!("make a key in your security key, and have it registered: ssh-keygen -t ed25519-sk{options}");
+        let openpgp = if format == Format::OpenPgp { "git config gpg.format ssh && " } else { "" };
+        [make, format!("then sign with it: {openpgp}git config user.signingkey KEY && {sign}")]
+    });
+    Explanation { code: "security-key", lines, hints: hints.into_iter().flatten().collect() }
 }
 
 /// In the largest unit that leaves nothing over: "3 days".

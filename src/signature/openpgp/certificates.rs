@@ -47,10 +47,25 @@ pub struct CertificateSummary {
     pub name: Option<String>,
     /// When the last of its signing keys ends.
     pub expires: Option<Timestamp>,
-    /// The whole certificate is.
+    /// The whole certificate is, or all of its signing keys are.
     pub revoked: bool,
-    /// Why nothing that it signs counts, if its primary key is too weak.
-    pub weakness: Option<String>,
+    /// Why nothing that it signs counts at any time, if so.
+    pub unusable: Option<Unusable>,
+    /// Who else may revoke it, it says (RFC 9580, 5.2.3.23). Their revocations are not honoured.
+    pub revokers: Vec<Fingerprint>,
+    /// Whether a revocation that says it is by one of them is there.
+    pub revoked_by_revoker: bool,
+}
+
+/// Why no key of a certificate can make a signature that counts.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Unusable {
+    /// The keys, or what binds them, are too weak: why.
+    Weak(String),
+    /// This version does not do keys of their kind: which.
+    Unsupported(String),
+    /// None of them is for signing.
+    NoSigningKey,
 }
 
 impl Certificates {

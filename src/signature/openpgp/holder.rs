@@ -1,16 +1,16 @@
 //! A certificate that is parsed, with what does not depend on time judged once.
 
-use super::{ANY_AGE, CertificateSummary, Defect, POLICY, fingerprint, validity::Judged, weak_algorithm};
+use super::{ANY_AGE, CertificateSummary, Defect, POLICY, Unusable, fingerprint, validity::Judged, weak_algorithm};
 use crate::{push::Timestamp, signature::Fingerprint};
 use sequoia_openpgp::{
-    Cert,
+    Cert, KeyHandle,
     cert::{
         ValidCert,
         amalgamation::{ValidateAmalgamation, key::ErasedKeyAmalgamation},
     },
     crypto::mpi,
     packet::{
-        Key,
+        Key, Signature,
         key::{PublicParts, UnspecifiedRole},
     },
     policy::Policy,
@@ -40,6 +40,12 @@ pub(super) struct HeldKey {
     /// Whether its certificate binds it, for signing, and it agrees (the back-signature). As of the newest that the
     /// certificate says: that does not change with the clock, and is what GnuPG goes by.
     pub(super) may_sign: Result<(), Defect>,
+}
+
+impl HeldKey {
+    pub(super) fn may_make_signatures(&self) -> bool {
+        self.strength.is_ok() && self.may_sign.is_ok()
+    }
 }
 
 impl Holder {
@@ -83,16 +89,47 @@ impl Holder {
             emails,
             name: users.first().map(|user| String::from_utf8_lossy(user.value()).into_owned()),
             expires: self.expires(at),
-            revoked: revoked(|policy| self.certificate.revocation_status(policy, time)),
-            weakness: self.weakness(),
+            revoked: self.has_no_key_left(at),
+            unusable: self.unusable(),
+            revokers: self.revokers().collect(),
+            revoked_by_revoker: self.revoked_by_revoker(),
         }
     }
 
-    fn weakness(&self) -> Option<String> {
-        match strength(self.certificate.primary_key().key().parts_as_public().role_as_unspecified()) {
-            Err(Defect::Weak(what)) => Some(what),
-            Ok(()) | Err(_) => None,
+    /// Whether it may sign with its key of this number, and that is the other's key, too.
+    pub(super) fn signs_with(&self, index: usize, other: &Self, at: usize) -> bool {
+        let (Some(own), Some(other)) = (self.keys.get(index), other.keys.get(at)) else { return false };
+        own.key.fingerprint() == other.key.fingerprint() && own.may_make_signatures()
+    }
+
+    fn unusable(&self) -> Option<Unusable> {
+        if self.keys.iter().any(HeldKey::may_make_signatures) {
+            return None;
         }
+        // Of a key that would be for signing, or else of the primary key, on which all depend.
+        let defects = self.keys.iter().flat_map(|key| [key.strength.as_ref().err(), key.may_sign.as_ref().err()]);
+        let found = defects.flatten().find_map(|defect| match defect {
+            Defect::Weak(what) => Some(Unusable::Weak(what.clone())),
+            Defect::Unsupported(what) => Some(Unusable::Unsupported(what.clone())),
+            Defect::DoesNotVerify
+            | Defect::Improper(_)
+            | Defect::KeyNotHeld
+            | Defect::Malformed(_)
+            | Defect::Ambiguous => None,
+        });
+        Some(found.unwrap_or(Unusable::NoSigningKey))
+    }
+
+    fn revokers(&self) -> impl Iterator<Item = Fingerprint> {
+        self.certificate.revocation_keys(&*ANY_AGE).map(|revoker| fingerprint(revoker.revoker().1))
+    }
+
+    fn revoked_by_revoker(&self) -> bool {
+        let revokers: Vec<_> =
+            self.certificate.revocation_keys(&*ANY_AGE).map(|revoker| KeyHandle::from(revoker.revoker().1)).collect();
+        let revocations = self.certificate.primary_key().other_revocations();
+        let mut issuers = revocations.flat_map(Signature::get_issuers);
+        issuers.any(|issuer| revokers.iter().any(|revoker| revoker.aliases(&issuer)))
     }
 
     /// Anybody can bind anybody's key to encrypt with; only a key that is to sign has to agree.

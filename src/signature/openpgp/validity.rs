@@ -24,6 +24,8 @@ pub struct SignedBy {
     key: usize,
     made: Timestamp,
     expires: Option<Timestamp>,
+    /// Other certificates that may sign with the same key, and which of theirs it is.
+    shared: Vec<(Arc<Holder>, usize)>,
 }
 
 /// Whether key, certificate and signature are good at a time.
@@ -60,8 +62,30 @@ pub(super) struct Judged {
 const CLOCK_DIFFERENCE: i64 = 300;
 
 impl SignedBy {
-    pub(super) fn new(holder: Arc<Holder>, key: usize, signature: &Detached) -> Self {
-        Self { holder, key, made: signature.made, expires: signature.expires() }
+    pub(super) fn new(
+        holder: Arc<Holder>,
+        key: usize,
+        signature: &Detached,
+        shared: Vec<(Arc<Holder>, usize)>,
+    ) -> Self {
+        Self { holder, key, made: signature.made, expires: signature.expires(), shared }
+    }
+
+    /// The certificate, by its primary key.
+    pub fn certificate(&self) -> &Fingerprint {
+        &self.holder.fingerprint
+    }
+
+    /// The same by each certificate that holds the key, which is seldom more than one: this one first.
+    pub fn by_each_certificate(&self) -> impl Iterator<Item = Self> {
+        let own = [(Arc::clone(&self.holder), self.key)].into_iter();
+        let (made, expires) = (self.made, self.expires);
+        own.chain(self.shared.clone()).map(move |(holder, key)| Self { holder, key, made, expires, shared: Vec::new() })
+    }
+
+    /// Whether the key is revoked for all times, and not from some time on.
+    pub fn is_revoked_for_good(&self) -> bool {
+        self.holder.judged(Timestamp(0), self.key).revoked
     }
 
     /// Of the key that made it, be it the primary key or a subkey; as far as its certificate has it.
@@ -144,16 +168,25 @@ impl Holder {
         }
     }
 
-    /// When the last of the keys that may sign ends; `None`: never.
+    /// When the last of the keys that may sign and are not revoked ends; `None`: never.
     pub(super) fn expires(&self, at: Timestamp) -> Option<Timestamp> {
-        let judged = self.judge(at);
-        let ends: Vec<_> = self
-            .keys
-            .iter()
-            .zip(judged)
-            .filter(|(key, _)| key.may_sign.is_ok())
-            .map(|(_, judged)| judged.end)
-            .collect();
+        let mut signing = self.signing_keys(at);
+        if signing.iter().any(|judged| !judged.revoked) {
+            signing.retain(|judged| !judged.revoked);
+        }
+        let ends: Vec<_> = signing.into_iter().map(|judged| judged.end).collect();
         if ends.contains(&None) { None } else { ends.into_iter().flatten().max() }
+    }
+
+    /// Whether the certificate is revoked, or all of its keys that may sign are.
+    pub(super) fn has_no_key_left(&self, at: Timestamp) -> bool {
+        let signing = self.signing_keys(at);
+        let whole = revoked(|policy| self.certificate.revocation_status(policy, time(at)));
+        whole || (!signing.is_empty() && signing.iter().all(|judged| judged.revoked))
+    }
+
+    fn signing_keys(&self, at: Timestamp) -> Vec<Judged> {
+        let keys = self.keys.iter().zip(self.judge(at));
+        keys.filter(|(key, _)| key.may_make_signatures()).map(|(_, judged)| judged).collect()
     }
 }

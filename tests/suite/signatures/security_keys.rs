@@ -6,7 +6,13 @@ use aws_lc_rs::{
     rand::SystemRandom,
     signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, Ed25519KeyPair, KeyPair},
 };
-use countersign::signature::{Format, UserCheck};
+use countersign::{
+    push::Timestamp,
+    registry::{Attribution, Registry, VerifyTime, When},
+    signature::{Format, UserCheck},
+    trusted::TrustedFiles,
+};
+use jiff::tz::TimeZone;
 use ssh_key::encoding::base64::{Base64, Encoding};
 
 const APPLICATION: &[u8] = b"ssh:";
@@ -111,4 +117,36 @@ fn a_certified_security_key_is_still_one() {
     assert_eq!(verified.key(), plain.key());
     let untouched = bad(verify(&sshsig(&certificate, &ed25519_field(0, 0)))).defect;
     assert_eq!(untouched, Defect::Improper("its security key was not touched".into()));
+}
+
+#[test]
+fn an_authority_that_asks_for_a_pin_gets_one() {
+    let home = Home::new();
+    home.ok("ssh-keygen", &["-q", "-t", "ed25519", "-N", "", "-f", "ca"], b"");
+    let line = format!("sk-ssh-ed25519@openssh.com {}\n", Base64::encode_string(&ed25519_key()));
+    std::fs::create_dir(home.join("registry")).unwrap();
+    let authority = std::fs::read_to_string(home.join("ca.pub")).unwrap();
+    home.write("registry/allowed_signers", format!("alice cert-authority {authority}").as_bytes());
+    let registry =
+        Registry::load(&TrustedFiles::new(&[]).unwrap(), &home.join("registry"), &[], &TimeZone::UTC).unwrap();
+    let judged = |options: &[&str], flags: u8| {
+        home.write("token.pub", line.as_bytes());
+        home.ok("ssh-keygen", &[&["-q", "-s", "ca", "-I", "id", "-n", "alice"], options, &["token.pub"]].concat(), b"");
+        let line = std::fs::read_to_string(home.join("token-cert.pub")).unwrap();
+        let certificate = Base64::decode_vec(line.split(' ').nth(1).unwrap()).unwrap();
+        let now = Timestamp(1_790_000_000);
+        let when = When { now, received: now, verify_time: VerifyTime::Receipt, grace: 0, stated: None };
+        let signature = verify(&sshsig(&certificate, &ed25519_field(flags, flags)));
+        match registry.attribute(&signature, &when) {
+            Attribution::NotGood(fault) => format!("{}: {}", fault.status.name(), fault.detail.unwrap_or_default()),
+            other => other.status_name().to_owned(),
+        }
+    };
+    let required = ["-O", "verify-required"];
+    let unverified = "bad: its certificate demands that the security key verify its user, and it did not";
+    assert_eq!(judged(&required, 1), unverified);
+    assert_eq!(judged(&required, 5), "good");
+    assert_eq!(judged(&[], 1), "good");
+    // What a certificate lets one leave out, policies do not.
+    assert_eq!(judged(&["-O", "no-touch-required"], 0), "bad: its security key was not touched");
 }

@@ -3,6 +3,7 @@
 pub mod keys;
 pub mod objects;
 mod outcome;
+pub mod security_key;
 mod world;
 
 pub use outcome::{Pushed, phrase_of};

@@ -72,6 +72,7 @@ pub fn phrase_of(reason: &str) -> &'static str {
         "tag-not-on" => "what it tags is not on",
         "not-allowed" => "who is not allowed to",
         "format" => "and the rule takes",
+        "security-key" => "and the rule asks for a security key",
         other => panic!("no words are stated for `{other}`"),
     }
 }

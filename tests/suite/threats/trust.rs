@@ -4,6 +4,7 @@ use crate::support::{
     World,
     keys::{self, *},
     objects::{self, Commit, signature_header},
+    security_key::{self, TOUCHED, UNLOCKED},
 };
 
 fn to_main(id: &str) -> String {
@@ -122,4 +123,45 @@ fn a_policy_and_a_registry_in_the_push() {
     world.work_as(ALICE_SSH);
     world.git(&["commit", "-q", "--amend", "--no-edit", "--reset-author", "-S"]);
     world.accepts(&["HEAD:refs/heads/main"]);
+}
+
+#[test]
+fn a_security_key_that_nobody_touched() {
+    let world = World::new();
+    world.registry(&[("allowed_signers", &format!("alice@example.com {}\n", security_key::public()))]);
+    let by = |flags| to_main(&security_key::commit(&world, flags, &[], "by whom?"));
+    let rule = |keys: &str| world.policy_for_main(&format!("signatures = {{ commits = \"all\"{keys} }}"));
+    for keys in ["", ", security-key = \"touch\"", ", security-key = \"pin\""] {
+        rule(keys);
+        // Not even if it was unlocked.
+        for flags in [0, UNLOCKED & !TOUCHED] {
+            let told = world.refuses(&[&by(flags)], &["bad"]).told();
+            assert!(told.contains("its security key was not touched") && told.contains(&security_key::fingerprint()));
+        }
+    }
+    world.refuses(&[&by(TOUCHED)], &["security-key"]);
+    world.accepts(&[&by(UNLOCKED)]);
+}
+
+#[test]
+fn a_key_that_is_compromised_with_a_commit_dated_before() {
+    let world = World::new();
+    world.policy_for_main("signatures = { commits = \"all\", verify-time = \"signature\", grace = \"36525d\" }");
+    let line = |key| format!("{} {}\n", keys::user_id(key), keys::public_ssh(key));
+    let state = |state: &str, since: &str| {
+        let key = keys::fingerprint(ALICE_SSH);
+        let entry = format!("[[key]]\nfingerprint = '{key}'\nstate = '{state}'\nsince = {since}\n");
+        let signers = line(ALICE_SSH) + &line(BOB_SSH);
+        world.registry(&[("allowed_signers", &signers), ("signers.toml", &entry)]);
+    };
+    // The committer line says 2023.
+    let id = objects::signed(&world, ALICE_SSH, &[], "hers, they say");
+    for (name, reason) in [("compromised", "key-compromised"), ("retired", "key-retired")] {
+        state(name, "2024-01-01");
+        world.refuses(&[&to_main(&id)], &[reason]);
+    }
+    world.accepts(&[&to_main(&objects::signed(&world, BOB_SSH, &[], "his"))]);
+    state("compromised", "2099-01-01");
+    world.policy_for_main("signatures = { commits = \"all\" }\nupdates = { force-push = true }");
+    world.accepts(&[&format!("+{id}:refs/heads/main")]);
 }
