@@ -64,8 +64,10 @@ fn the_comparison_of_a_history_groups_differences_and_fails_for_those_without_an
     let fifth = objects::signed(&world, keys::MALLORY_OPENPGP, &[&fourth], "five");
     world.git(&["update-ref", "refs/heads/main", &fifth]);
     world.git(&["update-ref", "refs/tags/v1", &objects::signed_tag(&world, keys::BOB_SSH, &fifth, "commit", "v1")]);
-    let alike = "6 objects: of 6 both say the same, of 0 they differ, 0 of these without an explanation\n";
-    assert_eq!(compare(&world, &["."], ""), (0, alike.into()));
+    for (range, count) in [(&["."][..], 6), (&[".", "main"], 5), (&[".", "main^..main"], 1)] {
+        let alike = format!("{count} compared: {count} alike, 0 different, 0 of these without an explanation\n");
+        assert_eq!(compare(&world, range, ""), (0, alike));
+    }
 
     // A registry in which Dave's certificate is nobody's: git finds his signature good all the same.
     let signers =
@@ -79,7 +81,7 @@ fn the_comparison_of_a_history_groups_differences_and_fails_for_those_without_an
     ]);
     let (status, told) = compare(&world, &[".", "main"], "");
     let expected = format!(
-        "5 objects: of 4 both say the same, of 1 they differ, 1 of these without an explanation\n\n\
+        "5 compared: 4 alike, 1 different, 1 of these without an explanation\n\n\
          1: git says G, countersign unknown-key (openpgp)\n  not explained\n  such as {}\n",
         &second[..12]
     );
