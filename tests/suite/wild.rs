@@ -4,7 +4,12 @@
 mod against_git;
 
 use crate::support::{World, objects, run, set_mode};
-use countersign::registry::Status;
+use countersign::{
+    object::{Commit, Tag},
+    push::ObjectFormat,
+    registry::Status,
+    signature::{self, Certificates, Signature, UserCheck},
+};
 use std::{
     collections::{BTreeMap, BTreeSet},
     fs, iter,
@@ -218,6 +223,32 @@ fn what_real_clients_signed_is_bad_with_one_bit_changed() {
         // A signature by a certified key does not verify, whoever certified it.
         assert_eq!(verdict, bad, "{}", fixture.file);
     }
+}
+
+#[test]
+fn security_keys_say_how_they_checked_their_user() {
+    let mut told = 0;
+    for fixture in manifest() {
+        let expected = match &*fixture.what {
+            "sk-ed25519-touch" | "sk-ecdsa-touch" | "certificate-sk" => Some(UserCheck::Presence),
+            "sk-ed25519-verify-required" | "sk-ecdsa-verify-required" | "certificate-sk-verify" => {
+                Some(UserCheck::Verification)
+            }
+            _ => continue,
+        };
+        let (bytes, object_format) = (fixture.bytes(), fixture.object_format());
+        let object_format = if object_format == "sha1" { ObjectFormat::Sha1 } else { ObjectFormat::Sha256 };
+        let slot = match fixture.kind() {
+            "commit" => Commit::parse(&bytes, object_format).unwrap().signature,
+            _ => Tag::parse(&bytes, object_format).unwrap().signature,
+        };
+        let Signature::Verified(proof) = signature::verify(&slot, &Certificates::default()) else {
+            panic!("{}", fixture.file)
+        };
+        assert_eq!(proof.user_check(), expected, "{}", fixture.file);
+        told += 1;
+    }
+    assert!(told >= 24, "{told}");
 }
 
 #[test]
