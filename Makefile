@@ -32,7 +32,7 @@ lint:
 	@./tools/need cargo
 	$(CARGO) fmt --check
 	$(CARGO) clippy --locked --all-targets -- -D warnings
-	@if command -v shellcheck >/dev/null; then echo shellcheck; shellcheck install.sh demo.sh hooks/*/* tools/* .ci/run; \
+	@if command -v shellcheck >/dev/null; then echo shellcheck; shellcheck install.sh demo.sh hooks/*/* tools/* fixtures/keys/*.sh fixtures/wild/*.sh .ci/run; \
 	else echo 'shellcheck is not installed: left out'; fi
 	@if command -v cargo-deny >/dev/null; then $(CARGO) deny check licenses bans sources; \
 	else echo 'cargo-deny is not installed: left out'; fi

@@ -18,3 +18,4 @@ mod repository;
 mod signatures;
 mod support;
 mod threats;
+mod wild;
