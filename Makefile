@@ -34,7 +34,7 @@ lint:
 	$(CARGO) fmt --check
 	$(CARGO) fmt --check --manifest-path fuzz/Cargo.toml
 	$(CARGO) clippy --locked --all-targets -- -D warnings
-	@if command -v shellcheck >/dev/null; then echo shellcheck; shellcheck install.sh demo.sh hooks/*/* tools/* fuzz/seeds/make.sh .ci/run; \
+	@if command -v shellcheck >/dev/null; then echo shellcheck; shellcheck install.sh demo.sh hooks/*/* tools/* fuzz/seeds/make.sh fixtures/keys/*.sh fixtures/wild/*.sh .ci/run; \
 	else echo 'shellcheck is not installed: left out'; fi
 	@if command -v cargo-deny >/dev/null; then $(CARGO) deny check licenses bans sources; \
 	else echo 'cargo-deny is not installed: left out'; fi

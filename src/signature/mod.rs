@@ -85,7 +85,8 @@ pub enum Defect {
 
 const SSH: &[u8] = b"-----BEGIN SSH SIGNATURE-----";
 const OPENPGP: &[u8] = b"-----BEGIN PGP SIGNATURE-----";
-/// What GnuPG once wrote; git takes it (gpg-interface.c, `openpgp_sigs`).
+/// What GnuPG before version 2.1 wrote when told to follow RFC 1991, around signatures of version 3, with MD5 or SHA-1. Git
+/// takes it (gpg-interface.c, `openpgp_sigs`), and so would any message with a signature in it.
 const OPENPGP_MESSAGE: &[u8] = b"-----BEGIN PGP MESSAGE-----";
 const X509: &[u8] = b"-----BEGIN SIGNED MESSAGE-----";
 
@@ -100,7 +101,11 @@ pub fn verify(slot: &Slot<'_>, certificates: &Certificates) -> Signature {
     let armor = &*signed.signature;
     let format = match first_line(armor) {
         SSH => Format::Ssh,
-        OPENPGP | OPENPGP_MESSAGE => Format::OpenPgp,
+        OPENPGP => Format::OpenPgp,
+        OPENPGP_MESSAGE => {
+            let what = "is in the armor of a message, not of a signature";
+            return bad(Defect::Malformed(what.into()), Some(Format::OpenPgp));
+        }
         X509 => Format::X509,
         _ => return bad(Defect::Malformed("is in no known armor".into()), None),
     };

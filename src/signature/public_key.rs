@@ -59,8 +59,50 @@ pub(super) fn sha1(bytes: &[u8]) -> [u8; 20] {
 
 /// Ed25519 (RFC 8032). OpenPGP signs a digest as if it were the message.
 pub(super) fn verify_ed25519(key: &[u8], message: &[u8], signature: &[u8]) -> Result<(), Defect> {
+    if let Some(weakness) = ed25519_weakness(key) {
+        return Err(Defect::Weak(weakness));
+    }
     let key = UnparsedPublicKey::new(&signature::ED25519, key);
     key.verify(message, signature).map_err(|_| Defect::DoesNotVerify)
+}
+
+/// Why a key that is this point never counts: if its order is 8 or less, one signature by nobody is good for any message,
+/// or for every eighth.
+pub(super) fn ed25519_weakness(point: &[u8]) -> Option<String> {
+    let (last, rest) = point.split_last()?;
+    // The sign of x apart.
+    let is_of_small_order = SMALL_ORDER.iter().any(|(first, end)| *end == (last & 0x7f) && rest == first);
+    is_of_small_order.then(|| "an Ed25519 key of small order".to_owned())
+}
+
+/// The y of every point of small order, little-endian, also as numbers not below the prime: all octets but the last, and
+/// that. The two of order 8 satisfy d·y⁴ + 2y² = 1.
+const SMALL_ORDER: [([u8; 31], u8); 7] = [
+    ([0; 31], 0x00),
+    (beginning_with(0x01, 0), 0x00),
+    (beginning_with(0xec, 0xff), 0x7f),
+    (beginning_with(0xed, 0xff), 0x7f),
+    (beginning_with(0xee, 0xff), 0x7f),
+    (
+        [
+            0x26, 0xe8, 0x95, 0x8f, 0xc2, 0xb2, 0x27, 0xb0, 0x45, 0xc3, 0xf4, 0x89, 0xf2, 0xef, 0x98, 0xf0, 0xd5, 0xdf,
+            0xac, 0x05, 0xd3, 0xc6, 0x33, 0x39, 0xb1, 0x38, 0x02, 0x88, 0x6d, 0x53, 0xfc,
+        ],
+        0x05,
+    ),
+    (
+        [
+            0xc7, 0x17, 0x6a, 0x70, 0x3d, 0x4d, 0xd8, 0x4f, 0xba, 0x3c, 0x0b, 0x76, 0x0d, 0x10, 0x67, 0x0f, 0x2a, 0x20,
+            0x53, 0xfa, 0x2c, 0x39, 0xcc, 0xc6, 0x4e, 0xc7, 0xfd, 0x77, 0x92, 0xac, 0x03,
+        ],
+        0x7a,
+    ),
+];
+
+const fn beginning_with(first: u8, others: u8) -> [u8; 31] {
+    let mut octets = [others; 31];
+    octets[0] = first;
+    octets
 }
 
 /// ECDSA over a digest; `point` as SEC1 writes it, `r` and `s` big-endian of any length.
@@ -97,12 +139,20 @@ pub(super) fn verify_rsa(
     if bits > 8192 {
         return Err(Defect::Unsupported(format!("RSA of {bits} bits")));
     }
+    // With 1, a message is its own signature; with an even number, there is no private key.
+    if e == [1] || e.last().is_none_or(|last| last % 2 == 0) {
+        return Err(Defect::Malformed("not an RSA key".into()));
+    }
     let parameters = match hash {
         Hash::Sha256 => &signature::RSA_PKCS1_2048_8192_SHA256,
         Hash::Sha384 => &signature::RSA_PKCS1_2048_8192_SHA384,
         Hash::Sha512 => &signature::RSA_PKCS1_2048_8192_SHA512,
     };
     let digest = Digest::import_less_safe(digest, hash.algorithm()).map_err(|_| Defect::DoesNotVerify)?;
+    // Shorter than the modulus is how some write a small number (OpenSSH's ssh-rsa.c pads it, too); longer is nothing.
+    if signature.len() > n.len() {
+        return Err(Defect::DoesNotVerify);
+    }
     let signature = padded(signature, n.len()).ok_or(Defect::DoesNotVerify)?;
     let key = PublicKeyComponents { n, e }.to_parsed_public_key(parameters);
     let key = key.map_err(|_| Defect::Malformed("not an RSA key".into()))?;

@@ -35,6 +35,7 @@ pub(super) fn verify(payload: &[u8], armor: &[u8]) -> Result<Verified, Bad> {
     let user = envelope
         .signed_data(NAMESPACE, payload)
         .and_then(|data| operation::verify(&key, &data, envelope.signature))
+        .and_then(|user| envelope.asks_nothing_more().map(|()| user))
         .map_err(bad(format, Some(fingerprint.clone())))?;
     let evidence = certified.map_or_else(|| Evidence::Ssh(key), Evidence::SshCert);
     Ok(Verified::new(fingerprint, evidence, user))

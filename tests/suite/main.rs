@@ -20,3 +20,4 @@ mod repository;
 mod signatures;
 mod support;
 mod threats;
+mod wild;

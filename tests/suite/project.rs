@@ -49,6 +49,7 @@ const DOCUMENTS: &[&str] = &[
     "docs/registry.md",
     "docs/json.md",
     "docs/limits.md",
+    "docs/threats.md",
 ];
 
 /// The code blocks of a document that begin with this line.
@@ -167,6 +168,47 @@ fn every_key_of_signers_toml_is_documented() {
     for key in keys.iter().filter(|key| !["signer", "key"].contains(&key.as_str())) {
         assert!(reference.contains(&format!("| `{key}` |")), "docs/registry.md does not say what `{key}` is");
     }
+}
+
+/// `module::function` of every test below these folders, a module being a file.
+fn tests_below(folders: &[&str]) -> BTreeSet<String> {
+    let mut found = BTreeSet::new();
+    for path in folders.iter().flat_map(|folder| named(folder, ".rs")) {
+        let source = fs::read_to_string(&path).unwrap();
+        let functions = source.split("#[test]\n").skip(1).filter_map(|rest| rest.split("fn ").nth(1));
+        let module = path.file_stem().unwrap().to_str().unwrap();
+        found.extend(functions.map(|function| format!("{module}::{}", function.split('(').next().unwrap())));
+    }
+    found
+}
+
+#[test]
+fn every_threat_is_shown_by_a_test_and_every_test_of_a_threat_is_told() {
+    let text = read("docs/threats.md");
+    let tests = tests_below(&["src", "tests/suite"]);
+    let mut told = BTreeSet::new();
+    let mut rows = 0;
+    for row in text.lines().filter(|line| line.starts_with("| ") && !line.ends_with("| shown by |")) {
+        let cells: Vec<&str> =
+            row.strip_prefix('|').and_then(|row| row.strip_suffix('|')).unwrap().split('|').map(str::trim).collect();
+        let [attack, outcome, shown] = cells.as_slice() else { panic!("{row}") };
+        let names: Vec<&str> = shown.split('`').skip(1).step_by(2).collect();
+        assert_eq!(names.is_empty(), outcome.starts_with("not yet"), "{row}");
+        assert!(!outcome.is_empty() || attack.starts_with("*accepted:*"), "{row}");
+        for name in names {
+            let exists = match name.strip_prefix("scenario ") {
+                Some(scenario) => root().join("fixtures/scenarios").join(scenario).join("verdict").exists(),
+                None => tests.contains(name),
+            };
+            assert!(exists, "there is no test `{name}`: {row}");
+            told.insert(name.to_owned());
+        }
+        rows += 1;
+    }
+    assert!(rows > 150, "{rows}");
+    let shown = tests_below(&["tests/suite/threats"]);
+    let untold: Vec<_> = shown.difference(&told).collect();
+    assert!(shown.len() > 90 && untold.is_empty(), "docs/threats.md does not name {untold:?}");
 }
 
 #[test]

@@ -1,12 +1,15 @@
 //! Signatures made by real clients, each judged by its own verifier as well: `ssh-keygen -Y` and `gpg --verify` must agree.
 
 mod certificates;
+mod key_validity;
 mod mutations;
 mod openpgp;
 mod owners;
+mod packet_forms;
 mod packets;
 mod security_keys;
 mod ssh;
+mod ssh_forms;
 
 use countersign::{
     object::{Signed, Slot},

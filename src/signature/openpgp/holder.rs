@@ -1,19 +1,25 @@
 //! A certificate that is parsed, with what does not depend on time judged once.
 
 use super::{ANY_AGE, CertificateSummary, Defect, POLICY, Unusable, fingerprint, validity::Judged, weak_algorithm};
-use crate::{push::Timestamp, signature::Fingerprint};
+use crate::{
+    push::Timestamp,
+    signature::{Fingerprint, public_key::ed25519_weakness},
+};
 use sequoia_openpgp::{
     Cert, KeyHandle,
     cert::{
         ValidCert,
-        amalgamation::{ValidateAmalgamation, key::ErasedKeyAmalgamation},
+        amalgamation::{
+            ValidAmalgamation, ValidateAmalgamation,
+            key::{ErasedKeyAmalgamation, PrimaryKey, ValidErasedKeyAmalgamation},
+        },
     },
     crypto::mpi,
     packet::{
         Key, Signature,
         key::{PublicParts, UnspecifiedRole},
     },
-    policy::Policy,
+    policy::{HashAlgoSecurity, Policy},
     types::RevocationStatus,
 };
 use std::{
@@ -71,7 +77,8 @@ impl Holder {
             .userids()
             .filter_map(|user| {
                 let bound = user.self_signatures().filter_map(|signature| signature.signature_creation_time());
-                let bound = nearest(bound.collect(), time, |time| user.binding_signature(&*POLICY, time).ok());
+                let bound: Vec<_> = bound.collect();
+                let bound = standing(&bound, time, |time| user.binding_signature(&*POLICY, time).ok());
                 let revoked = revoked(|policy| user.revocation_status(policy, time));
                 (bound.is_some() && !revoked).then(|| user.userid())
             })
@@ -145,18 +152,25 @@ pub(super) fn time(at: Timestamp) -> SystemTime {
     UNIX_EPOCH + Duration::from_secs(u64::try_from(at.0).unwrap_or(0).min(u64::from(u32::MAX)))
 }
 
-/// What is found at the time, or else, where the certificate says nothing of that time, at the first time after it, or
-/// the last before it, at which it says something. A certificate that was renewed often has only its newest
-/// self-signature left; it then speaks for the time before that, too.
-pub(super) fn nearest<T>(
-    mut times: Vec<SystemTime>,
-    at: SystemTime,
-    find: impl Fn(SystemTime) -> Option<T>,
-) -> Option<T> {
-    times.sort_unstable();
-    times.dedup();
-    let (before, after): (Vec<_>, Vec<_>) = times.into_iter().partition(|time| *time <= at);
-    find(at).or_else(|| after.into_iter().find_map(&find)).or_else(|| before.into_iter().rev().find_map(&find))
+/// What is found at the time, or else, where the certificate says nothing of that time, at the first time after it at
+/// which it says something. A certificate that was renewed often has only its newest self-signature left; it then speaks
+/// for the time before that, too.
+pub(super) fn standing<T>(times: &[SystemTime], at: SystemTime, find: impl Fn(SystemTime) -> Option<T>) -> Option<T> {
+    let mut after: Vec<_> = times.iter().filter(|time| **time > at).copied().collect();
+    after.sort_unstable();
+    find(at).or_else(|| after.into_iter().find_map(&find))
+}
+
+/// What was found last before the time, and has ended since: a self-signature says until when it is good.
+pub(super) fn lapsed<T>(times: &[SystemTime], at: SystemTime, find: impl Fn(SystemTime) -> Option<T>) -> Option<T> {
+    let mut before: Vec<_> = times.iter().filter(|time| **time <= at).copied().collect();
+    before.sort_unstable();
+    before.into_iter().rev().find_map(&find)
+}
+
+/// What stands at the time, or else has stood.
+fn nearest<T>(times: &[SystemTime], at: SystemTime, find: impl Fn(SystemTime) -> Option<T>) -> Option<T> {
+    standing(times, at, &find).or_else(|| lapsed(times, at, &find))
 }
 
 /// When the certificate says anything of itself or of this key.
@@ -176,7 +190,7 @@ pub(super) fn self_signed<'a>(
 }
 
 pub(super) fn valid_near(certificate: &Cert, at: SystemTime) -> Option<ValidCert<'_>> {
-    nearest(self_signed(certificate, None), at, |time| certificate.with_policy(&*POLICY, time).ok())
+    nearest(&self_signed(certificate, None), at, |time| certificate.with_policy(&*POLICY, time).ok())
 }
 
 /// Whether a revocation counts, be it hard, or soft and made before the time. A revocation by somebody else
@@ -195,6 +209,16 @@ fn strength(key: &Key<PublicParts, UnspecifiedRole>) -> Result<(), Defect> {
     }
     if let mpi::PublicKey::RSA { n, .. } = key.mpis() {
         return if n.bits() < 2048 { Err(Defect::Weak(format!("RSA of {} bits", n.bits()))) } else { Ok(()) };
+    }
+    if let mpi::PublicKey::EdDSA { q, .. } = key.mpis()
+        && let Some(weakness) = q.value().strip_prefix(&[0x40]).and_then(ed25519_weakness)
+    {
+        return Err(Defect::Weak(weakness));
+    }
+    if let mpi::PublicKey::Ed25519 { a } = key.mpis()
+        && let Some(weakness) = ed25519_weakness(a)
+    {
+        return Err(Defect::Weak(weakness));
     }
     if let mpi::PublicKey::ECDSA { curve, .. } | mpi::PublicKey::EdDSA { curve, .. } = key.mpis()
         && !curve.is_supported()
@@ -219,20 +243,38 @@ fn of_primary(defect: Defect) -> Defect {
 fn may_sign(certificate: &Cert, key: &ErasedKeyAmalgamation<'_, PublicParts>) -> Result<(), Defect> {
     let times = self_signed(certificate, Some(key));
     let newest = times.iter().max().copied().unwrap_or(UNIX_EPOCH);
-    let valid = nearest(times, newest, |time| key.clone().with_policy(&*POLICY, time).ok());
+    let valid = nearest(&times, newest, |time| key.clone().with_policy(&*POLICY, time).ok());
     match valid {
-        Some(key) if key.for_signing() => Ok(()),
+        Some(key) if key.for_signing() && (key.primary() || agreements(&key).next().is_some()) => Ok(()),
+        Some(key) if key.for_signing() => Err(Defect::Weak(BOUND_WEAKLY.into())),
+        // Made before there were flags, or by a program that writes none: a primary key is then for all that it can do,
+        // as it is to GnuPG. Subkeys are not, because they agree to nothing.
+        Some(key) if key.primary() && key.key().version() == 4 && key.key_flags().is_none() => Ok(()),
         Some(_) => Err(Defect::Improper("its key is not one for signing".into())),
-        None if bound_weakly(certificate, key) => {
-            Err(Defect::Weak("its certificate is bound together with SHA-1 or MD5".into()))
-        }
+        None if bound_weakly(certificate, key) => Err(Defect::Weak(BOUND_WEAKLY.into())),
         None => Err(Defect::Improper("its certificate does not bind its key, or the key does not agree".into())),
     }
+}
+
+const BOUND_WEAKLY: &str = "its certificate is bound together with SHA-1 or MD5";
+
+/// The back-signatures that the key itself made, strongly. Sequoia is content if one verifies and another, which anybody
+/// can put beside it, is strong and has not expired (cert/bundle.rs, `binding_signature`).
+pub(super) fn agreements<'v>(
+    key: &'v ValidErasedKeyAmalgamation<'_, PublicParts>,
+) -> impl Iterator<Item = &'v Signature> {
+    let (primary, subkey) = (key.valid_cert().primary_key().key(), key.key().role_as_subordinate());
+    let alone = key.binding_signature().embedded_signatures().nth(1).is_none();
+    key.binding_signature().embedded_signatures().filter(move |agreement| {
+        alone
+            || POLICY.signature(agreement, HashAlgoSecurity::SecondPreImageResistance).is_ok()
+                && agreement.verify_primary_key_binding(primary, subkey).is_ok()
+    })
 }
 
 /// Whether a policy that takes older algorithms would find the key bound.
 fn bound_weakly(certificate: &Cert, key: &ErasedKeyAmalgamation<'_, PublicParts>) -> bool {
     let times = self_signed(certificate, Some(key));
     let newest = times.iter().max().copied().unwrap_or(UNIX_EPOCH);
-    nearest(times, newest, |time| key.clone().with_policy(&*ANY_AGE, time).ok()).is_some()
+    nearest(&times, newest, |time| key.clone().with_policy(&*ANY_AGE, time).ok()).is_some()
 }

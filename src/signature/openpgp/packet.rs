@@ -15,7 +15,7 @@ use sequoia_openpgp::{
     parse::{Dearmor, PacketParserBuilder, PacketParserResult, Parse},
     types::{HashAlgorithm, SignatureType},
 };
-use std::fmt;
+use std::{fmt, io::Read};
 
 const BEGIN: &[u8] = b"-----BEGIN PGP SIGNATURE-----";
 const END: &[u8] = b"-----END PGP SIGNATURE-----";
@@ -137,10 +137,16 @@ fn only_packet(bytes: &[u8]) -> Result<Signature, Defect> {
     let builder = PacketParserBuilder::from_bytes(bytes).map_err(unreadable)?.dearmor(Dearmor::Disabled);
     let mut signature = None;
     let mut parsed = builder.build().map_err(unreadable)?;
-    while let PacketParserResult::Some(parser) = parsed {
+    while let PacketParserResult::Some(mut parser) = parsed {
         // Before anything is decompressed or skipped.
         if parser.packet.tag() != Tag::Signature {
             return Err(Defect::Malformed(format!("holds a packet of the type \"{}\"", parser.packet.tag())));
+        }
+        if matches!(parser.packet, Packet::Unknown(_)) {
+            // For its version.
+            parser.buffer_unread_content().map_err(unreadable)?;
+        } else if parser.read(&mut [0]).map_err(unreadable)? > 0 {
+            return Err(Defect::Malformed("something follows the signature in its packet".into()));
         }
         let (packet, next) = parser.next().map_err(unreadable)?;
         if signature.is_some() {
@@ -155,6 +161,10 @@ fn only_packet(bytes: &[u8]) -> Result<Signature, Defect> {
             Err(Defect::Unsupported(format!("version {} signatures", signature.version())))
         }
         Some(Packet::Unknown(unknown)) => {
+            // LibrePGP has a fifth version.
+            if let (Tag::Signature, Some(version @ (0..=2 | 5 | 7..))) = (unknown.tag(), unknown.body().first()) {
+                return Err(Defect::Unsupported(format!("version {version} signatures")));
+            }
             Err(Defect::Malformed(format!("holds no readable signature packet: {}", unknown.error())))
         }
         Some(_) | None => Err(Defect::Malformed("holds no packet".into())),
@@ -173,6 +183,9 @@ fn made(packet: &Signature) -> Result<Timestamp, Defect> {
             None => "has no creation time",
         };
         return Err(Defect::Malformed(what.into()));
+    }
+    if packet.hashed_area().subpackets(tag).nth(1).is_some() {
+        return Err(Defect::Malformed("has more than one creation time".into()));
     }
     let made = packet.signature_creation_time();
     made.map(|made| Timestamp(seconds(made))).ok_or_else(|| Defect::Malformed("has no creation time".into()))

@@ -2,13 +2,16 @@
 
 use super::{
     POLICY, fingerprint,
-    holder::{Holder, nearest, revoked, self_signed, time},
+    holder::{Holder, agreements, lapsed, revoked, self_signed, standing, time},
     packet::Detached,
     seconds,
 };
 use crate::{push::Timestamp, signature::Fingerprint};
 use sequoia_openpgp::{
-    cert::amalgamation::{ValidAmalgamation, ValidateAmalgamation, key::ErasedKeyAmalgamation},
+    cert::amalgamation::{
+        ValidAmalgamation, ValidateAmalgamation,
+        key::{ErasedKeyAmalgamation, ValidErasedKeyAmalgamation},
+    },
     packet::key::PublicParts,
 };
 use std::{
@@ -151,15 +154,12 @@ impl Holder {
     fn judge_key(&self, key: &ErasedKeyAmalgamation<'_, PublicParts>, revoked: bool, time: SystemTime) -> Judged {
         let primary = self.certificate.primary_key();
         let times = self_signed(&self.certificate, Some(key));
-        let valid = nearest(times, time, |time| key.clone().with_policy(&*POLICY, time).ok());
-        let end = match valid {
-            Some(valid) => {
-                let primary = valid.valid_cert().primary_key().key_expiration_time();
-                let binding = valid.binding_signature().signature_expiration_time();
-                [valid.key_expiration_time(), primary, binding].into_iter().flatten().min()
-            }
-            // Bound at no time, so never good.
-            None => Some(SystemTime::UNIX_EPOCH),
+        let valid_at = |time| key.clone().with_policy(&*POLICY, time).ok();
+        let end = match standing(&times, time, valid_at) {
+            Some(valid) => end(&valid),
+            // Whatever it was that ended, it is not good any more; if it was bound at no time, it never was.
+            None => lapsed(&times, time, valid_at)
+                .map_or(Some(SystemTime::UNIX_EPOCH), |valid| Some(end(&valid).map_or(time, |end| end.min(time)))),
         };
         Judged {
             revoked,
@@ -189,4 +189,20 @@ impl Holder {
         let keys = self.keys.iter().zip(self.judge(at));
         keys.filter(|(key, _)| key.may_make_signatures()).map(|(_, judged)| judged).collect()
     }
+}
+
+/// When the first of these ends: key, primary key, what binds them, and the key's agreement.
+fn end(valid: &ValidErasedKeyAmalgamation<'_, PublicParts>) -> Option<SystemTime> {
+    let primary = valid.valid_cert().primary_key();
+    let binding = valid.binding_signature();
+    let agreements: Vec<_> = agreements(valid).map(|agreement| agreement.signature_expiration_time()).collect();
+    let agreement = if agreements.contains(&None) { None } else { agreements.into_iter().flatten().max() };
+    let ends = [
+        valid.key_expiration_time(),
+        binding.signature_expiration_time(),
+        primary.key_expiration_time(),
+        primary.binding_signature().signature_expiration_time(),
+        agreement,
+    ];
+    ends.into_iter().flatten().min()
 }

@@ -62,10 +62,18 @@ impl<'b> Envelope<'b> {
         }
         let mut data = MAGIC.to_vec();
         put_string(&mut data, self.namespace);
-        // "Implementations should ignore it": whatever it is, it is signed.
         put_string(&mut data, self.reserved);
         put_string(&mut data, self.hash_name);
         put_string(&mut data, &self.hash.of(payload));
         Ok(data)
+    }
+
+    /// What a later version may say in the reserved field is signed, and means something to it; to ssh-keygen such a
+    /// signature does not verify, because it takes the field for empty (sshsig.c, `sshsig_wrap_verify`).
+    pub(super) fn asks_nothing_more(&self) -> Result<(), Defect> {
+        match self.reserved {
+            [] => Ok(()),
+            _ => Err(Defect::Unsupported("a reserved field that is not empty".into())),
+        }
     }
 }

@@ -4,11 +4,14 @@ use super::wire::{Wire, put_string};
 use crate::bounds::Bounds;
 use crate::signature::{
     Defect, Fingerprint,
-    public_key::{Curve, rsa_weakness, sha1},
+    public_key::{Curve, ed25519_weakness, rsa_weakness, sha1},
 };
 use ssh_key::{
     Algorithm, EcdsaCurve,
-    encoding::base64::{Base64, Encoding},
+    encoding::{
+        Encode,
+        base64::{Base64, Encoding},
+    },
     public::KeyData,
 };
 
@@ -62,7 +65,8 @@ impl PublicKey {
         match &self.material {
             Material::Dsa => Some("DSA".to_owned()),
             Material::Rsa { modulus, .. } => rsa_weakness(modulus),
-            Material::Ed25519(_) | Material::Ecdsa { .. } => None,
+            Material::Ed25519(point) => ed25519_weakness(point),
+            Material::Ecdsa { .. } => None,
         }
     }
 
@@ -121,6 +125,10 @@ impl PublicKey {
         let mut blob = Vec::new();
         put_string(&mut blob, name.as_bytes());
         blob.extend(start.get(..start.len() - wire.0.len()).unwrap_or_default());
+        // The parser passes over what follows an Ed25519 point in its field.
+        if data.encode_vec().ok().as_ref() != Some(&blob) {
+            return Err(malformed());
+        }
         Ok(Self { algorithm: name.into(), blob: blob.into(), material, application })
     }
 

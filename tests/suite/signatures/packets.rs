@@ -15,13 +15,13 @@ use sequoia_openpgp::{
         CertBuilder, CertRevocationBuilder, CipherSuite, SubkeyRevocationBuilder, UserIDRevocationBuilder,
         amalgamation::key::PrimaryKey,
     },
-    crypto::KeyPair,
+    crypto::{KeyPair, Signer, hash::Hash, mpi},
     packet::{
         Body, CompressedData, Key, Literal, Marker, Signature, UserID,
         key::{PublicParts, SubordinateRole},
         signature::{
-            SignatureBuilder,
-            subpacket::{NotationDataFlags, Subpacket, SubpacketTag, SubpacketValue},
+            Signature4, SignatureBuilder,
+            subpacket::{NotationDataFlags, Subpacket, SubpacketArea, SubpacketTag, SubpacketValue},
         },
     },
     policy::StandardPolicy,
@@ -30,6 +30,7 @@ use sequoia_openpgp::{
 };
 use std::{
     io::Write,
+    sync::OnceLock,
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
@@ -51,6 +52,15 @@ pub(super) fn builder(suite: CipherSuite) -> CertBuilder<'static> {
 /// A primary key that certifies, a subkey that signs, one that encrypts.
 pub(super) fn alice() -> Cert {
     builder(CipherSuite::Cv25519).add_signing_subkey().add_transport_encryption_subkey().generate().unwrap().0
+}
+
+/// As [`alice`], by RSA. Made once: it takes long.
+pub(super) fn rsa() -> &'static Cert {
+    static RSA: OnceLock<Cert> = OnceLock::new();
+    RSA.get_or_init(|| {
+        let builder = builder(CipherSuite::RSA2k).add_signing_subkey().add_transport_encryption_subkey();
+        builder.generate().unwrap().0
+    })
 }
 
 #[derive(Clone, Copy, PartialEq)]
@@ -89,7 +99,7 @@ pub(super) fn armored(packets: &[Packet]) -> Vec<u8> {
     writer.finalize().unwrap()
 }
 
-fn held(certs: &[&Cert]) -> Certificates {
+pub(super) fn held(certs: &[&Cert]) -> Certificates {
     let mut certificates = Certificates::default();
     for cert in certs {
         certificates.add_file(&SerializeInto::to_vec(*cert).unwrap()).unwrap();
@@ -101,19 +111,19 @@ pub(super) fn named(cert: &Cert) -> Fingerprint {
     Fingerprint::OpenPgp(cert.fingerprint().as_bytes().into())
 }
 
-fn judged(cert: &Cert, packets: &[Packet]) -> countersign::signature::Signature {
+pub(super) fn judged(cert: &Cert, packets: &[Packet]) -> countersign::signature::Signature {
     verify_with(&held(&[cert]), PAYLOAD, &armored(packets))
 }
 
-fn defect(cert: &Cert, signature: Signature) -> Defect {
+pub(super) fn defect(cert: &Cert, signature: Signature) -> Defect {
     bad(judged(cert, &[signature.into()])).defect
 }
 
-fn malformed(why: &str) -> Defect {
+pub(super) fn malformed(why: &str) -> Defect {
     Defect::Malformed(why.into())
 }
 
-fn validity(verified: &Verified, at: SystemTime) -> Validity {
+pub(super) fn validity(verified: &Verified, at: SystemTime) -> Validity {
     let Evidence::OpenPgp(signed_by) = verified.evidence() else { panic!() };
     signed_by.validity(timestamp(at), timestamp(at))
 }
@@ -155,7 +165,7 @@ fn nothing_but_a_signature_may_be_there() {
         ([&armor[..], b"hello\n"].concat(), "something follows its armor"),
         (
             String::from_utf8(armor.clone()).unwrap().replace("SIGNATURE", "MESSAGE").into_bytes(),
-            "its armor has no first line",
+            "is in the armor of a message, not of a signature",
         ),
         (
             String::from_utf8(armor.clone()).unwrap().replacen("\n\n", "\n", 1).into_bytes(),
@@ -170,9 +180,9 @@ fn nothing_but_a_signature_may_be_there() {
 #[test]
 fn a_signature_of_another_type_is_none_over_a_document() {
     let alice = alice();
-    for typ in
-        [SignatureType::Text, SignatureType::Standalone, SignatureType::Timestamp, SignatureType::GenericCertification]
-    {
+    // Also one that was made for something else by the same key: a certification, a binding, a revocation, a timestamp.
+    for code in [0x01, 0x02, 0x10, 0x11, 0x12, 0x13, 0x18, 0x19, 0x1f, 0x20, 0x28, 0x30, 0x40, 0x50, 0x60, 0xff] {
+        let typ = SignatureType::from(code);
         let builder = SignatureBuilder::new(typ).set_signature_creation_time(day(1)).unwrap();
         let hash = HashAlgorithm::SHA512.context().unwrap().for_signature(4);
         let mut hash = hash;
@@ -182,6 +192,7 @@ fn a_signature_of_another_type_is_none_over_a_document() {
         let why = format!("is no signature over a document, but of type \"{typ}\"");
         assert_eq!(defect(&alice, signature), Defect::Malformed(why));
     }
+    good(judged(&alice, &[binary().sign_message(&mut secret(&alice, Role::Signing), PAYLOAD).unwrap().into()]));
 }
 
 #[test]
@@ -274,23 +285,32 @@ fn is_issuer(subpacket: &Subpacket) -> bool {
 
 /// A good signature that says nowhere whose it is.
 fn unnamed(cert: &Cert) -> Signature {
-    let mut pair = secret(cert, Role::Signing);
-    let prepared = binary().set_hash_algo(HashAlgorithm::SHA512).pre_sign(&pair).unwrap();
-    let mut fields = prepared;
-    fields.hashed_area_mut().remove_all(SubpacketTag::Issuer);
-    fields.hashed_area_mut().remove_all(SubpacketTag::IssuerFingerprint);
-    let mut hash = HashAlgorithm::SHA512.context().unwrap().for_signature(4);
-    hash.update(PAYLOAD);
-    use sequoia_openpgp::crypto::{Signer, hash::Hash};
-    fields.hash(&mut hash).unwrap();
-    let digest = hash.into_digest().unwrap();
-    let mpis = pair.sign(HashAlgorithm::SHA512, &digest).unwrap();
-    let prefix = [digest[0], digest[1]];
-    use sequoia_openpgp::packet::signature::Signature4;
-    let (hashed, unhashed) = (fields.hashed_area().clone(), Default::default());
-    let algorithm = pair.public().pk_algo();
-    Signature4::new(SignatureType::Binary, algorithm, HashAlgorithm::SHA512, hashed, unhashed, prefix, mpis).into()
+    crafted(cert, |area| {
+        area.remove_all(SubpacketTag::Issuer);
+        area.remove_all(SubpacketTag::IssuerFingerprint);
+    })
 }
+
+/// A good signature with whatever is put into what it covers.
+pub(super) fn crafted(cert: &Cert, change: impl FnOnce(&mut SubpacketArea)) -> Signature {
+    let pair = secret(cert, Role::Signing);
+    let mut hashed = binary().pre_sign(&pair).unwrap().hashed_area().clone();
+    change(&mut hashed);
+    let whole = |prefix, numbers| {
+        let (algorithm, unhashed) = (pair.public().pk_algo(), SubpacketArea::default());
+        let binary = SignatureType::Binary;
+        Signature::from(Signature4::new(binary, algorithm, SHA512, hashed.clone(), unhashed, prefix, numbers))
+    };
+    let unsigned = whole([0; 2], mpi::Signature::RSA { s: vec![1].into() });
+    let mut hash = SHA512.context().unwrap().for_signature(4);
+    hash.update(PAYLOAD);
+    unsigned.hash(&mut hash).unwrap();
+    let digest = hash.into_digest().unwrap();
+    let numbers = pair.clone().sign(SHA512, &digest).unwrap();
+    whole([digest[0], digest[1]], numbers)
+}
+
+const SHA512: HashAlgorithm = HashAlgorithm::SHA512;
 
 #[test]
 fn a_key_signs_only_if_its_certificate_says_so() {

@@ -45,6 +45,7 @@ pub fn phrase_of(reason: &str) -> &'static str {
         "unknown-key" => "signed by a key nobody has registered",
         "key-expired" => "signed by a key that has expired",
         "certificate-expired" => "signed with a certificate that has expired",
+        "signature-expired" => "signed, and the signature has expired",
         "key-revoked" => "signed by a key that is revoked",
         "key-retired" => "signed by a key that is retired",
         "key-compromised" => "signed by a key that is compromised",

@@ -7,6 +7,13 @@ fn to_main(id: &str) -> String {
     format!("{id}:refs/heads/main")
 }
 
+/// Refuses, and names this unsigned commit.
+#[track_caller]
+fn blames(world: &World, refspecs: &[&str], bad: &str) {
+    let told = world.refuses(refspecs, &["unsigned"]).told();
+    assert!(told.contains(&bad[..7]), "{bad}: {told}");
+}
+
 /// A policy for all of `refs/heads/release/`.
 fn releases(signatures: &str) -> String {
     format!(
@@ -41,7 +48,7 @@ fn unsigned_in_the_middle() {
 fn unsigned_at_the_root() {
     let world = World::with_signed_main();
     let bad = objects::unsigned(&world, &[], "bad");
-    world.refuses(&[&to_main(&objects::by_alice(&world, &[&bad], "on top"))], &["unsigned"]);
+    blames(&world, &[&to_main(&objects::by_alice(&world, &[&bad], "on top"))], &bad);
     let good = objects::by_alice(&world, &[], "good");
     world.accepts(&[&to_main(&objects::by_alice(&world, &[&good], "on top"))]);
 }
@@ -54,7 +61,7 @@ fn unsigned_on_a_merged_side_branch() {
     world.accepts(&[&to_main(&ours)]);
     let bad = objects::unsigned(&world, &[&base], "bad");
     let side = objects::by_alice(&world, &[&bad], "side");
-    world.refuses(&[&to_main(&objects::by_alice(&world, &[&ours, &side], "merge"))], &["unsigned"]);
+    blames(&world, &[&to_main(&objects::by_alice(&world, &[&ours, &side], "merge"))], &bad);
     let good = objects::by_alice(&world, &[&base], "good");
     let side = objects::by_alice(&world, &[&good], "side");
     world.accepts(&[&to_main(&objects::by_alice(&world, &[&ours, &side], "merge"))]);
@@ -66,7 +73,7 @@ fn unsigned_under_a_joined_second_root() {
     let ours = objects::by_alice(&world, &[], "ours");
     world.accepts(&[&to_main(&ours)]);
     let bad = objects::unsigned(&world, &[], "another root");
-    world.refuses(&[&to_main(&objects::by_alice(&world, &[&ours, &bad], "merge"))], &["unsigned"]);
+    blames(&world, &[&to_main(&objects::by_alice(&world, &[&ours, &bad], "merge"))], &bad);
     let good = objects::by_alice(&world, &[], "another root");
     world.accepts(&[&to_main(&objects::by_alice(&world, &[&ours, &good], "merge"))]);
 }
@@ -82,7 +89,7 @@ fn unsigned_with_dates_that_lie() {
         commit
     };
     let bad = old(objects::Commit::new(&world, &[&base], "bad")).unsigned(&world);
-    world.refuses(&[&to_main(&objects::by_alice(&world, &[&bad], "on top"))], &["unsigned"]);
+    blames(&world, &[&to_main(&objects::by_alice(&world, &[&bad], "on top"))], &bad);
     let good = old(objects::Commit::new(&world, &[&base], "good")).signed(&world, ALICE_SSH);
     world.accepts(&[&to_main(&objects::by_alice(&world, &[&good], "on top"))]);
 }
@@ -92,8 +99,8 @@ fn laundered_by_an_unprotected_branch() {
     let world = World::with_signed_main();
     let bad = objects::unsigned(&world, &[], "bad");
     world.accepts(&[&format!("{bad}:refs/heads/dev")]);
-    world.refuses(&[&to_main(&bad)], &["unsigned"]);
-    world.refuses(&[&to_main(&objects::by_alice(&world, &[&bad], "on top"))], &["unsigned"]);
+    blames(&world, &[&to_main(&bad)], &bad);
+    blames(&world, &[&to_main(&objects::by_alice(&world, &[&bad], "on top"))], &bad);
     let good = objects::by_alice(&world, &[], "good");
     world.accepts(&[&format!("{good}:refs/heads/dev2")]);
     world.accepts(&[&to_main(&good)]);
@@ -104,8 +111,8 @@ fn laundered_in_the_same_push() {
     let world = World::with_signed_main();
     let bad = objects::unsigned(&world, &[], "bad");
     let top = objects::by_alice(&world, &[&bad], "on top");
-    world.refuses(&[&format!("{bad}:refs/heads/dev"), &to_main(&top)], &["unsigned"]);
-    world.refuses(&[&to_main(&bad), &format!("{bad}:refs/heads/zzz")], &["unsigned"]);
+    blames(&world, &[&format!("{bad}:refs/heads/dev"), &to_main(&top)], &bad);
+    blames(&world, &[&to_main(&bad), &format!("{bad}:refs/heads/zzz")], &bad);
     let good = objects::by_alice(&world, &[], "good");
     world.accepts(&[&format!("{good}:refs/heads/dev"), &to_main(&good)]);
 }
@@ -117,7 +124,7 @@ fn laundered_by_a_tag() {
     world.accepts(&[&format!("{bad}:refs/tags/light")]);
     let tag = objects::signed_tag(&world, ALICE_SSH, &bad, "commit", "v1");
     world.accepts(&[&format!("{tag}:refs/tags/v1")]);
-    world.refuses(&[&to_main(&bad)], &["unsigned"]);
+    blames(&world, &[&to_main(&bad)], &bad);
     let good = objects::by_alice(&world, &[], "good");
     world.accepts(&[&format!("{good}:refs/tags/good")]);
     world.accepts(&[&to_main(&good)]);
@@ -129,7 +136,7 @@ fn laundered_by_a_ref_made_without_hooks() {
     world.policy(&releases("all"));
     let bad = objects::unsigned(&world, &[], "bad");
     world.push_without_hook(&[&format!("{bad}:refs/heads/release/1")]);
-    world.refuses(&[&format!("{bad}:refs/heads/release/2")], &["unsigned"]);
+    blames(&world, &[&format!("{bad}:refs/heads/release/2")], &bad);
     let good = objects::by_alice(&world, &[], "good");
     world.push_without_hook(&[&format!("{good}:refs/heads/release/3")]);
     world.accepts(&[&format!("{good}:refs/heads/release/4")]);
@@ -143,7 +150,7 @@ fn laundered_by_a_ref_let_in_under_warn() {
     let pushed = world.push(&[&format!("{bad}:refs/heads/release/1")]);
     assert!(pushed.succeeded && pushed.told().contains("warning:"), "{}", pushed.output);
     world.policy(&releases("all"));
-    world.refuses(&[&format!("{bad}:refs/heads/release/2")], &["unsigned"]);
+    blames(&world, &[&format!("{bad}:refs/heads/release/2")], &bad);
     world.accepts(&[&format!("{}:refs/heads/release/2", objects::by_alice(&world, &[], "good"))]);
 }
 
@@ -154,9 +161,9 @@ fn laundered_by_a_covered_name_of_an_unprotected_branch() {
     world.git_in(&world.server(), &["symbolic-ref", "refs/heads/release/latest", "refs/heads/dev"]);
     let bad = objects::unsigned(&world, &[], "bad");
     // The name that leads to `dev` is covered, so `dev` is.
-    world.refuses(&[&format!("{bad}:refs/heads/dev")], &["unsigned"]);
+    blames(&world, &[&format!("{bad}:refs/heads/dev")], &bad);
     world.push_without_hook(&[&format!("{bad}:refs/heads/dev")]);
-    world.refuses(&[&format!("{bad}:refs/heads/release/1")], &["unsigned"]);
+    blames(&world, &[&format!("{bad}:refs/heads/release/1")], &bad);
     world.accepts(&[&format!("{}:refs/heads/release/1", objects::by_alice(&world, &[], "good"))]);
 }
 
@@ -168,7 +175,7 @@ fn a_release_cut_at_an_unsigned_side_commit_under_first_parent() {
     let side = objects::unsigned(&world, &[&base], "side");
     let merge = objects::by_alice(&world, &[&base, &side], "merge");
     world.accepts(&[&to_main(&merge)]);
-    world.refuses(&[&format!("{side}:refs/heads/release/1")], &["unsigned"]);
+    blames(&world, &[&format!("{side}:refs/heads/release/1")], &side);
     world.accepts(&[&format!("{merge}:refs/heads/release/1")]);
 }
 
@@ -181,7 +188,7 @@ fn a_first_parent_chain_that_was_swapped_by_a_foxtrot_merge() {
     let side = objects::unsigned(&world, &[&base], "side");
     let ours = objects::by_alice(&world, &[&base], "ours");
     world.accepts(&[&to_main(&ours)]);
-    world.refuses(&[&to_main(&objects::by_alice(&world, &[&side, &ours], "the other way round"))], &["unsigned"]);
+    blames(&world, &[&to_main(&objects::by_alice(&world, &[&side, &ours], "the other way round"))], &side);
     world.accepts(&[&to_main(&objects::by_alice(&world, &[&ours, &side], "merge"))]);
 }
 
@@ -194,7 +201,7 @@ fn a_first_parent_chain_led_through_what_was_merged_in_unsigned() {
     let merge = objects::by_alice(&world, &[&base, &side], "merge");
     world.accepts(&[&to_main(&merge)]);
     // `main` gains one signed commit, and `side`, which it has, becomes its own history.
-    world.refuses(&[&to_main(&objects::by_alice(&world, &[&side, &merge], "the other way round"))], &["unsigned"]);
+    blames(&world, &[&to_main(&objects::by_alice(&world, &[&side, &merge], "the other way round"))], &side);
     world.accepts(&[&to_main(&objects::by_alice(&world, &[&merge, &side], "again"))]);
 }
 
@@ -204,7 +211,7 @@ fn main_created_at_an_unsigned_commit_that_is_there() {
     let old = objects::unsigned(&world, &[], "before we signed");
     world.push_without_hook(&[&format!("{old}:refs/heads/import")]);
     let new = objects::by_alice(&world, &[&old], "from now on");
-    world.refuses(&[&to_main(&new)], &["unsigned"]);
+    blames(&world, &[&to_main(&new)], &old);
     world.policy_for_main(&format!("baseline = [\"{old}\"]\nsignatures = {{ commits = \"all\" }}"));
     world.accepts(&[&to_main(&new)]);
 }
@@ -217,7 +224,7 @@ fn a_baseline_exempts_its_ancestors_and_nothing_beside_them() {
     let beside = objects::unsigned(&world, &[&older], "beside");
     for commits in ["all", "first-parent", "tip"] {
         world.policy_for_main(&format!("baseline = [\"{old}\"]\nsignatures = {{ commits = \"{commits}\" }}"));
-        world.refuses(&[&to_main(&beside)], &["unsigned"]);
+        blames(&world, &[&to_main(&beside)], &beside);
     }
     world.policy_for_main(&format!("baseline = [\"{old}\"]\nsignatures = {{ commits = \"all\" }}"));
     world.accepts(&[&to_main(&old)]);
@@ -234,7 +241,7 @@ fn a_baseline_that_is_a_tag_and_one_that_is_missing() {
     for commits in ["all", "first-parent", "tip"] {
         let baselines = format!("baseline = [\"{missing}\", \"{tag}\"]");
         world.policy_for_main(&format!("{baselines}\nsignatures = {{ commits = \"{commits}\" }}"));
-        world.refuses(&[&to_main(&beside)], &["unsigned"]);
+        blames(&world, &[&to_main(&beside)], &beside);
         world.accepts(&[&to_main(&old)]);
         world.git_in(&world.server(), &["update-ref", "-d", "refs/heads/main"]);
     }
@@ -265,8 +272,8 @@ fn a_replacement_on_the_server_hides_nothing() {
         &format!("{good}:refs/heads/other"),
         &format!("{good}:refs/replace/{bad}"),
     ]);
-    world.refuses(&[&to_main(&bad)], &["unsigned"]);
-    world.refuses(&[&to_main(&objects::by_alice(&world, &[&bad], "on top"))], &["unsigned"]);
+    blames(&world, &[&to_main(&bad)], &bad);
+    blames(&world, &[&to_main(&objects::by_alice(&world, &[&bad], "on top"))], &bad);
     world.accepts(&[&to_main(&good)]);
 }
 
@@ -278,7 +285,7 @@ fn a_graft_on_the_server_hides_nothing() {
     world.push_without_hook(&[&format!("{top}:refs/heads/dev")]);
     fs::create_dir_all(world.server().join("info")).unwrap();
     fs::write(world.server().join("info/grafts"), format!("{top}\n")).unwrap();
-    world.refuses(&[&to_main(&top)], &["unsigned"]);
+    blames(&world, &[&to_main(&top)], &bad);
     world.accepts(&[&to_main(&objects::by_alice(&world, &[], "good"))]);
 }
 
@@ -307,7 +314,7 @@ fn a_commit_graph_that_lies_hides_nothing() {
     set_mode(&path, 0o644);
     fs::write(&path, graph).unwrap();
     assert_eq!(world.git_in(&server, &["rev-list", "--count", "dev"]), "1", "git is not taken in");
-    world.refuses(&[&to_main(&top)], &["unsigned"]);
+    blames(&world, &[&to_main(&top)], &bad);
     world.accepts(&[&to_main(&objects::by_alice(&world, &[], "good"))]);
 }
 
@@ -352,7 +359,7 @@ fn a_chain_of_symbolic_refs() {
     world.git_in(&world.server(), &["symbolic-ref", "refs/heads/two", "refs/heads/main"]);
     world.git_in(&world.server(), &["symbolic-ref", "refs/heads/one", "refs/heads/two"]);
     let bad = objects::unsigned(&world, &[], "bad");
-    world.refuses(&[&format!("{bad}:refs/heads/one")], &["unsigned"]);
+    blames(&world, &[&format!("{bad}:refs/heads/one")], &bad);
     world.accepts(&[&format!("{}:refs/heads/one", objects::by_alice(&world, &[], "good"))]);
 }
 
@@ -491,14 +498,14 @@ fn refs_that_share_history_in_one_push() {
     let next = objects::by_alice(&world, &[&old], "next");
     let to = |id: &str, number: usize| format!("{id}:refs/heads/release/{number}");
     // What the old value of one ref exempts is not exempt in another.
-    world.refuses(&[&to(&next, 1), &to(&next, 2)], &["unsigned"]);
+    blames(&world, &[&to(&next, 1), &to(&next, 2)], &old);
     world.accepts(&[&to(&next, 1)]);
     let root = objects::by_alice(&world, &[], "root");
     let shared = objects::by_alice(&world, &[&root], "shared");
     let side = objects::unsigned(&world, &[&root], "side");
     let merge = objects::by_alice(&world, &[&shared, &side], "merge");
-    world.refuses(&[&to(&shared, 3), &to(&root, 4), &to(&merge, 5)], &["unsigned"]);
-    world.refuses(&[&to(&merge, 3), &to(&side, 4), &to(&shared, 5)], &["unsigned"]);
+    blames(&world, &[&to(&shared, 3), &to(&root, 4), &to(&merge, 5)], &side);
+    blames(&world, &[&to(&merge, 3), &to(&side, 4), &to(&shared, 5)], &side);
     world.accepts(&[&to(&shared, 3), &to(&root, 4), &to(&objects::by_alice(&world, &[&shared], "more"), 5)]);
 }
 

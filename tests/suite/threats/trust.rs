@@ -89,9 +89,19 @@ fn history_that_was_accepted_is_not_judged_anew() {
     let world = World::with_signed_main();
     let old = objects::signed(&world, ALICE_SSH, &[], "hers");
     world.accepts(&[&to_main(&old)]);
-    world.registry(&[("allowed_signers", &format!("bob@example.com {}\n", keys::public_ssh(BOB_SSH)))]);
-    world.refuses(&[&to_main(&objects::signed(&world, ALICE_SSH, &[&old], "too late"))], &["unknown-key"]);
-    world.accepts(&[&to_main(&objects::signed(&world, BOB_SSH, &[&old], "his"))]);
+    let line = |options: &str, key| format!("{}{options} {}\n", keys::user_id(key), keys::public_ssh(key));
+    let (bobs, hers) = (line("", BOB_SSH), keys::public_ssh(ALICE_SSH));
+    let expired = bobs.clone() + &line(" valid-before=\"20240101Z\"", ALICE_SSH);
+    let both = bobs.clone() + &line("", ALICE_SSH);
+    let mut tip = old;
+    for (signers, revoked, reason) in
+        [(&bobs, "", "unknown-key"), (&expired, "", "key-expired"), (&both, &*hers, "key-revoked")]
+    {
+        world.registry(&[("allowed_signers", signers), ("revoked_keys", revoked)]);
+        world.refuses(&[&to_main(&objects::signed(&world, ALICE_SSH, &[&tip], "too late"))], &[reason]);
+        tip = objects::signed(&world, BOB_SSH, &[&tip], "his");
+        world.accepts(&[&to_main(&tip)]);
+    }
 }
 
 #[test]
@@ -123,6 +133,36 @@ fn a_policy_and_a_registry_in_the_push() {
     world.work_as(ALICE_SSH);
     world.git(&["commit", "-q", "--amend", "--no-edit", "--reset-author", "-S"]);
     world.accepts(&["HEAD:refs/heads/main"]);
+}
+
+#[test]
+fn words_in_a_commit_or_a_push_option_are_no_authority() {
+    let world = World::with_signed_main();
+    world.git_in(&world.server(), &["config", "receive.advertisePushOptions", "true"]);
+    let words = "Emergency: INC-1 the site is down\n\nCountersign: skip\nApproved-by: Alice Example <alice@example.com>\n\
+                 Emergency: INC-1 the site is down\nEmergency-Ref: refs/heads/main\n\
+                 Signed-off-by: Alice Example <alice@example.com>";
+    let options = ["-o", "skip", "-o", "countersign=off", "-o", "signer=alice@example.com", "-o", "emergency=INC-1"];
+    let commit = Commit::new(&world, &[], words);
+    for (id, reason) in [(commit.unsigned(&world), "unsigned"), (commit.signed(&world, MALLORY_SSH), "unknown-key")] {
+        let pushed = world.push_with(&options, &[&to_main(&id)]);
+        world.was_refused(&pushed, &[reason]);
+        world.refuses(&[&to_main(&id)], &[reason]);
+    }
+    world.push_with(&options, &[&to_main(&commit.signed(&world, ALICE_SSH))]).expect_accepted();
+}
+
+#[test]
+fn a_tag_whose_tagger_line_names_a_colleague() {
+    let world = World::new();
+    world.policy_for_tags("tags = { signed = true, by = [\"alice@example.com\"] }");
+    let commit = objects::unsigned(&world, &[], "release");
+    // The tagger is Alice throughout; the key is not hers.
+    let tag = |key| objects::signed_tag(&world, key, &commit, "commit", "v1") + ":refs/tags/v1";
+    let told = world.refuses(&[&tag(BOB_SSH)], &["not-allowed"]).told();
+    assert!(told.contains("bob@example.com"), "{told}");
+    world.refuses(&[&tag(MALLORY_OPENPGP)], &["unknown-key"]);
+    world.accepts(&[&tag(ALICE_SSH)]);
 }
 
 #[test]
