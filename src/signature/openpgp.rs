@@ -57,7 +57,7 @@ pub(super) fn verify(payload: &[u8], armor: &[u8], certificates: &Certificates) 
 /// RSA below 2048 bits are refused, also in what binds a certificate together, whatever date they bear. Revocations by
 /// SHA-1 still revoke.
 static POLICY: LazyLock<StandardPolicy<'static>> = LazyLock::new(|| {
-    let mut policy = at(2025);
+    let mut policy = at(IN_2025);
     for dsa in [
         AsymmetricAlgorithm::DSA1024,
         AsymmetricAlgorithm::DSA2048,
@@ -71,13 +71,15 @@ static POLICY: LazyLock<StandardPolicy<'static>> = LazyLock::new(|| {
 
 /// All that ever was strong enough. Asked for revocations, of which it is more dangerous to miss one, and to tell what is
 /// weak from what is not there.
-static ANY_AGE: LazyLock<StandardPolicy<'static>> = LazyLock::new(|| at(1990));
+static ANY_AGE: LazyLock<StandardPolicy<'static>> = LazyLock::new(|| at(IN_1990));
 
-/// The rules as of the first of July of a year.
-fn at(year: u32) -> StandardPolicy<'static> {
-    let days = u64::from(year - 1970) * 365 + u64::from((year - 1969) / 4) + 181;
-    StandardPolicy::at(UNIX_EPOCH + Duration::from_secs(days * 86_400))
+/// The rules as of some second since 1970.
+fn at(seconds: u64) -> StandardPolicy<'static> {
+    StandardPolicy::at(UNIX_EPOCH + Duration::from_secs(seconds))
 }
+
+const IN_2025: u64 = 1_751_328_000;
+const IN_1990: u64 = 646_790_400;
 
 /// The name of an algorithm that no signature and no certificate may use.
 #[expect(deprecated, reason = "to refuse them")]
