@@ -72,7 +72,7 @@ fn well_formed_certificate(certificate: &PushCertificate<'_>, input: &[u8], form
     expected.extend(certificate.options.iter().map(|option| [b"push-option ", *option].concat()));
     let mut lines = head.strip_suffix(b"\n\n").unwrap().split(|&byte| byte == b'\n');
     assert_eq!(lines.next(), Some(&b"certificate version 0.1"[..]));
-    let pusher = lines.next().unwrap().strip_prefix(b"pusher ").unwrap().trim_ascii_start();
+    let pusher = lines.next().unwrap().strip_prefix(b"pusher ").unwrap();
     let moment = pusher.strip_prefix(certificate.pusher).unwrap();
     assert!(!certificate.pusher.is_empty() && moment.starts_with(b" ") && certificate.time.0 >= 0);
     assert_eq!(lines.map(<[u8]>::to_vec).collect::<Vec<_>>(), expected);

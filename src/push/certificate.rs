@@ -134,10 +134,10 @@ impl<'a> Lines<'a> {
 fn read_pusher(value: &[u8]) -> Option<(&[u8], Timestamp)> {
     let (rest, zone) = split_at_last_space(value)?;
     let (who, seconds) = split_at_last_space(rest)?;
-    let who = who.trim_ascii();
+    let who = who.strip_suffix(b" ").unwrap_or(who);
     let is_number = |digits: &[u8]| !digits.is_empty() && digits.iter().all(u8::is_ascii_digit);
     let is_zone = matches!(zone.split_first(), Some((b'+' | b'-', digits)) if is_number(digits));
-    if who.is_empty() || !is_zone || !is_number(seconds) {
+    if who.is_empty() || who.trim_ascii() != who || !is_zone || !is_number(seconds) {
         return None;
     }
     let seconds = std::str::from_utf8(seconds).ok()?.parse().ok()?;
@@ -265,6 +265,9 @@ DVFgnNGxkwD+MrNj66u0cSzhz1dPYh4nxf55MgBaK0KPwk7QQ1Mo8Ac=\n\
             (" 1795577176 +0000", " -1 +0000", "line 2: not `pusher <who> <seconds> <zone>`".into()),
             (" 1795577176 +0000", " 9223372036854775808 +0000", "line 2: not `pusher <who> <seconds> <zone>`".into()),
             ("Dave Example <dave@example.com>", " ", "line 2: not `pusher <who> <seconds> <zone>`".into()),
+            (".com> 179", ".com>\x0c 179", "line 2: not `pusher <who> <seconds> <zone>`".into()),
+            (".com> 179", ".com>   179", "line 2: not `pusher <who> <seconds> <zone>`".into()),
+            ("pusher Dave", "pusher  Dave", "line 2: not `pusher <who> <seconds> <zone>`".into()),
             ("pushee file", "pushes file", "line 3: neither `pushee <url>` nor `nonce <nonce>`".into()),
             (
                 "pushee file:///srv/git/server.git",
