@@ -7,8 +7,9 @@ use super::{
 };
 use crate::{
     Undecided,
-    registry::{BrokenSigners, Registry},
+    registry::{BrokenSigners, Entry, Registry},
     report::{SCHEMA, diagnostics, escaped},
+    signature::Format,
 };
 use clap::{Args, Subcommand};
 use serde_json::json;
@@ -72,15 +73,31 @@ fn check(common: &Common, registries: &[Registry], output: &mut Output) -> Resul
                 output.line(&escaped(&format!("warning: {}{line}: {}", lint.file, lint.what)))?;
             }
             if lints.is_empty() {
-                output.line(&match registries.iter().map(|registry| registry.list(now).len()).sum() {
-                    0 => "nobody is registered".to_owned(),
-                    1 => "1 key, with one owner".to_owned(),
-                    keys => format!("{keys} keys, each with one owner"),
-                })?;
+                output.line(&nothing_amiss(registries.iter().flat_map(|registry| registry.list(now))))?;
             }
         }
     }
     Ok(if lints.is_empty() { Outcome::Good } else { Outcome::NotGood })
+}
+
+/// An authority is nobody's: whom it certifies, its certificates say.
+fn nothing_amiss(entries: impl Iterator<Item = Entry>) -> String {
+    let (authorities, keys): (Vec<_>, Vec<_>) = entries.partition(|entry| entry.format == Format::SshCert);
+    let keys = match keys.len() {
+        0 => None,
+        1 => Some("1 key, with one owner".to_owned()),
+        keys => Some(format!("{keys} keys, each with one owner")),
+    };
+    let authorities = match authorities.len() {
+        0 => None,
+        1 => Some("1 authority".to_owned()),
+        authorities => Some(format!("{authorities} authorities")),
+    };
+    match (keys, authorities) {
+        (Some(keys), Some(authorities)) => format!("{keys}; {authorities}"),
+        (Some(one), None) | (None, Some(one)) => one,
+        (None, None) => "nobody is registered".to_owned(),
+    }
 }
 
 /// A `signers.toml` with mistakes is shown with all of them.

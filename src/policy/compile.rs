@@ -119,13 +119,14 @@ pub fn compile(source: &str, members: &Groups) -> Result<Policy, Vec<Problem>> {
         fields.not_supported(&["ledger"]);
         fields.optional("groups", read_groups);
         let rules = if fields.has("rule") {
-            fields
-                .required("rule", |value, reader| reader.list(value, |value, reader| read_rule(value, source, reader)))
+            let mut names = Names::new();
+            fields.required("rule", |value, reader| {
+                reader.list(value, |value, reader| read_rule(value, source, &mut names, reader))
+            })
         } else {
             Some(Vec::new())
         };
         let mentions = fields.reader.take_mentions();
-        let rules = rules.map(|rules| unique(rules, fields.reader));
         Some(Policy {
             unmatched: unmatched?,
             repositories_root,
@@ -215,13 +216,13 @@ fn read_server(value: &Value<'_>, reader: &mut Reader<'_>) -> Option<()> {
     reader.choice(value, &[("plain", ())])
 }
 
-/// A rule, and the place of its name.
-type Read = (Rule, Range<usize>);
+/// The rules' names so far, each with its first place.
+type Names = HashMap<String, Range<usize>>;
 
-fn read_rule(value: &Value<'_>, source: &str, reader: &mut Reader<'_>) -> Option<Read> {
+fn read_rule(value: &Value<'_>, source: &str, names: &mut Names, reader: &mut Reader<'_>) -> Option<Rule> {
     reader.table(value, |fields| {
         let line = line(source, fields.place().start);
-        let name = fields.required("name", |value, reader| Some((reader.text(value)?.to_owned(), value.span())));
+        let name = fields.required("name", |value, reader| read_rule_name(value, names, reader));
         let refs = fields.required("refs", Globs::read_refs_or_head);
         let except_refs = fields.optional("except-refs", Globs::read_refs_or_head);
         let repositories = fields.optional("repositories", Globs::read_names);
@@ -248,12 +249,10 @@ fn read_rule(value: &Value<'_>, source: &str, reader: &mut Reader<'_>) -> Option
         let mut baselines = baselines.unwrap_or_default();
         baselines.sort();
         baselines.dedup();
-        let (name, place) = name?;
-        let mode = mode.unwrap_or(Mode::Enforce);
-        let rule = Rule {
-            name,
+        Some(Rule {
+            name: name?,
             line,
-            mode,
+            mode: mode.unwrap_or(Mode::Enforce),
             warn_until,
             baselines,
             requirements,
@@ -261,26 +260,21 @@ fn read_rule(value: &Value<'_>, source: &str, reader: &mut Reader<'_>) -> Option
             except_refs,
             repositories,
             except_repositories,
-        };
-        Some((rule, place))
+        })
     })
 }
 
-/// The rules; a name that is used twice is a problem.
-fn unique(read: Vec<Read>, reader: &mut Reader<'_>) -> Vec<Rule> {
-    let mut names: HashMap<String, Range<usize>> = HashMap::new();
-    let mut rules = Vec::new();
-    for (rule, place) in read {
-        match names.get(&rule.name) {
-            Some(first) => {
-                let what = What::Duplicate { sort: "rule name", name: rule.name.clone(), first: first.clone() };
-                reader.problem(place, what);
-            }
-            None => drop(names.insert(rule.name.clone(), place)),
+/// A name that is used twice is a problem, whatever else is wrong with its rules.
+fn read_rule_name(value: &Value<'_>, names: &mut Names, reader: &mut Reader<'_>) -> Option<String> {
+    let name = reader.text(value)?.to_owned();
+    match names.get(&name) {
+        Some(first) => {
+            reader
+                .problem(value.span(), What::Duplicate { sort: "rule name", name: name.clone(), first: first.clone() });
         }
-        rules.push(rule);
+        None => drop(names.insert(name.clone(), value.span())),
     }
-    rules
+    Some(name)
 }
 
 /// Counted from one.
@@ -422,6 +416,10 @@ mod tests {
         let twice =
             format!("{HEAD}[[rule]]\nname = \"y\"\nrefs = [\"HEAD\"]\n[[rule]]\nname = \"y\"\nrefs = [\"HEAD\"]\n");
         assert_eq!(mistakes(&twice), ["7: the rule name `y` is used twice"]);
+        let both_wrong = format!("{HEAD}[[rule]]\nname = \"y\"\nrefs = [\"main\"]\n[[rule]]\nname = \"y\"\n");
+        let found = mistakes(&both_wrong);
+        assert_eq!(found.len(), 3, "{found:#?}");
+        assert_eq!(found.last().map(String::as_str), Some("7: the rule name `y` is used twice"), "{found:#?}");
     }
 
     #[test]

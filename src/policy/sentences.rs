@@ -7,7 +7,7 @@ use super::{
 use crate::{
     push::{ObjectId, RefUpdate},
     registry::{Barred, Fault, Status},
-    signature::Format,
+    signature::{Fingerprint, Format},
 };
 
 /// A finding in words.
@@ -179,8 +179,10 @@ fn explain_defect(defect: &Defect, said: &Said<'_>) -> Explanation {
 /// that signs anew.
 pub fn explain_fault(fault: &Fault, subject: &str, objects: Vec<String>, sign: Option<&str>) -> Explanation {
     let (code, what) = match fault.status {
-        Status::Bad => ("bad", "signed, and the signature does not match the content"),
-        Status::UnknownKey => ("unknown-key", "signed by a key nobody has registered"),
+        Status::Bad if fault.detail.is_none() => ("bad", "signed, and the signature does not match the content"),
+        Status::Bad => ("bad", "signed, and the signature does not count"),
+        Status::UnknownKey if fault.is_by_a_stranger() => ("unknown-key", "signed by a key nobody has registered"),
+        Status::UnknownKey => ("unknown-key", "signed by a key that counts for nobody"),
         Status::KeyExpired => ("key-expired", "signed by a key that has expired"),
         Status::CertificateExpired => ("certificate-expired", "signed with a certificate that has expired"),
         Status::KeyRevoked => ("key-revoked", "signed by a key that is revoked"),
@@ -205,29 +207,52 @@ pub fn explain_fault(fault: &Fault, subject: &str, objects: Vec<String>, sign: O
     lines.extend(fault.detail.as_ref().map(|detail| format!("  {detail}")));
     let hints = match (fault.status, &fault.key, sign) {
         (Status::UnknownKey, Some(key), sign) => {
-            let sign = sign
-                .map(|sign| format!("sign with a key that is registered: git config user.signingkey KEY && {sign}"));
-            let ask = format!("or ask the administrator to register this one: {key}");
+            let sign = sign.map(|sign| with_a_key("sign with a key that is registered", sign));
+            let ask = match fault.is_by_a_stranger() {
+                true => format!("or ask the administrator to register this one: {key}"),
+                false => format!("or ask the administrator to settle whose this one is: {key}"),
+            };
             sign.into_iter().chain([ask]).collect()
         }
         (Status::SignatureInFuture, _, Some(sign)) => {
             vec![format!("set this computer's clock, then sign again: {sign}")]
         }
-        (Status::KeyExpired | Status::CertificateExpired, Some(key), _) => {
-            vec![format!("renew the key, and ask the administrator to register the renewed one: {key}")]
+        (Status::KeyExpired, Some(key), _) => vec![prolonged(fault.format, key)],
+        (Status::CertificateExpired, _, Some(sign)) => {
+            vec![format!("have your key certified anew, then sign again: {sign}")]
         }
         // Whoever left has no other key that would do.
         (Status::KeyRevoked | Status::KeyRetired | Status::KeyCompromised, _, Some(sign))
             if fault.barred == Barred::Key =>
         {
-            vec![format!("sign with another key of yours: git config user.signingkey KEY && {sign}")]
+            vec![with_a_key("sign with another key of yours", sign)]
         }
-        (Status::Bad | Status::Weak | Status::SignatureExpired, _, Some(sign)) => {
-            vec![format!("sign it again: {sign}")]
+        // The key is what makes it improper: it would be so again.
+        (Status::Bad, _, Some(sign)) if fault.detail.is_some() => {
+            vec![with_a_key("sign with another key of yours", sign)]
         }
+        (Status::Weak, _, Some(sign)) => vec![with_a_key("sign with a stronger key, or by a stronger hash", sign)],
+        (Status::Bad | Status::SignatureExpired, _, Some(sign)) => vec![format!("sign it again: {sign}")],
         _ => Vec::new(),
     };
     Explanation { code, lines, hints }
+}
+
+fn with_a_key(what: &str, sign: &str) -> String {
+    format!("{what}: git config user.signingkey KEY && {sign}")
+}
+
+/// An OpenPGP key bears its end; that of an SSH key stands in the registry alone.
+fn prolonged(format: Option<Format>, key: &Fingerprint) -> String {
+    match format {
+        Some(Format::Ssh) => format!("ask the administrator to let this key count for longer: {key}"),
+        Some(Format::SshCert) => {
+            format!("ask the administrator to let the authority of this key count for longer: {key}")
+        }
+        Some(Format::OpenPgp | Format::X509) | None => {
+            format!("renew the key, and ask the administrator to register the renewed one: {key}")
+        }
+    }
 }
 
 /// `a commit`, `a tag of a tree` …, for a ref that points at the wrong kind of object.

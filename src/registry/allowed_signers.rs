@@ -89,6 +89,7 @@ pub(super) enum Role {
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(super) struct Unreadable {
     pub(super) number: usize,
+    /// Continues "it": "has no key".
     pub(super) what: String,
 }
 
@@ -127,7 +128,7 @@ fn read_line(number: usize, text: &str, local: &TimeZone) -> Result<Option<Line>
     };
     let principals = PatternList(principals);
     if principals.names().is_empty() && !principals.admits_unnamed() {
-        return Err("its principals admit nobody".into());
+        return Err("has principals that admit nobody".into());
     }
     Ok(Some(Line {
         number,
@@ -150,7 +151,7 @@ fn principals(text: &str) -> Result<(String, &str), String> {
     if text.as_bytes().get(before.len()) != Some(&b'"') {
         return Ok((before.into(), after.trim_start_matches(SPACE)));
     }
-    let (quoted, after) = after.split_once('"').ok_or("a quote is not closed")?;
+    let (quoted, after) = after.split_once('"').ok_or("has a quote that is not closed")?;
     Ok((format!("{before}{quoted}"), after.trim_start_matches(SPACE)))
 }
 
@@ -176,7 +177,7 @@ fn end_of_options(text: &str) -> Result<usize, String> {
             _ => {}
         }
     }
-    Err(if quoted { "a quote is not closed" } else { "has no key" }.into())
+    Err(if quoted { "has a quote that is not closed" } else { "has no key" }.into())
 }
 
 struct Options {
@@ -212,14 +213,16 @@ impl Options {
                 once("valid-before", &mut options.valid_before, time)?;
             }
             rest = match rest.strip_prefix(',') {
-                Some("") => return Err("its options end with a comma".into()),
+                Some("") => return Err("has options that end with a comma".into()),
                 Some(after) => after,
                 None if rest.is_empty() => break,
                 None => return Err(format!("has an unknown option: `{}`", rest.split(',').next().unwrap_or(rest))),
             };
         }
         match (options.valid_after, options.valid_before) {
-            (Some(after), Some(before)) if before <= after => Err("`valid-before` is not after `valid-after`".into()),
+            (Some(after), Some(before)) if before <= after => {
+                Err("has a `valid-before` that is not after its `valid-after`".into())
+            }
             _ => Ok(options),
         }
     }
@@ -233,7 +236,7 @@ fn strip<'t>(text: &'t str, name: &str) -> Option<&'t str> {
 
 /// A value in quotes, in which `\"` is a quote (misc.c, `opt_dequote`); `rest` becomes what follows it.
 fn quoted<'t>(name: &str, text: &'t str, rest: &mut &'t str) -> Result<String, String> {
-    let inner = text.strip_prefix('"').ok_or_else(|| format!("the value of `{name}` is not in quotes"))?;
+    let inner = text.strip_prefix('"').ok_or_else(|| format!("has a value of `{name}` that is not in quotes"))?;
     let mut value = String::new();
     let mut characters = inner.char_indices().peekable();
     while let Some((at, character)) = characters.next() {
@@ -249,7 +252,7 @@ fn quoted<'t>(name: &str, text: &'t str, rest: &mut &'t str) -> Result<String, S
             other => value.push(other),
         }
     }
-    Err(format!("the value of `{name}` has no closing quote"))
+    Err(format!("has a value of `{name}` without a closing quote"))
 }
 
 fn once<T>(name: &str, slot: &mut Option<T>, value: T) -> Result<(), String> {
@@ -260,5 +263,6 @@ fn once<T>(name: &str, slot: &mut Option<T>, value: T) -> Result<(), String> {
 }
 
 fn time(name: &str, text: &str, local: &TimeZone) -> Result<Timestamp, String> {
-    absolute_time(text, local).ok_or_else(|| format!("`{name}` is no time of the form YYYYMMDD[HHMM[SS]][Z]: `{text}`"))
+    absolute_time(text, local)
+        .ok_or_else(|| format!("has a `{name}` that is no time of the form YYYYMMDD[HHMM[SS]][Z]: `{text}`"))
 }

@@ -6,6 +6,9 @@ use crate::{
 };
 use std::sync::Arc;
 
+/// Why a key is unknown that no part of the registry has.
+pub(super) const NOBODYS: &str = "no signer has it";
+
 /// A registered signer made this signature with a key that was good at the judged time.
 #[derive(Clone, Debug)]
 pub struct VerifiedSigner {
@@ -100,6 +103,13 @@ pub struct Fault {
     pub ended: Option<Timestamp>,
     /// What is kept from signing: another key of the same signer may do, or not.
     pub barred: Barred,
+}
+
+impl Fault {
+    /// Whether no part of the registry has the key; else one that has it does not make it anybody's.
+    pub fn is_by_a_stranger(&self) -> bool {
+        self.status == Status::UnknownKey && self.detail.as_deref().is_none_or(|detail| detail == NOBODYS)
+    }
 }
 
 /// What a fault keeps from signing.

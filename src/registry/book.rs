@@ -2,6 +2,7 @@
 
 use super::{
     allowed_signers::{AllowedSigners, Line},
+    attribution::NOBODYS,
     people::{People, folded},
     resolution::{Owner, Roster},
     window::{Moment, Phase},
@@ -84,8 +85,6 @@ pub(super) enum Holding {
     /// None does any more, or none yet.
     Over(Phase),
 }
-
-pub(super) const NOBODYS: &str = "no signer has it";
 
 /// `allowed_signers` as it was read, and what was looked up in it. One pushed commit asks for one key: to parse five
 /// thousand lines for it would take longer than all the rest. So the lines that are about a key are found by its text.

@@ -2,7 +2,8 @@
 
 use super::{
     Attribution, Barred, Fault, Registry, Signer, Status, VerifiedSigner, When,
-    book::{Holding, NOBODYS},
+    attribution::NOBODYS,
+    book::Holding,
     key_states::{KeyState, StatedKey},
     resolution::{Owner, one},
     window::{Moment, Phase, Window, is_ahead, written},

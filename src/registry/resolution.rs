@@ -2,6 +2,7 @@
 use super::{
     Kind, Signer, SignerId,
     allowed_signers::{Line, Role},
+    attribution::NOBODYS,
     people::{People, folded},
 };
 use crate::signature::{Fingerprint, ssh};
@@ -200,7 +201,7 @@ pub(super) fn one<'d>(found: impl Iterator<Item = Arc<Signer>>, mut denied: impl
             let ids: Vec<_> = signers.iter().map(|signer| format!("`{}`", signer.id.0)).collect();
             Err(format!("resolves to {count} signers: {}", ids.join(", ")))
         }
-        (_, None) => Err(denied.next().cloned().unwrap_or_else(|| "no signer has it".into())),
+        (_, None) => Err(denied.next().cloned().unwrap_or_else(|| NOBODYS.into())),
     }
 }
 

@@ -348,6 +348,23 @@ fn registry_check_names_what_grants_nothing_and_list_shows_keys() {
     let (status, out, _) = countersign(&world, &["registry", "check", folder], "");
     assert_eq!(status, 1);
     assert!(out.contains("allowed_signers:2"), "{out}");
+    world.registry(&[("allowed_signers", &format!("alice@example.com {key}\n*@example.org cert-authority {key}\n"))]);
+    let (status, out, _) = countersign(&world, &["registry", "check", folder], "");
+    assert_eq!((status, out.as_str()), (0, "1 key, with one owner; 1 authority\n"));
+    // Each reason continues the sentence.
+    for (line, what) in [
+        (
+            "valid-before=\"20200101Z\",valid-after=\"20210101Z\"",
+            "it has a `valid-before` that is not after its `valid-after`",
+        ),
+        ("valid-after=\"never\"", "it has a `valid-after` that is no time of the form YYYYMMDD[HHMM[SS]][Z]: `never`"),
+        ("namespaces=git", "it has a value of `namespaces` that is not in quotes"),
+        ("namespaces=\"git\",", "it has options that end with a comma"),
+    ] {
+        world.registry(&[("allowed_signers", &format!("alice@example.com {line} {key}\n"))]);
+        let (status, out, _) = countersign(&world, &["registry", "check", folder], "");
+        assert!(status == 1 && out.ends_with(&format!("this line grants nothing: {what}\n")), "{out}");
+    }
 }
 
 /// An RSA key of 1024 bits.

@@ -254,6 +254,53 @@ fn a_key_that_nobody_registered_below_the_tip() {
     mended(&world, &["main"], "unknown-key");
 }
 
+#[test]
+fn a_key_that_two_people_claim_is_registered_already() {
+    let line = |id: &str, key| format!("{id} {}\n", keys::public_ssh(key));
+    let world = started();
+    let lines = [line("alice@example.com", ALICE_SSH), line("bob", BOB_SSH), line("carol", BOB_SSH)];
+    world.registry(&[("allowed_signers", &lines.concat())]);
+    world.git(&["config", "user.signingkey", &keys::signing_key(BOB_SSH)]);
+    signed_commit(&world, "Whose?");
+    let refused = world.refuses(&["main"], &["unknown-key"]);
+    let told = refused.told();
+    assert!(told.contains("signed by a key that counts for nobody\n"), "{told}");
+    assert!(told.contains("to settle whose this one is: SHA256:") && !told.contains("register this"), "{told}");
+    follow(&world, &refused);
+    world.accepts(&["main"]);
+}
+
+/// To sign with it again would change nothing.
+#[test]
+fn a_security_key_that_asks_for_no_touch() {
+    let world = started();
+    let lines = [security_key::public(), keys::public_ssh(ALICE_SSH)].map(|key| format!("alice@example.com {key}\n"));
+    world.registry(&[("allowed_signers", &lines.concat())]);
+    let base = world.git(&["rev-parse", "HEAD"]);
+    let untouched = security_key::commit(&world, 0, &[&base], "Not touched");
+    world.git(&["reset", "-q", "--hard", &untouched]);
+    let refused = world.refuses(&["main"], &["bad"]);
+    let told = refused.told();
+    assert!(told.contains("signed, and the signature does not count\n"), "{told}");
+    assert!(told.contains("its security key was not touched\n"), "{told}");
+    follow(&world, &refused);
+    world.accepts(&["main"]);
+}
+
+/// It is the line in `allowed_signers` that has an end, not the key.
+#[test]
+fn an_ssh_key_whose_line_is_over() {
+    let world = started();
+    let line = |window: &str| format!("alice@example.com {window}{}\n", keys::public_ssh(ALICE_SSH));
+    signed_commit(&world, "Late");
+    world.registry(&[("allowed_signers", &line("valid-before=\"20260101Z\" "))]);
+    let refused = world.refuses(&["main"], &["key-expired"]);
+    let hint = format!("ask the administrator to let this key count for longer: {}", keys::fingerprint(ALICE_SSH));
+    assert_eq!(refused.hints(), [hint]);
+    world.registry(&[("allowed_signers", &line("valid-before=\"20990101Z\" "))]);
+    world.accepts(&["main"]);
+}
+
 /// Alice has two keys; what is said of the one she signs with.
 fn with_a_second_key(signers: &str, revoked: &str) -> World {
     let world = started();

@@ -8,7 +8,7 @@ pub mod security_key;
 mod world;
 
 pub use dice::Dice;
-pub use outcome::{Pushed, phrase_of};
+pub use outcome::{Pushed, is_told, phrase_of};
 pub use world::World;
 
 use std::{

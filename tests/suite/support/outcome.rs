@@ -37,7 +37,17 @@ impl Pushed {
     }
 }
 
-/// Words that a refusal for this reason always holds.
+/// Whether a refusal is told in the words for this reason.
+pub fn is_told(told: &str, reason: &str) -> bool {
+    let otherwise = match reason {
+        "bad" => Some("signed, and the signature does not count\n"),
+        "unknown-key" => Some("signed by a key that counts for nobody\n"),
+        _ => None,
+    };
+    told.contains(phrase_of(reason)) || otherwise.is_some_and(|words| told.contains(words))
+}
+
+/// Words that a refusal for this reason holds.
 pub fn phrase_of(reason: &str) -> &'static str {
     match reason {
         "unsigned" => "not signed",
