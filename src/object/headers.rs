@@ -5,6 +5,7 @@ use crate::{
     bounds::Bounds,
     push::{ObjectFormat, ObjectId},
 };
+use memchr::memchr;
 use std::{borrow::Cow, ops::Range, slice};
 
 /// The headers of one object, in their order; those that must be first are taken one by one.
@@ -30,7 +31,7 @@ impl<'a> Headers<'a> {
     pub(super) fn read(object: &'a [u8], unique: &[&str]) -> Result<Self, Malformed> {
         // Refused in the message, too: git's log and most readers end there, so what follows is unseen by whoever
         // reviews, and `git commit` never writes one (git's fsck.c, `nulInHeader` and `nulInCommit`).
-        if object.contains(&0) {
+        if memchr(0, object).is_some() {
             return malformed("has a NUL byte");
         }
         let mut all: Vec<Header<'a>> = Vec::with_capacity(8);
@@ -164,10 +165,14 @@ impl<'a> Header<'a> {
     }
 
     /// Its value with the space that begins each continuation line taken off, the last newline included, as git hands a
-    /// signature to the verifier.
+    /// signature to the verifier. One that is too large either way stays as it is, for nobody reads it.
     pub(super) fn unfolded(&self, object: &'a [u8]) -> Cow<'a, [u8]> {
-        let value = self.range.start + self.name.len() + 1..self.range.end;
-        signed::unfold(object.get(value).unwrap_or_default())
+        let value = object.get(self.range.start + self.name.len() + 1..self.range.end).unwrap_or_default();
+        // A line is a newline at least, and a space before that.
+        if value.len() > 2 * Bounds::SIGNATURE {
+            return Cow::Borrowed(value);
+        }
+        signed::unfold(value)
     }
 
     /// An article and its name in backticks, or what to say instead where the name would not read as one.
@@ -189,6 +194,6 @@ pub(super) fn malformed<T>(what: impl Into<String>) -> Result<T, Malformed> {
 
 /// The first line without its newline, and what follows that; `None` where there is no newline.
 pub(super) fn split_line(text: &[u8]) -> Option<(&[u8], &[u8])> {
-    let end = text.iter().position(|&byte| byte == b'\n')?;
+    let end = memchr(b'\n', text)?;
     Some((text.get(..end)?, text.get(end + 1..)?))
 }
