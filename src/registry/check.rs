@@ -15,7 +15,7 @@ use crate::{
     push::Timestamp,
     signature::{
         Fingerprint,
-        openpgp::{CertificateSummary, Unusable},
+        openpgp::{CertificateSummary, OfOtherVersion, Unusable},
     },
 };
 use std::{
@@ -175,6 +175,13 @@ impl Registry {
                 self.lint("openpgp", None, what)
             })
             .collect();
+        for (file, OfOtherVersion { number, version, user }) in &self.of_other_versions {
+            let user = user.as_ref().map(|user| format!(", of `{user}`,")).unwrap_or_default();
+            let what = format!(
+                "certificate number {number} in it{user} is of version {version}, and not read: nothing that its keys sign counts"
+            );
+            lints.push(self.lint(file, None, what));
+        }
         for (certificate, email) in &keyring.contested {
             let what = format!(
                 "{certificate} claims `{email}`, which another key may have too: it is not known by that; settle it in {SIGNERS}"

@@ -31,7 +31,7 @@ pub use signers::BrokenSigners;
 use crate::{
     document::Groups,
     push::Timestamp,
-    signature::{Certificates, Fingerprint},
+    signature::{Certificates, Fingerprint, openpgp::OfOtherVersion},
 };
 use book::{Book, Shelf};
 use keyring::{Keyring, Rivals, has_email};
@@ -115,6 +115,8 @@ pub struct Registry {
     keyring: OnceLock<Keyring>,
     /// Entries of the folder that this version does nothing with.
     unused: Vec<String>,
+    /// OpenPGP certificates that are not read, each with its file.
+    of_other_versions: Vec<(String, OfOtherVersion)>,
 }
 
 impl Registry {

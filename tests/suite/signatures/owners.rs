@@ -557,3 +557,26 @@ fn a_user_id_that_claims_the_email_of_an_ssh_key_or_of_what_an_authority_may_cer
     let excepted = format!("*@example.com,!alice@example.com cert-authority {AUTHORITY}\n");
     assert_eq!(known(&excepted, &second), ("mallory@example.net".into(), 2, 0));
 }
+
+#[test]
+fn a_certificate_of_another_version_stops_nobody_else_and_is_named() {
+    let (cert, folder) = (two_that_sign(), tempfile::tempdir().unwrap());
+    fs::create_dir(folder.path().join("openpgp")).unwrap();
+    let other = concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/wild/registry/openpgp/gpg-2.4-version-5.pgp");
+    let both = [fs::read(other).unwrap(), SerializeInto::to_vec(&cert).unwrap()].concat();
+    let load = |keyring: &[u8]| {
+        fs::write(folder.path().join("openpgp/team.pgp"), keyring).unwrap();
+        Registry::load(&TrustedFiles::new(&[]).unwrap(), folder.path(), &[], &TimeZone::UTC)
+    };
+    let registry = load(&both).unwrap();
+    assert_eq!(told(&registry, &by_primary(&cert), &at(day(6))), "good alice@example.com");
+    let lints: Vec<_> = registry.check(timestamp(day(6))).into_iter().map(|lint| (lint.file, lint.what)).collect();
+    let what = "certificate number 1 in it, of `ed448 <ed448@gpg-2.4.example>`, is of version 5, and not read: nothing \
+                that its keys sign counts";
+    let [(file, said)] = &lints[..] else { panic!("{lints:?}") };
+    assert!(file.ends_with("/openpgp/team.pgp"), "{file}");
+    assert_eq!(said, what);
+    // Garbage stops everybody: what it was may be a revocation.
+    let broken = load(&both[..both.len() - 1]).unwrap_err().to_string();
+    assert!(broken.contains("/openpgp/team.pgp`: has an unreadable certificate, number 2: "), "{broken}");
+}
