@@ -147,8 +147,9 @@ impl Registry {
         self.book().roster.known_as(&id.0).or_else(|| self.keyring(None).known_as(&id.0)).map(Arc::as_ref)
     }
 
-    /// The signers that a name in a policy's list means: an id or an email (domain case-insensitive). A name that an
-    /// authority's certificates may bear is somebody's, too.
+    /// The signers that a name in a policy's list means: an id or an email (domain case-insensitive). Where no entry of
+    /// `signers.toml` has it, that is also whom an authority's certificate with this name makes a signer, whoever else has
+    /// the address.
     pub fn named(&self, name: &str) -> Vec<SignerId> {
         let mut ids: Vec<_> = self
             .book()
@@ -157,8 +158,9 @@ impl Registry {
             .chain(self.keyring(None).named(name))
             .map(|signer| signer.id.clone())
             .collect();
-        if ids.is_empty() && self.book().allowed.certifies(name) {
-            ids.push(certified(name).id);
+        let of_certificates = || self.book().allowed.certifies(name).then(|| certified(name).id);
+        if self.book().roster.is_unclaimed(name) {
+            ids.extend(of_certificates());
         }
         ids.sort();
         ids.dedup();

@@ -270,6 +270,29 @@ fn whom_an_authority_alone_names_is_a_signer_all_the_same() {
     assert!(registry.named("bob@example.com").is_empty());
 }
 
+/// What a list in a policy names has to hold whoever is told to have signed.
+#[test]
+fn whom_an_authority_names_is_named_also_where_another_key_has_the_same_address() {
+    let authority = format!("alice@example.com,!bob@example.com cert-authority {AUTHORITY}\n");
+    // Her plain key's first address, which is its signer's id, is another.
+    let with_key = registry("", &format!("al,alice@example.com {KEY}\n{authority}"), "");
+    // Her OpenPGP certificate spells the domain otherwise.
+    let with_certificate = registry("", &authority, "");
+    let rivals = Rivals { claimed_twice: &|_| false, is_principal: &|_| false, is_certifiable: &|_| true };
+    let keyring = Keyring::new(&with_certificate.shelf.people, &[summary(1, &["alice@EXAMPLE.com"])], &rivals);
+    with_certificate.keyring.set(keyring).unwrap();
+    for (registry, other) in [(&with_key, "al"), (&with_certificate, "alice@EXAMPLE.com")] {
+        let Attribution::Good(signer) = registry.attribute(&signature(BY_CERTIFICATE), &at(NOW)) else { panic!() };
+        assert_eq!(signer.id().0, "alice@example.com");
+        let named = registry.named("alice@example.com");
+        assert!(named.contains(signer.id()) && named.contains(&SignerId(other.into())), "{named:?}");
+    }
+    assert_eq!(with_key.named("al"), [SignerId("al".into())]);
+    // An entry that has the address is who signs, and nobody else.
+    let person = "[[signer]]\nid = 'al'\nemails = ['alice@example.com']\n";
+    assert_eq!(registry(person, &authority, "").named("alice@example.com"), [SignerId("al".into())]);
+}
+
 #[test]
 fn what_does_not_verify_is_nobodys() {
     let registry = registry("", &format!("alice {KEY}\n"), "");

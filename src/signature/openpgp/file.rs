@@ -68,6 +68,10 @@ pub(super) fn certificates(binary: &[u8]) -> Vec<Piece<'_>> {
     pieces
 }
 
+/// What a public certificate has beside its primary key and user IDs.
+const BESIDE_A_KEY: [Tag; 6] =
+    [Tag::Marker, Tag::Signature, Tag::PublicSubkey, Tag::UserAttribute, Tag::Trust, Tag::Padding];
+
 /// Up to where the next begins; nothing follows what is not whole.
 fn first_certificate(bytes: &[u8]) -> (Piece<'_>, &[u8]) {
     let (mut rest, mut version, mut user, mut only_public) = (bytes, None, None, true);
@@ -83,8 +87,7 @@ fn first_certificate(bytes: &[u8]) -> (Piece<'_>, &[u8]) {
             Tag::UserID => {
                 user.get_or_insert_with(|| String::from_utf8_lossy(packet.body).into_owned());
             }
-            Tag::Marker | Tag::Signature | Tag::PublicSubkey | Tag::UserAttribute | Tag::Trust | Tag::Padding => {}
-            _ => only_public = false,
+            other => only_public &= BESIDE_A_KEY.contains(&other),
         }
         rest = after;
     }

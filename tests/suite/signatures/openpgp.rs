@@ -314,6 +314,15 @@ fn what_is_no_keyring_says_why() {
     let secret = why(&home.gpg(&["--export-secret-keys"], b""));
     assert_eq!(secret, format!("holds the secret key of {key}: export the public one"));
     let armored = home.export(&["--armor"]);
+    // A copy that ends too early may have lost a revocation, also where what is left of it is whole packets.
+    let lines: Vec<_> = armored.split_inclusive(|&byte| byte == b'\n').collect();
+    let checked = lines.iter().position(|line| line.starts_with(b"=")).unwrap();
+    for end in [checked, checked + 1] {
+        let cut = lines[..end].concat();
+        assert!(why(&cut).starts_with("has an unreadable armored block, number 1"), "{}", why(&cut));
+        let behind = [&cut[..], &armored].concat();
+        assert!(why(&behind).starts_with("has an unreadable armored block, number 1"), "{}", why(&behind));
+    }
     assert!(why(&armored[..armored.len() / 2]).starts_with("has an unreadable "));
     assert!(why(&[&armored[..], &armored[..armored.len() / 2]].concat()).starts_with("has an unreadable "));
     assert!(why(&whole[..whole.len() - 3]).starts_with("has an unreadable certificate, number 1: "));
