@@ -270,6 +270,24 @@ fn whom_an_authority_alone_names_is_a_signer_all_the_same() {
     assert!(registry.named("bob@example.com").is_empty());
 }
 
+/// Whoever signs is known by an address whose domain compares in either case: an exception has to hold for each spelling, or
+/// the authority certifies another one for whom it is not to speak.
+#[test]
+fn an_exception_from_an_authority_is_one_however_the_domain_is_spelled() {
+    let line = |exception: &str| format!("*,!bob@example.com,!{exception} cert-authority {AUTHORITY}\n");
+    let refused = "unknown-key -: no line of its authority admits `alice@example.com`, `bob@example.com`";
+    let alice = "[[signer]]\nid = 'alice'\nemails = ['alice@example.com']\n";
+    for exception in ["alice@example.com", "alice@Example.COM", "*@EXAMPLE.com", "alice*"] {
+        assert_eq!(certified("", &line(exception)), refused, "{exception}");
+        assert_eq!(certified(alice, &line(exception)), refused, "{exception}");
+    }
+    // A local part of other case is somebody else.
+    for exception in ["Alice@example.com", "alice@example.org", "alice"] {
+        assert_eq!(certified("", &line(exception)), "good alice@example.com", "{exception}");
+        assert_eq!(certified(alice, &line(exception)), "good alice", "{exception}");
+    }
+}
+
 /// What a list in a policy names has to hold whoever is told to have signed.
 #[test]
 fn whom_an_authority_names_is_named_also_where_another_key_has_the_same_address() {

@@ -68,27 +68,34 @@ pub(super) fn certificates(binary: &[u8]) -> Vec<Piece<'_>> {
     pieces
 }
 
-/// What a public certificate has beside its primary key and user IDs.
-const BESIDE_A_KEY: [Tag; 6] =
-    [Tag::Marker, Tag::Signature, Tag::PublicSubkey, Tag::UserAttribute, Tag::Trust, Tag::Padding];
+/// What a public certificate consists of.
+const PUBLIC: [Tag; 8] = [
+    Tag::PublicKey,
+    Tag::PublicSubkey,
+    Tag::UserID,
+    Tag::UserAttribute,
+    Tag::Signature,
+    Tag::Trust,
+    Tag::Marker,
+    Tag::Padding,
+];
 
 /// Up to where the next begins; nothing follows what is not whole.
 fn first_certificate(bytes: &[u8]) -> (Piece<'_>, &[u8]) {
     let (mut rest, mut version, mut user, mut only_public) = (bytes, None, None, true);
     while !rest.is_empty() {
         let Some((packet, after)) = Packet::read(rest) else { return (Piece::ToRead(bytes), &[]) };
-        match packet.tag {
-            Tag::PublicKey | Tag::SecretKey if version.is_some() => break,
-            Tag::PublicKey | Tag::SecretKey => {
-                let Some(first) = packet.body.first() else { return (Piece::ToRead(bytes), &[]) };
-                version = Some(*first);
-                only_public &= packet.tag == Tag::PublicKey;
+        if [Tag::PublicKey, Tag::SecretKey].contains(&packet.tag) {
+            if version.is_some() {
+                break;
             }
-            Tag::UserID => {
-                user.get_or_insert_with(|| String::from_utf8_lossy(packet.body).into_owned());
-            }
-            other => only_public &= BESIDE_A_KEY.contains(&other),
+            let Some(first) = packet.body.first() else { return (Piece::ToRead(bytes), &[]) };
+            version = Some(*first);
         }
+        if packet.tag == Tag::UserID {
+            user.get_or_insert_with(|| String::from_utf8_lossy(packet.body).into_owned());
+        }
+        only_public &= PUBLIC.contains(&packet.tag);
         rest = after;
     }
     let piece = match version {
