@@ -7,6 +7,7 @@ use crate::{
     signature::{self, Bad, Defect, Signature, openpgp::CertificateSummary},
 };
 use jiff::tz::TimeZone;
+use ssh_key::encoding::base64::{Base64, Encoding};
 
 // Made with `ssh-keygen`, version 9.2, over `payload`.
 const KEY: &str = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAkPdfr/zwsNBD5+8dOG+VB3XPDwTA0+wuxrYGB6y5LW";
@@ -286,6 +287,24 @@ fn an_exception_from_an_authority_is_one_however_the_domain_is_spelled() {
         assert_eq!(certified("", &line(exception)), "good alice@example.com", "{exception}");
         assert_eq!(certified(alice, &line(exception)), "good alice", "{exception}");
     }
+}
+
+#[test]
+fn a_key_too_large_to_verify_with_is_not_shown_as_good() {
+    let listed = |bits: usize| {
+        let mut blob = Vec::new();
+        for field in [b"ssh-rsa".to_vec(), vec![1, 0, 1], [vec![0], vec![0xff; bits / 8]].concat()] {
+            blob.extend(u32::try_from(field.len()).unwrap().to_be_bytes());
+            blob.extend(field);
+        }
+        let registry = registry("", &format!("alice ssh-rsa {}\n", Base64::encode_string(&blob)), "");
+        let states = registry.list(Timestamp(NOW)).into_iter().map(|entry| entry.state);
+        let lints = registry.check(Timestamp(NOW)).into_iter().map(|lint| lint.what);
+        (states.collect::<Vec<_>>(), lints.map(|what| what.split_once(' ').unwrap().1.to_owned()).collect::<Vec<_>>())
+    };
+    assert_eq!(listed(8192), (vec!["good".to_owned()], vec![]));
+    let lint = "is of a kind that is not supported (RSA of 16384 bits)";
+    assert_eq!(listed(16384), (vec!["unsupported: RSA of 16384 bits".to_owned()], vec![lint.to_owned()]));
 }
 
 /// What a list in a policy names has to hold whoever is told to have signed.

@@ -7,7 +7,7 @@ mod operation;
 mod packet;
 mod validity;
 
-pub use certificates::{CertificateSummary, Certificates, OfOtherVersion, Unusable};
+pub use certificates::{CertificateSummary, Certificates, OfOtherVersion};
 pub use validity::{SignedBy, Validity};
 
 use super::{Bad, Defect, Evidence, Fingerprint, Format, Verified};

@@ -4,7 +4,10 @@ use super::{
     file::{self, Piece},
     holder::Holder,
 };
-use crate::{push::Timestamp, signature::Fingerprint};
+use crate::{
+    push::Timestamp,
+    signature::{Fingerprint, Unusable},
+};
 use sequoia_openpgp::{
     Cert, KeyHandle, KeyID,
     cert::raw::{RawCert, RawCertParser},
@@ -67,17 +70,6 @@ pub struct OfOtherVersion {
     pub version: u8,
     /// Its first user ID, lossy.
     pub user: Option<String>,
-}
-
-/// Why no key of a certificate can make a signature that counts.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub enum Unusable {
-    /// The keys, or what binds them, are too weak: why.
-    Weak(String),
-    /// This version does not do keys of their kind: which.
-    Unsupported(String),
-    /// None of them is for signing.
-    NoSigningKey,
 }
 
 impl Certificates {

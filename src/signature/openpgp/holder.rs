@@ -1,9 +1,12 @@
 //! A certificate that is parsed, with what does not depend on time judged once.
 
-use super::{ANY_AGE, CertificateSummary, Defect, POLICY, Unusable, fingerprint, validity::Judged, weak_algorithm};
+use super::{ANY_AGE, CertificateSummary, Defect, POLICY, fingerprint, validity::Judged, weak_algorithm};
 use crate::{
     push::Timestamp,
-    signature::{Fingerprint, public_key::ed25519_weakness},
+    signature::{
+        Fingerprint, Unusable,
+        public_key::{ed25519_weakness, rsa_too_large},
+    },
 };
 use sequoia_openpgp::{
     Cert, KeyHandle,
@@ -208,7 +211,10 @@ fn strength(key: &Key<PublicParts, UnspecifiedRole>) -> Result<(), Defect> {
         return Err(Defect::Unsupported(format!("keys of the type {algorithm}")));
     }
     if let mpi::PublicKey::RSA { n, .. } = key.mpis() {
-        return if n.bits() < 2048 { Err(Defect::Weak(format!("RSA of {} bits", n.bits()))) } else { Ok(()) };
+        if n.bits() < 2048 {
+            return Err(Defect::Weak(format!("RSA of {} bits", n.bits())));
+        }
+        return rsa_too_large(n.value()).map_or(Ok(()), |size| Err(Defect::Unsupported(size)));
     }
     if let mpi::PublicKey::EdDSA { q, .. } = key.mpis()
         && let Some(weakness) = q.value().strip_prefix(&[0x40]).and_then(ed25519_weakness)
