@@ -202,6 +202,13 @@ pub(super) fn revoked<'a>(status: impl Fn(&'a dyn Policy) -> RevocationStatus<'a
     [&*POLICY, &*ANY_AGE].into_iter().any(|policy| matches!(status(policy), RevocationStatus::Revoked(_)))
 }
 
+/// Whether a key counts as revoked at a time by one of these revocations, which its own certificate made. Also where that
+/// said something of the key later: to sequoia that takes a soft revocation back (cert/bundle.rs, `_revocation_status`), to
+/// GnuPG nothing does (g10/getkey.c, `merge_selfsigs_subkey`), and whoever has a key that was put out of use could.
+pub(super) fn taken_back<'a>(mut revocations: impl Iterator<Item = &'a Signature>, time: SystemTime) -> bool {
+    revocations.any(|revocation| revocation.signature_alive(time, Duration::ZERO).is_ok())
+}
+
 fn strength(key: &Key<PublicParts, UnspecifiedRole>) -> Result<(), Defect> {
     let algorithm = key.pk_algo();
     if let Some(name) = weak_algorithm(algorithm) {
