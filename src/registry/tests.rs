@@ -307,6 +307,19 @@ fn a_key_too_large_to_verify_with_is_not_shown_as_good() {
     assert_eq!(listed(16384), (vec!["unsupported: RSA of 16384 bits".to_owned()], vec![lint.to_owned()]));
 }
 
+#[test]
+fn what_a_signature_says_of_itself_is_not_told_at_any_length() {
+    let registry = registry("", "", "");
+    let detail = |length: usize| {
+        let defect = Defect::Malformed("ä".repeat(length));
+        let bad = Bad { defect, format: None, key: None, made: None };
+        let Attribution::NotGood(fault) = registry.attribute(&Signature::Bad(bad), &at(NOW)) else { panic!() };
+        fault.detail.unwrap()
+    };
+    assert_eq!(detail(1000), "ä".repeat(1000));
+    assert_eq!(detail(40_000), "ä".repeat(1000) + "…");
+}
+
 /// What a list in a policy names has to hold whoever is told to have signed.
 #[test]
 fn whom_an_authority_names_is_named_also_where_another_key_has_the_same_address() {
