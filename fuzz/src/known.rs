@@ -60,7 +60,9 @@ pub fn allowed() -> String {
 
 pub fn certificates(files: &[&[u8]]) -> Certificates {
     let mut certificates = Certificates::default();
-    files.iter().for_each(|file| certificates.add_file(file).unwrap());
+    for file in files {
+        certificates.add_file(file).unwrap();
+    }
     certificates
 }
 

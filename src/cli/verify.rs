@@ -209,9 +209,30 @@ fn time(text: &str) -> Result<Timestamp, String> {
     if let Ok(moment) = text.parse::<jiff::Timestamp>() {
         return Ok(Timestamp(moment.as_second()));
     }
-    let day: Result<jiff::civil::Date, _> = text.parse();
-    let moment = day.and_then(|day| day.to_zoned_datetime(jiff::tz::TimeZone::UTC));
-    moment
-        .map(|moment| Timestamp(moment.timestamp().as_second()))
-        .map_err(|_| "an RFC 3339 time such as 2026-05-01T00:00:00Z, a day, or seconds since 1970".to_owned())
+    // Jiff would take the day of a time without an offset.
+    let day = Some(text).filter(|text| text.len() == "2026-05-01".len()).and_then(|text| text.parse().ok());
+    let midnight = day.and_then(|day: jiff::civil::Date| day.to_zoned_datetime(jiff::tz::TimeZone::UTC).ok());
+    midnight
+        .map(|midnight| Timestamp(midnight.timestamp().as_second()))
+        .ok_or_else(|| "an RFC 3339 time such as 2026-05-01T00:00:00Z, a day, or seconds since 1970".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_time_says_of_which_zone_it_is() {
+        for (text, seconds) in [
+            ("1777593600", 1_777_593_600),
+            ("2026-05-01", 1_777_593_600),
+            ("2026-05-01T18:00:00Z", 1_777_658_400),
+            ("2026-05-01T18:00:00+02:00", 1_777_651_200),
+        ] {
+            assert_eq!(time(text), Ok(Timestamp(seconds)), "{text}");
+        }
+        for text in ["2026-05-01T18:00:00", "2026-05-01 18:00", "20260501T18", "May 1st", "", "2026-02-30"] {
+            assert!(time(text).unwrap_err().starts_with("an RFC 3339 time such as "), "{text}");
+        }
+    }
 }

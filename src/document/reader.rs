@@ -288,8 +288,15 @@ fn seconds(text: &str) -> Option<i64> {
     number.parse::<i64>().ok()?.checked_mul(each).filter(|seconds| *seconds <= LONGEST_DURATION)
 }
 
+/// The seconds of 400 years, after which days and weekdays come again as they were.
+pub const CALENDAR_CYCLE: i64 = 146_097 * 86_400;
+
 /// `written`: TOML's forms of RFC 3339. A date means its first second, a time without an offset means nothing.
 fn moment(written: &str) -> Option<Timestamp> {
+    // Jiff's moments end a day before the year 9999 does, and people write the end of that year for never.
+    if let Some(rest) = written.strip_prefix("9999-") {
+        return moment(&format!("9599-{rest}")).map(|earlier| Timestamp(earlier.0 + CALENDAR_CYCLE));
+    }
     if let Ok(moment) = written.parse::<jiff::Timestamp>() {
         return Some(Timestamp(moment.as_second()));
     }
@@ -314,6 +321,25 @@ mod tests {
             assert_eq!(source.get(problems[0].place.clone()), Some(value));
             problems[0].what.to_string()
         })
+    }
+
+    #[test]
+    fn the_last_moment_of_the_calendar_is_one() {
+        let moment = |value: &str| read(value, |value, reader| reader.moment(value)).map(|moment| moment.0);
+        for (text, seconds) in [
+            ("9999-12-31", 253_402_214_400),
+            ("9999-12-31T23:59:59Z", 253_402_300_799),
+            ("9999-12-31 23:59:59.999Z", 253_402_300_799),
+            ("9999-12-31T23:59:59-05:00", 253_402_300_799 + 5 * 3600),
+            ("9999-12-31t23:59:59+05:30", 253_402_300_799 - 5 * 3600 - 1800),
+            ("0000-01-01", -62_167_219_200),
+            ("2027-03-01T18:00:00.9Z", 1_803_924_000),
+        ] {
+            assert_eq!(moment(text), Ok(seconds), "{text}");
+        }
+        for text in ["9999-12-31T23:59:59", "18:00:00", "2027-03-01T18:00:00"] {
+            assert!(moment(text).unwrap_err().contains("is not a date or a time with its offset"), "{text}");
+        }
     }
 
     #[test]

@@ -7,7 +7,7 @@ use super::{
 };
 use crate::{
     push::Timestamp,
-    signature::{Fingerprint, ssh::PublicKey},
+    signature::{Fingerprint, Unusable, ssh::PublicKey},
 };
 use jiff::tz::TimeZone;
 use std::collections::{HashMap, HashSet};
@@ -70,7 +70,7 @@ pub(super) struct Line {
     /// SHA-1 of the same key.
     pub(super) sha1: [u8; 20],
     /// Why nothing that it signs counts, if so.
-    pub(super) weakness: Option<String>,
+    pub(super) unusable: Option<Unusable>,
     /// What may sign: the key itself, or whom it certifies.
     pub(super) role: Role,
     /// `None`: all.
@@ -135,7 +135,7 @@ fn read_line(number: usize, text: &str, local: &TimeZone) -> Result<Option<Line>
         principals,
         key: key.fingerprint(),
         sha1: key.sha1(),
-        weakness: key.weakness(),
+        unusable: key.unusable(),
         role: options.role,
         namespaces: options.namespaces,
         window: Window {

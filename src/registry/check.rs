@@ -14,8 +14,8 @@ use super::{
 use crate::{
     push::Timestamp,
     signature::{
-        Fingerprint,
-        openpgp::{CertificateSummary, Unusable},
+        Fingerprint, Unusable,
+        openpgp::{CertificateSummary, OfOtherVersion},
     },
 };
 use std::{
@@ -48,8 +48,11 @@ impl Registry {
             .unreadable
             .iter()
             .map(|line| (line.number, format!("this line grants nothing: it {}", line.what)));
-        let mut lines: Vec<_> =
-            grants_nothing.chain(self.ambiguous_keys(now)).chain(self.weak_keys()).chain(self.revoked_keys()).collect();
+        let mut lines: Vec<_> = grants_nothing
+            .chain(self.ambiguous_keys(now))
+            .chain(self.unusable_keys())
+            .chain(self.revoked_keys())
+            .collect();
         lines.sort();
         lints.extend(lines.into_iter().map(|(line, what)| self.lint("allowed_signers", Some(line), what)));
         lints.extend(self.openpgp(now));
@@ -150,9 +153,9 @@ impl Registry {
         })
     }
 
-    fn weak_keys(&self) -> impl Iterator<Item = (usize, String)> {
+    fn unusable_keys(&self) -> impl Iterator<Item = (usize, String)> {
         let lines = self.book().allowed.lines.iter();
-        lines.filter_map(|line| Some((line.number, weak(&line.key, line.weakness.as_ref()?))))
+        lines.filter_map(|line| Some((line.number, unusable(&line.key, line.unusable.as_ref()?))))
     }
 
     fn revoked_keys(&self) -> impl Iterator<Item = (usize, String)> {
@@ -175,6 +178,13 @@ impl Registry {
                 self.lint("openpgp", None, what)
             })
             .collect();
+        for (file, OfOtherVersion { number, version, user }) in &self.of_other_versions {
+            let user = user.as_ref().map(|user| format!(", of `{user}`,")).unwrap_or_default();
+            let what = format!(
+                "certificate number {number} in it{user} is of version {version}, and not read: nothing that its keys sign counts"
+            );
+            lints.push(self.lint(file, None, what));
+        }
         for (certificate, email) in &keyring.contested {
             let what = format!(
                 "{certificate} claims `{email}`, which another key may have too: it is not known by that; settle it in {SIGNERS}"
@@ -196,15 +206,7 @@ impl Registry {
 /// What is to be said of one certificate, whosever it is.
 fn about(summary: &CertificateSummary) -> Vec<String> {
     let certificate = &summary.fingerprint;
-    let mut found: Vec<_> = summary
-        .unusable
-        .iter()
-        .map(|unusable| match unusable {
-            Unusable::Weak(what) => weak(certificate, what),
-            Unusable::Unsupported(what) => format!("{certificate} is of a kind that is not supported ({what})"),
-            Unusable::NoSigningKey => format!("{certificate} has no key that may sign"),
-        })
-        .collect();
+    let mut found: Vec<_> = summary.unusable.iter().map(|why| unusable(certificate, why)).collect();
     let revokers: Vec<_> = summary.revokers.iter().map(ToString::to_string).collect();
     if !revokers.is_empty() {
         let there = if summary.revoked_by_revoker { " (one is there)" } else { "" };
@@ -231,8 +233,12 @@ fn shared_subkeys(summaries: &[CertificateSummary], keyring: &Keyring) -> impl I
     })
 }
 
-fn weak(key: &Fingerprint, weakness: &str) -> String {
-    format!("{key} is weak ({weakness}): nothing that it signs counts")
+fn unusable(key: &Fingerprint, why: &Unusable) -> String {
+    match why {
+        Unusable::Weak(what) => format!("{key} is weak ({what}): nothing that it signs counts"),
+        Unusable::Unsupported(what) => format!("{key} is of a kind that is not supported ({what})"),
+        Unusable::NoSigningKey => format!("{key} has no key that may sign"),
+    }
 }
 
 /// What several entries have.

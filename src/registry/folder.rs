@@ -1,7 +1,12 @@
 //! The registry folder on disk (the only I/O of the registry).
 
 use super::{Parts, Registry};
-use crate::{Undecided, bounds::Bounds, signature::Certificates, trusted::TrustedFiles};
+use crate::{
+    Undecided,
+    bounds::Bounds,
+    signature::{Certificates, openpgp::OfOtherVersion},
+    trusted::TrustedFiles,
+};
 use jiff::tz::TimeZone;
 use std::{
     collections::BTreeSet,
@@ -34,14 +39,15 @@ impl Registry {
         for part in required {
             folder.require(part)?;
         }
+        let (certificates, of_other_versions) = folder.certificates()?;
         let parts = Parts {
             signers: folder.part(SIGNERS, Bounds::SIGNERS_FILE)?,
             allowed_signers: folder.part(ALLOWED_SIGNERS, Bounds::KEY_FILE)?,
             revoked_keys: folder.part(REVOKED_KEYS, Bounds::KEY_FILE)?,
-            certificates: folder.certificates()?,
+            certificates,
         };
         let unused = folder.entries.iter().filter(|name| !PARTS.contains(&name.as_str())).cloned().collect();
-        Ok(Self { unused, ..Self::from_parts(folder.path, parts, zone)? })
+        Ok(Self { unused, of_other_versions, ..Self::from_parts(folder.path, parts, zone)? })
     }
 }
 
@@ -77,21 +83,25 @@ impl Folder<'_> {
         }
     }
 
-    /// A file that is no keyring refuses all: a revocation may be in it.
-    fn certificates(&self) -> Result<Certificates, Undecided> {
-        let mut certificates = Certificates::default();
+    /// A file that is no keyring refuses all: a revocation may be in it. Those that are not read, because nothing is
+    /// verified with them, are told with their file's path below the folder.
+    fn certificates(&self) -> Result<(Certificates, Vec<(String, OfOtherVersion)>), Undecided> {
+        let (mut certificates, mut of_other_versions) = (Certificates::default(), Vec::new());
         if !self.entries.contains(OPENPGP) {
-            return Ok(certificates);
+            return Ok((certificates, of_other_versions));
         }
         let is_hidden =
             |path: &PathBuf| path.file_name().map(OsStr::as_encoded_bytes).is_some_and(|name| name.starts_with(b"."));
         for path in self.trusted.list(&self.path.join(OPENPGP))?.into_iter().filter(|path| !is_hidden(path)) {
             let bytes = self.trusted.read(&path, Bounds::KEY_FILE)?;
-            certificates
+            let others = certificates
                 .add_file(&bytes)
                 .map_err(|why| Undecided::server(format!("reading `{}`", path.display()), why))?;
+            let name = path.file_name().map(OsStr::to_string_lossy).unwrap_or_default();
+            let file = format!("{OPENPGP}/{name}");
+            of_other_versions.extend(others.into_iter().map(|other| (file.clone(), other)));
         }
-        Ok(certificates)
+        Ok((certificates, of_other_versions))
     }
 
     fn broken(&self, part: &str, why: String) -> Undecided {

@@ -42,7 +42,7 @@ impl Registry {
             Ok(signer) => Attribution::Good(VerifiedSigner::new(signer, proof.clone())),
             Err(refusal) => Attribution::NotGood(Fault {
                 status: refusal.status,
-                detail: refusal.detail,
+                detail: refusal.detail.map(shortened),
                 format: Some(proof.format()),
                 key: Some(proof.key().clone()),
                 signer: refusal.owner.map(|owner| owner.id.clone()),
@@ -283,6 +283,17 @@ impl Status {
     }
 }
 
+/// Details may quote a signature or certificate, which has room for tens of thousands of characters of anybody's choice: in
+/// each of a thousand commits others. In characters.
+const LONGEST_DETAIL: usize = 1000;
+
+fn shortened(detail: String) -> String {
+    match detail.char_indices().nth(LONGEST_DETAIL) {
+        Some((end, _)) => format!("{}…", detail.get(..end).unwrap_or_default()),
+        None => detail,
+    }
+}
+
 impl Fault {
     /// A date ahead of the clock comes before what is wrong with the key.
     fn of_bad(bad: &Bad, now: Timestamp) -> Self {
@@ -299,7 +310,7 @@ impl Fault {
         };
         Self {
             status,
-            detail,
+            detail: detail.map(shortened),
             format: bad.format,
             key: bad.key.clone(),
             signer: None,

@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     push::Timestamp,
-    signature::{Fingerprint, Format, openpgp::Unusable},
+    signature::{Fingerprint, Format, Unusable},
 };
 use std::collections::BTreeMap;
 
@@ -23,7 +23,8 @@ pub struct Entry {
     pub key: Fingerprint,
     /// What it makes; `ssh-cert` for an authority.
     pub format: Format,
-    /// In words: "good", "expired", "revoked", "weak: DSA", "cannot sign", "not yet valid", "certifies `*@example.com`", "nobody's: …",
+    /// In words: "good", "expired", "revoked", "weak: DSA", "unsupported: RSA of 16384 bits",
+    /// "cannot sign", "not yet valid", "certifies `*@example.com`", "nobody's: …",
     /// "compromised since …", "retired since …", "left on …"; also what is to come: "good, leaves on …".
     pub state: String,
     /// When that ends, as far as it is known.
@@ -47,7 +48,7 @@ impl Registry {
             let owner = self.book().roster.of_key(key, judged.iter().copied());
             let state = match holding {
                 _ if self.is_revoked(places) => Some(Found::Void("revoked".to_owned())),
-                _ if let Some(weakness) = self.weakness(places) => Some(Found::Void(weakness)),
+                _ if let Some(state) = self.unusable(places) => Some(Found::Void(state)),
                 Holding::Over(phase) => Some(Found::Passing(over(phase).to_owned())),
                 Holding::All | Holding::Some(_) | Holding::None => None,
             };
@@ -59,7 +60,7 @@ impl Registry {
         self.book().allowed.authorities.iter().map(move |(key, places)| {
             let found = match self.book().holding(places, &Moment::plain(now)) {
                 _ if self.is_revoked(places) => Some(Found::Void("revoked".to_owned())),
-                _ if let Some(weakness) = self.weakness(places) => Some(Found::Void(weakness)),
+                _ if let Some(state) = self.unusable(places) => Some(Found::Void(state)),
                 Holding::Over(phase) => Some(Found::Passing(over(phase).to_owned())),
                 Holding::All | Holding::Some(_) | Holding::None => None,
             };
@@ -81,12 +82,8 @@ impl Registry {
             let owner = self.keyring(Some(now)).of_certificate(&summary.fingerprint);
             let state = if summary.revoked {
                 Some(Found::Void("revoked".to_owned()))
-            } else if let Some(unusable) = summary.unusable {
-                Some(Found::Void(match unusable {
-                    Unusable::Weak(what) => format!("weak: {what}"),
-                    Unusable::Unsupported(what) => format!("unsupported: {what}"),
-                    Unusable::NoSigningKey => "cannot sign".to_owned(),
-                }))
+            } else if let Some(why) = &summary.unusable {
+                Some(Found::Void(unusable(why)))
             } else {
                 summary.expires.filter(|&end| end <= now).map(|_| Found::Passing("expired".to_owned()))
             };
@@ -149,8 +146,8 @@ impl Registry {
     }
 
     /// All lines of a key say the same of it.
-    fn weakness(&self, places: &[usize]) -> Option<String> {
-        self.lines(places).find_map(|line| line.weakness.as_ref()).map(|weakness| format!("weak: {weakness}"))
+    fn unusable(&self, places: &[usize]) -> Option<String> {
+        self.lines(places).find_map(|line| line.unusable.as_ref()).map(unusable)
     }
 
     fn lines(&self, places: &[usize]) -> impl Iterator<Item = &Line> {
@@ -161,6 +158,14 @@ impl Registry {
     fn end(&self, places: &[usize]) -> Option<Timestamp> {
         let ends: Option<Vec<_>> = self.lines(places).map(|line| line.window.end()).collect();
         ends?.into_iter().max()
+    }
+}
+
+fn unusable(why: &Unusable) -> String {
+    match why {
+        Unusable::Weak(what) => format!("weak: {what}"),
+        Unusable::Unsupported(what) => format!("unsupported: {what}"),
+        Unusable::NoSigningKey => "cannot sign".to_owned(),
     }
 }
 

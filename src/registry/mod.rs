@@ -31,7 +31,7 @@ pub use signers::BrokenSigners;
 use crate::{
     document::Groups,
     push::Timestamp,
-    signature::{Certificates, Fingerprint},
+    signature::{Certificates, Fingerprint, openpgp::OfOtherVersion},
 };
 use book::{Book, Shelf};
 use keyring::{Keyring, Rivals, has_email};
@@ -115,6 +115,8 @@ pub struct Registry {
     keyring: OnceLock<Keyring>,
     /// Entries of the folder that this version does nothing with.
     unused: Vec<String>,
+    /// OpenPGP certificates that are not read, each with its file.
+    of_other_versions: Vec<(String, OfOtherVersion)>,
 }
 
 impl Registry {
@@ -145,8 +147,9 @@ impl Registry {
         self.book().roster.known_as(&id.0).or_else(|| self.keyring(None).known_as(&id.0)).map(Arc::as_ref)
     }
 
-    /// The signers that a name in a policy's list means: an id or an email (domain case-insensitive). A name that an
-    /// authority's certificates may bear is somebody's, too.
+    /// The signers that a name in a policy's list means: an id or an email (domain case-insensitive). Where no entry of
+    /// `signers.toml` has it, that is also whom an authority's certificate with this name makes a signer, whoever else has
+    /// the address.
     pub fn named(&self, name: &str) -> Vec<SignerId> {
         let mut ids: Vec<_> = self
             .book()
@@ -155,8 +158,9 @@ impl Registry {
             .chain(self.keyring(None).named(name))
             .map(|signer| signer.id.clone())
             .collect();
-        if ids.is_empty() && self.book().allowed.certifies(name) {
-            ids.push(certified(name).id);
+        let of_certificates = || self.book().allowed.certifies(name).then(|| certified(name).id);
+        if self.book().roster.is_unclaimed(name) {
+            ids.extend(of_certificates());
         }
         ids.sort();
         ids.dedup();

@@ -43,6 +43,7 @@ impl Registry {
             settled: Mutex::default(),
             keyring: OnceLock::new(),
             unused: Vec::new(),
+            of_other_versions: Vec::new(),
         })
     }
 }

@@ -1,8 +1,10 @@
 //! OpenSSH's pattern lists (match.c, `match_pattern_list` and `match_pattern`; PATTERNS in ssh_config(5)).
 
+use super::people::folded;
 use std::collections::HashSet;
 
-/// A comma-separated list of patterns, some negated by `!`. Compares bytes: case counts.
+/// A comma-separated list of patterns, some negated by `!`. Compares bytes: case counts. Stricter than OpenSSH where a
+/// negation is about an address: it is that of one person, however its domain is spelled.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(super) struct PatternList(pub(super) String);
 
@@ -17,12 +19,10 @@ impl PatternList {
             if pattern.len() >= TOO_LONG {
                 return false;
             }
-            if matches(pattern.as_bytes(), text.as_bytes()) {
-                if negated {
-                    return false;
-                }
-                admitted = true;
+            if negated && takes_back(pattern, text) {
+                return false;
             }
+            admitted |= !negated && matches(pattern.as_bytes(), text.as_bytes());
         }
         admitted
     }
@@ -46,7 +46,7 @@ impl PatternList {
         let negated = || self.patterns().filter(|(negated, _)| *negated).map(|(_, pattern)| pattern);
         Exceptions {
             everything: self.patterns().any(|(_, pattern)| pattern.len() >= TOO_LONG),
-            names: negated().filter(|pattern| !is_wildcard(pattern)).collect(),
+            names: negated().filter(|pattern| !is_wildcard(pattern)).map(folded).collect(),
             wildcards: negated().filter(|pattern| is_wildcard(pattern)).collect(),
         }
     }
@@ -62,15 +62,21 @@ impl PatternList {
 /// What a list does not admit although a pattern of it matches.
 struct Exceptions<'p> {
     everything: bool,
-    names: HashSet<&'p str>,
+    /// As they are compared.
+    names: HashSet<String>,
     wildcards: Vec<&'p str>,
 }
 
 impl Exceptions<'_> {
     fn cover(&self, text: &str) -> bool {
-        let by_wildcard = || self.wildcards.iter().any(|pattern| matches(pattern.as_bytes(), text.as_bytes()));
-        self.everything || self.names.contains(text) || by_wildcard()
+        let by_wildcard = || self.wildcards.iter().any(|pattern| takes_back(pattern, text));
+        self.everything || self.names.contains(&folded(text)) || by_wildcard()
     }
+}
+
+/// Whether a negated pattern matches, or does in the spelling in which people are compared.
+fn takes_back(pattern: &str, text: &str) -> bool {
+    matches(pattern.as_bytes(), text.as_bytes()) || matches(folded(pattern).as_bytes(), folded(text).as_bytes())
 }
 
 fn is_wildcard(pattern: &str) -> bool {

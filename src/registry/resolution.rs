@@ -180,6 +180,11 @@ impl Roster {
         self.named(id).find(|signer| folded(&signer.id.0) == folded(id))
     }
 
+    /// Whether it makes a signer of this id whom a certificate gives the name: no entry has it, and no line is that id.
+    pub(super) fn is_unclaimed(&self, name: &str) -> bool {
+        self.people.having(name).is_empty() && self.known_as(name).is_none()
+    }
+
     /// The signers who have this id or email.
     pub(super) fn named(&self, name: &str) -> impl Iterator<Item = &Arc<Signer>> {
         let entries = self.people.having(name).iter().filter_map(|&place| self.people.entry(place));

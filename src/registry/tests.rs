@@ -7,6 +7,7 @@ use crate::{
     signature::{self, Bad, Defect, Signature, openpgp::CertificateSummary},
 };
 use jiff::tz::TimeZone;
+use ssh_key::encoding::base64::{Base64, Encoding};
 
 // Made with `ssh-keygen`, version 9.2, over `payload`.
 const KEY: &str = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAkPdfr/zwsNBD5+8dOG+VB3XPDwTA0+wuxrYGB6y5LW";
@@ -268,6 +269,78 @@ fn whom_an_authority_alone_names_is_a_signer_all_the_same() {
     assert_eq!(signer.signer().kind, Kind::Person);
     assert_eq!(registry.named("alice@EXAMPLE.com"), [signer.id().clone()]);
     assert!(registry.named("bob@example.com").is_empty());
+}
+
+/// Whoever signs is known by an address whose domain compares in either case: an exception has to hold for each spelling, or
+/// the authority certifies another one for whom it is not to speak.
+#[test]
+fn an_exception_from_an_authority_is_one_however_the_domain_is_spelled() {
+    let line = |exception: &str| format!("*,!bob@example.com,!{exception} cert-authority {AUTHORITY}\n");
+    let refused = "unknown-key -: no line of its authority admits `alice@example.com`, `bob@example.com`";
+    let alice = "[[signer]]\nid = 'alice'\nemails = ['alice@example.com']\n";
+    for exception in ["alice@example.com", "alice@Example.COM", "*@EXAMPLE.com", "alice*"] {
+        assert_eq!(certified("", &line(exception)), refused, "{exception}");
+        assert_eq!(certified(alice, &line(exception)), refused, "{exception}");
+    }
+    // A local part of other case is somebody else.
+    for exception in ["Alice@example.com", "alice@example.org", "alice"] {
+        assert_eq!(certified("", &line(exception)), "good alice@example.com", "{exception}");
+        assert_eq!(certified(alice, &line(exception)), "good alice", "{exception}");
+    }
+}
+
+#[test]
+fn a_key_too_large_to_verify_with_is_not_shown_as_good() {
+    let listed = |bits: usize| {
+        let mut blob = Vec::new();
+        for field in [b"ssh-rsa".to_vec(), vec![1, 0, 1], [vec![0], vec![0xff; bits / 8]].concat()] {
+            blob.extend(u32::try_from(field.len()).unwrap().to_be_bytes());
+            blob.extend(field);
+        }
+        let registry = registry("", &format!("alice ssh-rsa {}\n", Base64::encode_string(&blob)), "");
+        let states = registry.list(Timestamp(NOW)).into_iter().map(|entry| entry.state);
+        let lints = registry.check(Timestamp(NOW)).into_iter().map(|lint| lint.what);
+        (states.collect::<Vec<_>>(), lints.map(|what| what.split_once(' ').unwrap().1.to_owned()).collect::<Vec<_>>())
+    };
+    assert_eq!(listed(8192), (vec!["good".to_owned()], vec![]));
+    let lint = "is of a kind that is not supported (RSA of 16384 bits)";
+    assert_eq!(listed(16384), (vec!["unsupported: RSA of 16384 bits".to_owned()], vec![lint.to_owned()]));
+}
+
+#[test]
+fn what_a_signature_says_of_itself_is_not_told_at_any_length() {
+    let registry = registry("", "", "");
+    let detail = |length: usize| {
+        let defect = Defect::Malformed("ä".repeat(length));
+        let bad = Bad { defect, format: None, key: None, made: None };
+        let Attribution::NotGood(fault) = registry.attribute(&Signature::Bad(bad), &at(NOW)) else { panic!() };
+        fault.detail.unwrap()
+    };
+    assert_eq!(detail(1000), "ä".repeat(1000));
+    assert_eq!(detail(40_000), "ä".repeat(1000) + "…");
+}
+
+/// What a list in a policy names has to hold whoever is told to have signed.
+#[test]
+fn whom_an_authority_names_is_named_also_where_another_key_has_the_same_address() {
+    let authority = format!("alice@example.com,!bob@example.com cert-authority {AUTHORITY}\n");
+    // Her plain key's first address, which is its signer's id, is another.
+    let with_key = registry("", &format!("al,alice@example.com {KEY}\n{authority}"), "");
+    // Her OpenPGP certificate spells the domain otherwise.
+    let with_certificate = registry("", &authority, "");
+    let rivals = Rivals { claimed_twice: &|_| false, is_principal: &|_| false, is_certifiable: &|_| true };
+    let keyring = Keyring::new(&with_certificate.shelf.people, &[summary(1, &["alice@EXAMPLE.com"])], &rivals);
+    with_certificate.keyring.set(keyring).unwrap();
+    for (registry, other) in [(&with_key, "al"), (&with_certificate, "alice@EXAMPLE.com")] {
+        let Attribution::Good(signer) = registry.attribute(&signature(BY_CERTIFICATE), &at(NOW)) else { panic!() };
+        assert_eq!(signer.id().0, "alice@example.com");
+        let named = registry.named("alice@example.com");
+        assert!(named.contains(signer.id()) && named.contains(&SignerId(other.into())), "{named:?}");
+    }
+    assert_eq!(with_key.named("al"), [SignerId("al".into())]);
+    // An entry that has the address is who signs, and nobody else.
+    let person = "[[signer]]\nid = 'al'\nemails = ['alice@example.com']\n";
+    assert_eq!(registry(person, &authority, "").named("alice@example.com"), [SignerId("al".into())]);
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! When a key may be used: windows of time, and which moment is held against them.
 use super::{VerifyTime, When};
-use crate::push::Timestamp;
+use crate::{document::CALENDAR_CYCLE, push::Timestamp};
 use jiff::{SignedDuration, civil, tz::TimeZone};
 
 /// From when until when. Both ends are seconds that still count.
@@ -96,7 +96,12 @@ pub(super) fn is_ahead(stated: Timestamp, now: Timestamp) -> bool {
 
 /// `2027-03-01T18:00:00Z`
 pub(super) fn written(at: Timestamp) -> String {
-    jiff::Timestamp::from_second(at.0).map_or_else(|_| format!("second {}", at.0), |at| at.to_string())
+    let in_calendar = |seconds| jiff::Timestamp::from_second(seconds).ok().map(|moment| moment.to_string());
+    let at_its_end = || {
+        let earlier = in_calendar(at.0.checked_sub(CALENDAR_CYCLE)?)?;
+        earlier.strip_prefix("9599").map(|rest| format!("9999{rest}"))
+    };
+    in_calendar(at.0).or_else(at_its_end).unwrap_or_else(|| format!("second {}", at.0))
 }
 
 /// Reads `YYYYMMDD[HHMM[SS]][Z]` (OpenSSH's misc.c, `parse_absolute_time`): local time unless `Z` or `UTC` follows. As
@@ -118,6 +123,8 @@ pub(super) fn absolute_time(text: &str, local: &TimeZone) -> Option<Timestamp> {
     if !(1..=31).contains(&day) || !(0..=61).contains(&second) {
         return None;
     }
+    // Jiff's moments end a day before the year 9999 does, and people write the end of that year for never.
+    let (year, later) = if year == 9999 { (year - 400, CALENDAR_CYCLE) } else { (year, 0) };
     let start = civil::Date::new(year, month, 1).ok()?.to_datetime(civil::Time::new(hour, minute, 0, 0).ok()?);
     let beyond = i64::from(day - 1) * 86_400 + i64::from(second);
     let time = start.checked_add(SignedDuration::from_secs(beyond)).ok()?;
@@ -126,7 +133,7 @@ pub(super) fn absolute_time(text: &str, local: &TimeZone) -> Option<Timestamp> {
         Some(offset) => offset.to_timestamp(time).ok()?,
         None => moment,
     };
-    (moment.as_second() > 0).then_some(Timestamp(moment.as_second()))
+    (moment.as_second() > 0).then_some(Timestamp(moment.as_second() + later))
 }
 
 /// The winter's offset, if it is summer time then: that is how OpenSSH takes a local time (misc.c calls mktime(3) with
@@ -158,6 +165,12 @@ mod tests {
             // Runs on: 2026-02-30 is 2026-03-02.
             ("20260230", 1_772_409_600),
             ("20260101000060", 1_767_225_660),
+            // What people write for never.
+            ("99991231", 253_402_214_400),
+            ("99991231235959Z", 253_402_300_799),
+            ("999912312359", 253_402_300_740),
+            ("99991230", 253_402_128_000),
+            ("99991231235960", 253_402_300_800),
         ] {
             assert_eq!(utc(text), Some(seconds), "{text}");
         }
@@ -188,6 +201,22 @@ mod tests {
         let east = TimeZone::fixed(jiff::tz::Offset::constant(2));
         assert_eq!(absolute_time("20260101", &east), Some(Timestamp(1_767_225_600 - 7200)));
         assert_eq!(absolute_time("20260101Z", &east), Some(Timestamp(1_767_225_600)));
+        let west = TimeZone::fixed(jiff::tz::Offset::constant(-5));
+        assert_eq!(absolute_time("99991231", &west), Some(Timestamp(253_402_214_400 + 5 * 3600)));
+    }
+
+    #[test]
+    fn moments_are_written_to_the_end_of_the_calendar() {
+        for (seconds, text) in [
+            (1_803_924_000, "2027-03-01T18:00:00Z"),
+            (253_402_214_400, "9999-12-31T00:00:00Z"),
+            (253_402_300_799, "9999-12-31T23:59:59Z"),
+            (253_402_300_800, "second 253402300800"),
+            (i64::MAX, "second 9223372036854775807"),
+            (i64::MIN, "second -9223372036854775808"),
+        ] {
+            assert_eq!(written(Timestamp(seconds)), text);
+        }
     }
 
     fn moment(at: i64, stated: Option<i64>, grace: i64) -> Moment {

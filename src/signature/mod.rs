@@ -83,6 +83,17 @@ pub enum Defect {
     Unsupported(String),
 }
 
+/// Why a key, or every key of a certificate, can make no signature that counts.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Unusable {
+    /// The keys, or what binds them together, are too weak: why.
+    Weak(String),
+    /// This version does not do keys of their kind: which.
+    Unsupported(String),
+    /// Of an OpenPGP certificate: none of its keys is for signing.
+    NoSigningKey,
+}
+
 const SSH: &[u8] = b"-----BEGIN SSH SIGNATURE-----";
 const OPENPGP: &[u8] = b"-----BEGIN PGP SIGNATURE-----";
 /// What GnuPG before version 2.1 wrote when told to follow RFC 1991, around signatures of version 3, with MD5 or SHA-1. Git

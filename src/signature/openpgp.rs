@@ -1,12 +1,13 @@
 //! Detached OpenPGP signatures (RFC 9580, RFC 4880) and the certificates that judge them.
 
 mod certificates;
+mod file;
 mod holder;
 mod operation;
 mod packet;
 mod validity;
 
-pub use certificates::{CertificateSummary, Certificates, Unusable};
+pub use certificates::{CertificateSummary, Certificates, OfOtherVersion};
 pub use validity::{SignedBy, Validity};
 
 use super::{Bad, Defect, Evidence, Fingerprint, Format, Verified};

@@ -1,17 +1,21 @@
 //! The certificates of a registry: scanned when they are added, parsed when a signature or a list asks for them.
 
-use super::holder::Holder;
-use crate::{push::Timestamp, signature::Fingerprint};
+use super::{
+    file::{self, Piece},
+    holder::Holder,
+};
+use crate::{
+    push::Timestamp,
+    signature::{Fingerprint, Unusable},
+};
 use sequoia_openpgp::{
     Cert, KeyHandle, KeyID,
-    armor::{Kind, Reader, ReaderMode},
     cert::raw::{RawCert, RawCertParser},
     packet::Tag,
     parse::Parse,
 };
 use std::{
     collections::HashMap,
-    io::Read,
     sync::{Arc, OnceLock},
 };
 
@@ -57,50 +61,41 @@ pub struct CertificateSummary {
     pub revoked_by_revoker: bool,
 }
 
-/// Why no key of a certificate can make a signature that counts.
+/// A certificate that is not read, because its primary key is of a version that nothing is verified with.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub enum Unusable {
-    /// The keys, or what binds them, are too weak: why.
-    Weak(String),
-    /// This version does not do keys of their kind: which.
-    Unsupported(String),
-    /// None of them is for signing.
-    NoSigningKey,
+pub struct OfOtherVersion {
+    /// Which of its file's certificates it is, counted from one.
+    pub number: usize,
+    /// That of its primary key.
+    pub version: u8,
+    /// Its first user ID, lossy.
+    pub user: Option<String>,
 }
 
 impl Certificates {
     /// Adds a file's certificates: armored or binary, any number. One that is there already is merged. If the file has a
-    /// mistake, none of its certificates is added.
+    /// mistake, none of its certificates is added. Those of a version that is not read are none of ours, and are returned:
+    /// nothing is ever verified with them, so nothing that they say, not even a revocation, is missed.
     ///
     /// # Errors
     /// Says what is wrong, lower case, to be read after the file's name.
-    pub fn add_file(&mut self, bytes: &[u8]) -> Result<(), String> {
-        let binaries =
-            if bytes.first().is_some_and(|first| first & 0x80 != 0) { vec![bytes.into()] } else { blocks(bytes)? };
-        let mut certificates = Vec::new();
-        for binary in &binaries {
-            let parser =
-                RawCertParser::from_bytes(binary).map_err(|error| format!("is no OpenPGP certificate: {error}"))?;
-            for certificate in parser {
-                let certificate = certificate.map_err(|error| format!("has an unreadable certificate: {error}"))?;
-                let secret =
-                    certificate.packets().any(|packet| matches!(packet.tag(), Tag::SecretKey | Tag::SecretSubkey));
-                if secret {
-                    return Err(format!(
-                        "holds the secret key of {}: export the public one",
-                        certificate.fingerprint()
-                    ));
-                }
-                certificates.push(certificate.into_owned());
+    pub fn add_file(&mut self, bytes: &[u8]) -> Result<Vec<OfOtherVersion>, String> {
+        let (mut certificates, mut others) = (Vec::new(), Vec::new());
+        let binaries = file::binaries(bytes)?;
+        let pieces = binaries.iter().flat_map(|binary| file::certificates(binary));
+        for (number, piece) in (1..).zip(pieces) {
+            match piece {
+                Piece::ToRead(piece) => read(piece, number, &mut certificates)?,
+                Piece::OfOtherVersion { version, user } => others.push(OfOtherVersion { number, version, user }),
             }
         }
-        if certificates.is_empty() {
+        if certificates.is_empty() && others.is_empty() {
             return Err("holds no certificate".into());
         }
         for certificate in &certificates {
             self.add(certificate);
         }
-        Ok(())
+        Ok(others)
     }
 
     fn add(&mut self, certificate: &RawCert<'_>) {
@@ -201,33 +196,16 @@ impl Held {
     }
 }
 
-/// Every armored block of a file; text between them is nobody's concern, as people keep notes there.
-fn blocks(bytes: &[u8]) -> Result<Vec<Vec<u8>>, String> {
-    const BEGIN: &[u8] = b"-----BEGIN PGP ";
-    let mut found = Vec::new();
-    let mut rest = bytes;
-    while let Some(start) = position(rest, BEGIN) {
-        let block = rest.get(start..).unwrap_or_default();
-        let end =
-            position(block.get(BEGIN.len()..).unwrap_or_default(), BEGIN).map_or(block.len(), |at| at + BEGIN.len());
-        let (block, after) = block.split_at_checked(end).unwrap_or((block, &[]));
-        let number = found.len() + 1;
-        if block.starts_with(b"-----BEGIN PGP PRIVATE KEY BLOCK-----") {
-            return Err("holds a secret key: export the public one".into());
+/// Reads one piece of a file, of that number.
+fn read(piece: &[u8], number: usize, certificates: &mut Vec<RawCert<'static>>) -> Result<(), String> {
+    let parser = RawCertParser::from_bytes(piece).map_err(|error| format!("is no OpenPGP certificate: {error}"))?;
+    for certificate in parser {
+        let unreadable = |error| format!("has an unreadable certificate, number {number}: {error}");
+        let certificate = certificate.map_err(unreadable)?;
+        if certificate.packets().any(|packet| matches!(packet.tag(), Tag::SecretKey | Tag::SecretSubkey)) {
+            return Err(format!("holds the secret key of {}: export the public one", certificate.fingerprint()));
         }
-        if !block.starts_with(b"-----BEGIN PGP PUBLIC KEY BLOCK-----") {
-            return Err(format!("has an armored block that is no public key, number {number}"));
-        }
-        let mut binary = Vec::new();
-        Reader::from_bytes(block, ReaderMode::Tolerant(Some(Kind::PublicKey)))
-            .read_to_end(&mut binary)
-            .map_err(|error| format!("has an unreadable armored block, number {number}: {error}"))?;
-        found.push(binary);
-        rest = after;
+        certificates.push(certificate.into_owned());
     }
-    if found.is_empty() { Err("holds no certificate".into()) } else { Ok(found) }
-}
-
-fn position(bytes: &[u8], wanted: &[u8]) -> Option<usize> {
-    bytes.windows(wanted.len()).position(|window| window == wanted)
+    Ok(())
 }

@@ -1,9 +1,12 @@
 //! A certificate that is parsed, with what does not depend on time judged once.
 
-use super::{ANY_AGE, CertificateSummary, Defect, POLICY, Unusable, fingerprint, validity::Judged, weak_algorithm};
+use super::{ANY_AGE, CertificateSummary, Defect, POLICY, fingerprint, validity::Judged, weak_algorithm};
 use crate::{
     push::Timestamp,
-    signature::{Fingerprint, public_key::ed25519_weakness},
+    signature::{
+        Fingerprint, Unusable,
+        public_key::{ed25519_weakness, rsa_too_large},
+    },
 };
 use sequoia_openpgp::{
     Cert, KeyHandle,
@@ -199,6 +202,13 @@ pub(super) fn revoked<'a>(status: impl Fn(&'a dyn Policy) -> RevocationStatus<'a
     [&*POLICY, &*ANY_AGE].into_iter().any(|policy| matches!(status(policy), RevocationStatus::Revoked(_)))
 }
 
+/// Whether a key counts as revoked at a time by one of these revocations, which its own certificate made. Also where that
+/// said something of the key later: to sequoia that takes a soft revocation back (cert/bundle.rs, `_revocation_status`), to
+/// GnuPG nothing does (g10/getkey.c, `merge_selfsigs_subkey`), and whoever has a key that was put out of use could.
+pub(super) fn taken_back<'a>(mut revocations: impl Iterator<Item = &'a Signature>, time: SystemTime) -> bool {
+    revocations.any(|revocation| revocation.signature_alive(time, Duration::ZERO).is_ok())
+}
+
 fn strength(key: &Key<PublicParts, UnspecifiedRole>) -> Result<(), Defect> {
     let algorithm = key.pk_algo();
     if let Some(name) = weak_algorithm(algorithm) {
@@ -208,7 +218,10 @@ fn strength(key: &Key<PublicParts, UnspecifiedRole>) -> Result<(), Defect> {
         return Err(Defect::Unsupported(format!("keys of the type {algorithm}")));
     }
     if let mpi::PublicKey::RSA { n, .. } = key.mpis() {
-        return if n.bits() < 2048 { Err(Defect::Weak(format!("RSA of {} bits", n.bits()))) } else { Ok(()) };
+        if n.bits() < 2048 {
+            return Err(Defect::Weak(format!("RSA of {} bits", n.bits())));
+        }
+        return rsa_too_large(n.value()).map_or(Ok(()), |size| Err(Defect::Unsupported(size)));
     }
     if let mpi::PublicKey::EdDSA { q, .. } = key.mpis()
         && let Some(weakness) = q.value().strip_prefix(&[0x40]).and_then(ed25519_weakness)

@@ -2,7 +2,7 @@
 
 use super::{
     POLICY, fingerprint,
-    holder::{Holder, agreements, lapsed, revoked, self_signed, standing, time},
+    holder::{Holder, agreements, lapsed, revoked, self_signed, standing, taken_back, time},
     packet::Detached,
     seconds,
 };
@@ -144,9 +144,12 @@ impl Holder {
 
     fn judge(&self, at: Timestamp) -> Vec<Judged> {
         let time = time(at);
-        let whole = revoked(|policy| self.certificate.revocation_status(policy, time));
+        let whole = self.is_revoked(time);
         let subkeys = self.certificate.keys().subkeys();
-        let revoked = subkeys.map(|key| whole || revoked(|policy| key.revocation_status(policy, time)));
+        let revoked = subkeys.map(|key| {
+            let by_status = || revoked(|policy| key.revocation_status(policy, time));
+            whole || by_status() || taken_back(key.self_revocations(), time)
+        });
         let revoked: Vec<bool> = iter::once(whole).chain(revoked).collect();
         self.certificate.keys().zip(revoked).map(|(key, revoked)| self.judge_key(&key, revoked, time)).collect()
     }
@@ -181,8 +184,13 @@ impl Holder {
     /// Whether the certificate is revoked, or all of its keys that may sign are.
     pub(super) fn has_no_key_left(&self, at: Timestamp) -> bool {
         let signing = self.signing_keys(at);
-        let whole = revoked(|policy| self.certificate.revocation_status(policy, time(at)));
-        whole || (!signing.is_empty() && signing.iter().all(|judged| judged.revoked))
+        self.is_revoked(time(at)) || (!signing.is_empty() && signing.iter().all(|judged| judged.revoked))
+    }
+
+    /// The whole certificate.
+    fn is_revoked(&self, time: SystemTime) -> bool {
+        revoked(|policy| self.certificate.revocation_status(policy, time))
+            || taken_back(self.certificate.primary_key().self_revocations(), time)
     }
 
     fn signing_keys(&self, at: Timestamp) -> Vec<Judged> {

@@ -3,8 +3,8 @@
 use super::wire::{Wire, put_string};
 use crate::bounds::Bounds;
 use crate::signature::{
-    Defect, Fingerprint,
-    public_key::{Curve, ed25519_weakness, rsa_weakness, sha1},
+    Defect, Fingerprint, Unusable,
+    public_key::{Curve, ed25519_weakness, rsa_too_large, rsa_weakness, sha1},
 };
 use ssh_key::{
     Algorithm, EcdsaCurve,
@@ -60,12 +60,15 @@ impl From<Unreadable> for Defect {
 }
 
 impl PublicKey {
-    /// Why nothing that it signs counts, if its kind or size is too weak.
-    pub fn weakness(&self) -> Option<String> {
+    /// Why nothing that it signs counts, if its kind or size is too weak, or not supported.
+    pub fn unusable(&self) -> Option<Unusable> {
         match &self.material {
-            Material::Dsa => Some("DSA".to_owned()),
-            Material::Rsa { modulus, .. } => rsa_weakness(modulus),
-            Material::Ed25519(point) => ed25519_weakness(point),
+            Material::Dsa => Some(Unusable::Weak("DSA".to_owned())),
+            Material::Rsa { modulus, .. } => {
+                let weak = rsa_weakness(modulus).map(Unusable::Weak);
+                weak.or_else(|| rsa_too_large(modulus).map(Unusable::Unsupported))
+            }
+            Material::Ed25519(point) => ed25519_weakness(point).map(Unusable::Weak),
             Material::Ecdsa { .. } => None,
         }
     }

@@ -3,8 +3,12 @@
 use super::{Certificates, Defect, Home, PAYLOAD, Verified, bad, good, verify_with};
 use countersign::{
     push::Timestamp,
-    signature::{Evidence, Fingerprint, Format, openpgp::Validity},
+    signature::{
+        Evidence, Fingerprint, Format,
+        openpgp::{OfOtherVersion, Validity},
+    },
 };
+use std::{fs, path::Path};
 
 const DAY: i64 = 86_400;
 /// 2026-01-01T00:00:00Z.
@@ -310,10 +314,57 @@ fn what_is_no_keyring_says_why() {
     let secret = why(&home.gpg(&["--export-secret-keys"], b""));
     assert_eq!(secret, format!("holds the secret key of {key}: export the public one"));
     let armored = home.export(&["--armor"]);
+    // A copy that ends too early may have lost a revocation, also where what is left of it is whole packets.
+    let lines: Vec<_> = armored.split_inclusive(|&byte| byte == b'\n').collect();
+    let checked = lines.iter().position(|line| line.starts_with(b"=")).unwrap();
+    for end in [checked, checked + 1] {
+        let cut = lines[..end].concat();
+        assert!(why(&cut).starts_with("has an unreadable armored block, number 1"), "{}", why(&cut));
+        let behind = [&cut[..], &armored].concat();
+        assert!(why(&behind).starts_with("has an unreadable armored block, number 1"), "{}", why(&behind));
+    }
     assert!(why(&armored[..armored.len() / 2]).starts_with("has an unreadable "));
     assert!(why(&[&armored[..], &armored[..armored.len() / 2]].concat()).starts_with("has an unreadable "));
-    assert!(why(&whole[..whole.len() - 3]).starts_with("has an unreadable certificate: "));
-    assert!(why(&[&whole[..], b"junk"].concat()).starts_with("has an unreadable certificate: "));
+    assert!(why(&whole[..whole.len() - 3]).starts_with("has an unreadable certificate, number 1: "));
+    assert!(why(&[&whole[..], b"junk"].concat()).starts_with("has an unreadable certificate, number 1: "));
+}
+
+/// Made by GnuPG 2.4, of version 5.
+const OF_VERSION_5: &str = "fixtures/wild/registry/openpgp/gpg-2.4-version-5.pgp";
+
+#[test]
+fn a_certificate_of_another_version_is_passed_over_and_the_others_of_its_file_are_read() {
+    let home = Home::new();
+    let (one, two) = (home.key("one", "ed25519"), home.key("two", "rsa2048"));
+    let [first, second] = [&one, &two].map(|key| home.gpg(&["--export", key], b""));
+    let other = fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join(OF_VERSION_5)).unwrap();
+    let armored = home.gpg(&["--enarmor"], &[&first[..], &other, &second].concat());
+    let armored = String::from_utf8(armored).unwrap().replace("ARMORED FILE", "PUBLIC KEY BLOCK").into_bytes();
+    let user = Some("ed448 <ed448@gpg-2.4.example>".to_owned());
+    for (file, number) in [
+        ([&first[..], &other, &second].concat(), 2),
+        ([&other[..], &first, &second].concat(), 1),
+        ([&first[..], &second, &other].concat(), 3),
+        (armored, 2),
+    ] {
+        let mut certificates = Certificates::default();
+        let passed_over = certificates.add_file(&file).unwrap();
+        assert_eq!(passed_over, [OfOtherVersion { number, version: 5, user: user.clone() }]);
+        for key in [&one, &two] {
+            assert_eq!(*good(verify_with(&certificates, PAYLOAD, &home.sign_at(after(1), key, &[]))).key(), named(key));
+        }
+    }
+    let mut none = Certificates::default();
+    assert_eq!(none.add_file(&other).unwrap().len(), 1);
+    assert!(none.summaries(after(1)).is_empty() && none.unreadable().is_empty());
+    // What is not whole may have lost a revocation of anybody's.
+    let why = |file: &[u8]| Certificates::default().add_file(file).unwrap_err();
+    let cut = [&first[..], &other[..other.len() - 1]].concat();
+    assert!(why(&cut).starts_with("has an unreadable certificate, number 2: "), "{}", why(&cut));
+    let junk = [&first[..], &other, b"junk", &second].concat();
+    assert!(why(&junk).starts_with("has an unreadable certificate, number 2: "), "{}", why(&junk));
+    let behind = [&first[..], &other, &second[..second.len() - 1]].concat();
+    assert!(why(&behind).starts_with("has an unreadable certificate, number 3: "), "{}", why(&behind));
 }
 
 #[test]

@@ -261,6 +261,52 @@ fn a_revocation_softens_with_the_time_that_is_judged_and_only_if_it_is_soft() {
     assert_eq!(told(&hard, &old, &as_stated(day(9))), "key-revoked alice@example.com");
 }
 
+/// Says all that it says of itself anew, on 2026-01-05.
+fn said_again(cert: &Cert) -> Cert {
+    let mut signer = secret(cert, Role::Primary);
+    let newer = |old: &Signature| SignatureBuilder::from(old.clone()).set_signature_creation_time(day(4)).unwrap();
+    let policy = StandardPolicy::at(day(0));
+    let valid = cert.with_policy(&policy, day(1)).unwrap();
+    let mut again = Vec::new();
+    if let Ok(direct) = valid.direct_key_signature() {
+        again.push(newer(direct).sign_direct_key(&mut signer, None).unwrap());
+    }
+    for user in valid.userids() {
+        again.push(user.userid().bind(&mut signer, cert, newer(user.binding_signature())).unwrap());
+    }
+    for key in valid.keys().subkeys() {
+        again.push(key.key().bind(&mut signer, cert, newer(key.binding_signature())).unwrap());
+    }
+    cert.clone().insert_packets(again).unwrap().0
+}
+
+/// As to GnuPG: whoever still has a key that is out of use could else take that back.
+#[test]
+fn a_newer_self_signature_takes_no_revocation_of_a_key_back() {
+    let cert = two_that_sign();
+    let (by_primary, by_subkey) = (by_primary(&cert), by_subkey(&cert));
+    let (good, refused) = ("good alice@example.com", "key-revoked alice@example.com");
+    let judged =
+        |registry: &Registry, signature: &Signature| [day(2), day(6)].map(|time| told(registry, signature, &at(time)));
+    for signature in [&by_primary, &by_subkey] {
+        assert_eq!(judged(&registry("", &[&said_again(&cert)]), signature), [good, good]);
+    }
+    let whole = registry("", &[&said_again(&revoked(&cert, ReasonForRevocation::KeyRetired, day(3)))]);
+    for signature in [&by_primary, &by_subkey] {
+        assert_eq!(judged(&whole, signature), [good, refused]);
+    }
+    assert_eq!(states(&whole), ["revoked"]);
+    let subkey = cert.keys().subkeys().next().unwrap().key().clone();
+    let one = said_again(&revoked_subkey(&cert, &subkey, ReasonForRevocation::KeySuperseded));
+    assert_eq!(judged(&registry("", &[&one]), &by_subkey), [good, refused]);
+    assert_eq!(judged(&registry("", &[&one]), &by_primary), [good, good]);
+    // In files of their own, in either order.
+    let (revoked, again) = (revoked(&cert, ReasonForRevocation::KeyRetired, day(3)), said_again(&cert));
+    for copies in [[&revoked, &again], [&again, &revoked]] {
+        assert_eq!(judged(&registry("", &copies), &by_primary), [good, refused]);
+    }
+}
+
 /// A certificate of somebody's that holds this one's signing subkey, which agrees.
 fn sharing(cert: &Cert, user: &str) -> Cert {
     let other = builder_of(user).generate().unwrap().0;
@@ -556,4 +602,27 @@ fn a_user_id_that_claims_the_email_of_an_ssh_key_or_of_what_an_authority_may_cer
     assert_eq!(known(&wildcard, &second), ("mallory@example.net".into(), 1, 1));
     let excepted = format!("*@example.com,!alice@example.com cert-authority {AUTHORITY}\n");
     assert_eq!(known(&excepted, &second), ("mallory@example.net".into(), 2, 0));
+}
+
+#[test]
+fn a_certificate_of_another_version_stops_nobody_else_and_is_named() {
+    let (cert, folder) = (two_that_sign(), tempfile::tempdir().unwrap());
+    fs::create_dir(folder.path().join("openpgp")).unwrap();
+    let other = concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/wild/registry/openpgp/gpg-2.4-version-5.pgp");
+    let both = [fs::read(other).unwrap(), SerializeInto::to_vec(&cert).unwrap()].concat();
+    let load = |keyring: &[u8]| {
+        fs::write(folder.path().join("openpgp/team.pgp"), keyring).unwrap();
+        Registry::load(&TrustedFiles::new(&[]).unwrap(), folder.path(), &[], &TimeZone::UTC)
+    };
+    let registry = load(&both).unwrap();
+    assert_eq!(told(&registry, &by_primary(&cert), &at(day(6))), "good alice@example.com");
+    let lints: Vec<_> = registry.check(timestamp(day(6))).into_iter().map(|lint| (lint.file, lint.what)).collect();
+    let what = "certificate number 1 in it, of `ed448 <ed448@gpg-2.4.example>`, is of version 5, and not read: nothing \
+                that its keys sign counts";
+    let [(file, said)] = &lints[..] else { panic!("{lints:?}") };
+    assert!(file.ends_with("/openpgp/team.pgp"), "{file}");
+    assert_eq!(said, what);
+    // Garbage stops everybody: what it was may be a revocation.
+    let broken = load(&both[..both.len() - 1]).unwrap_err().to_string();
+    assert!(broken.contains("/openpgp/team.pgp`: has an unreadable certificate, number 2: "), "{broken}");
 }
