@@ -342,5 +342,8 @@ mod tests {
         assert_eq!(subject(&"é".repeat(101)), "é".repeat(100));
         assert_eq!(subject(&format!("x{}", "é".repeat(100))), format!("x{}", "é".repeat(99)));
         assert_eq!(subject(&"word\n".repeat(1000)).len(), 200);
+        // No character is so long: it is not cut, whatever it is.
+        let text = [[TREE, AUTHOR, COMMITTER, "\nx"].concat().as_bytes(), &[0x80; 300]].concat();
+        assert_eq!(Commit::parse(&text, ObjectFormat::Sha1).unwrap().subject().len(), 200);
     }
 }

@@ -107,6 +107,15 @@ mod tests {
     }
 
     #[test]
+    fn each_kind_of_target() {
+        let kinds = ["commit", "tree", "blob", "tag"].map(|kind| {
+            let text = with("", "Release\n").replace(TYPE, &format!("type {kind}\n"));
+            parse(&text).unwrap().kind
+        });
+        assert_eq!(kinds, [TargetKind::Commit, TargetKind::Tree, TargetKind::Blob, TargetKind::Tag]);
+    }
+
+    #[test]
     fn every_part_is_read_and_nothing_is_copied() {
         let text = with("", &format!("Release\n\n{ARMOR}"));
         let tag = parse(&text).unwrap();

@@ -83,7 +83,9 @@ mod tests {
             "openpgp:0123456789ABCDEF0123456789ABCDEF0123456789ABCDEF0123456789ABCDEF",
             "x509:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef",
         ] {
-            assert_eq!(Fingerprint::parse(text).unwrap().to_string(), text);
+            let fingerprint = Fingerprint::parse(text).unwrap();
+            assert_eq!(fingerprint.to_string(), text);
+            assert_eq!(format!("{fingerprint:?}"), text);
         }
     }
 

@@ -173,8 +173,12 @@ mod tests {
     #[test]
     fn a_huge_signature_is_refused_before_it_is_parsed() {
         for (begin, format) in [(SSH, Format::Ssh), (OPENPGP, Format::OpenPgp), (X509, Format::X509)] {
-            let huge = [begin, b"\n", &vec![b'A'; 8 << 20]].concat();
-            assert_eq!(defect(&one(&huge)), (Defect::Malformed("is larger than 64 KiB".into()), Some(format)));
+            let sized = |size: usize| [begin, b"\n", &vec![b'A'; size - begin.len() - 1]].concat();
+            let too_large = (Defect::Malformed("is larger than 64 KiB".into()), Some(format));
+            for size in [8 << 20, Bounds::SIGNATURE + 1] {
+                assert_eq!(defect(&one(&sized(size))), too_large);
+            }
+            assert_ne!(defect(&one(&sized(Bounds::SIGNATURE))), too_large);
         }
     }
 }
