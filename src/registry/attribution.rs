@@ -1,9 +1,6 @@
 //! The judgement on one signature. A leaf module: only [`super::Registry::attribute`] makes a [`VerifiedSigner`].
 use super::{Signer, SignerId};
-use crate::{
-    push::Timestamp,
-    signature::{Fingerprint, Format, Verified},
-};
+use crate::signature::{Fingerprint, Format, Verified};
 use std::sync::Arc;
 
 /// Why a key is unknown that no part of the registry has.
@@ -99,8 +96,6 @@ pub struct Fault {
     pub key: Option<Fingerprint>,
     /// Whose it would be.
     pub signer: Option<SignerId>,
-    /// When the key's validity ended, for an expired one.
-    pub ended: Option<Timestamp>,
     /// What is kept from signing: another key of the same signer may do, or not.
     pub barred: Barred,
 }

@@ -46,7 +46,6 @@ impl Registry {
                 format: Some(proof.format()),
                 key: Some(proof.key().clone()),
                 signer: refusal.owner.map(|owner| owner.id.clone()),
-                ended: refusal.ended,
                 barred: refusal.barred,
             }),
         }
@@ -151,7 +150,8 @@ impl Registry {
             Holding::Some(places) => owned(owner(&places)),
             Holding::Over(phase) => {
                 let mut refusal = Refusal::of_window(&phase, Status::KeyExpired).of(whose());
-                refusal.detail = Some("the line of its authority in `allowed_signers`".into());
+                let when = refusal.detail.map(|when| format!(", {when}")).unwrap_or_default();
+                refusal.detail = Some(format!("the line of its authority in `allowed_signers`{when}"));
                 Err(refusal)
             }
         }
@@ -188,7 +188,7 @@ fn judge_by_certificate(signed_by: &SignedBy, owner: &dyn Fn() -> Owner, when: &
             if in_grace && signed_by.validity(made, when.now) == Validity::Good {
                 return owned(owner());
             }
-            Refusal { ended: Some(end), ..Status::KeyExpired.into() }
+            Status::KeyExpired.because(good_until(end))
         }
         Validity::SignatureInFuture => return Err(Status::SignatureInFuture.into()),
         Validity::SignatureExpired => Status::SignatureExpired.into(),
@@ -219,6 +219,10 @@ fn keys_behind(proof: &Verified) -> Vec<Fingerprint> {
     keys
 }
 
+fn good_until(end: Timestamp) -> String {
+    format!("it was good until {}", written(end))
+}
+
 fn owned(owner: Owner) -> Judged {
     owner.map_err(|why| Status::UnknownKey.because(why))
 }
@@ -236,20 +240,19 @@ struct Refusal {
     detail: Option<String>,
     /// Whose it would be.
     owner: Option<Arc<Signer>>,
-    ended: Option<Timestamp>,
     barred: Barred,
 }
 
 impl From<Status> for Refusal {
     fn from(status: Status) -> Self {
-        Self { status, detail: None, owner: None, ended: None, barred: Barred::Key }
+        Self { status, detail: None, owner: None, barred: Barred::Key }
     }
 }
 
 impl Refusal {
     fn of_window(phase: &Phase, expired: Status) -> Self {
         match phase {
-            Phase::Ended(end) => Self { ended: Some(*end), ..expired.into() },
+            Phase::Ended(end) => expired.because(good_until(*end)),
             Phase::NotYet | Phase::Within => Status::KeyNotYetValid.into(),
         }
     }
@@ -314,7 +317,6 @@ impl Fault {
             format: bad.format,
             key: bad.key.clone(),
             signer: None,
-            ended: None,
             barred: Barred::Key,
         }
     }

@@ -134,17 +134,18 @@ fn windows_hold_at_the_judged_moment() {
     let line = format!("alice valid-after=\"20260101Z\",valid-before=\"20260630Z\" {KEY}\n");
     let end = 1_782_777_600;
     let judge = |when: &When| judged("", &line, BY_KEY, when);
+    let expired = "key-expired alice: it was good until 2026-06-30T00:00:00Z";
     assert_eq!(judge(&at(end)), "good alice");
-    assert_eq!(judge(&at(end + 1)), "key-expired alice");
+    assert_eq!(judge(&at(end + 1)), expired);
     assert_eq!(judge(&at(0)), "key-not-yet-valid alice");
     let stated = |time, verify_time, grace| When { stated: Some(Timestamp(time)), verify_time, grace, ..at(end + 10) };
     // The committer's date is the pusher's word, unless the policy takes it.
-    assert_eq!(judge(&stated(end, VerifyTime::Receipt, 0)), "key-expired alice");
+    assert_eq!(judge(&stated(end, VerifyTime::Receipt, 0)), expired);
     assert_eq!(judge(&stated(end, VerifyTime::Signature, 0)), "good alice");
-    assert_eq!(judge(&stated(end + 1, VerifyTime::Signature, 0)), "key-expired alice");
+    assert_eq!(judge(&stated(end + 1, VerifyTime::Signature, 0)), expired);
     assert_eq!(judge(&stated(end, VerifyTime::Receipt, 10)), "good alice");
-    assert_eq!(judge(&stated(end, VerifyTime::Receipt, 9)), "key-expired alice");
-    assert_eq!(judge(&stated(end + 1, VerifyTime::Receipt, 10)), "key-expired alice");
+    assert_eq!(judge(&stated(end, VerifyTime::Receipt, 9)), expired);
+    assert_eq!(judge(&stated(end + 1, VerifyTime::Receipt, 10)), expired);
     let ahead = stated(end + 311, VerifyTime::Signature, 0);
     assert_eq!(judge(&ahead), "signature-in-future -");
     // Before it is anything else about the key.
@@ -155,7 +156,7 @@ fn windows_hold_at_the_judged_moment() {
 fn the_fault_says_when_a_key_ended() {
     let registry = registry("", &format!("alice valid-before=\"20260630Z\" {KEY}\n"), "");
     let Attribution::NotGood(fault) = registry.attribute(&signature(BY_KEY), &at(NOW)) else { panic!() };
-    assert_eq!(fault.ended, Some(Timestamp(1_782_777_600)));
+    assert_eq!(fault.detail.as_deref(), Some("it was good until 2026-06-30T00:00:00Z"));
     assert_eq!(fault.key.unwrap().to_string(), KEY_NAME);
     assert_eq!(fault.format, Some(signature::Format::Ssh));
 }
@@ -168,7 +169,7 @@ fn a_revoked_key_is_revoked_before_it_is_anything_else() {
     let expired = format!("alice valid-before=\"20260101Z\" {KEY}\n");
     assert_eq!(judge(&expired, KEY, BY_KEY), "key-revoked alice");
     assert_eq!(judge("", KEY, BY_KEY), "key-revoked -");
-    assert_eq!(judge(&expired, AUTHORITY, BY_KEY), "key-expired alice");
+    assert_eq!(judge(&expired, AUTHORITY, BY_KEY), "key-expired alice: it was good until 2026-01-01T00:00:00Z");
     let line = format!("alice@example.com cert-authority {AUTHORITY}\n");
     assert_eq!(judge(&line, "", BY_CERTIFICATE), "good alice@example.com");
     assert_eq!(judge(&line, KEY, BY_CERTIFICATE), "key-revoked alice@example.com");
@@ -244,21 +245,17 @@ fn a_certificate_and_the_line_of_its_authority_both_have_to_hold() {
     let line = format!("alice@example.com cert-authority,valid-before=\"20261231Z\" {AUTHORITY}\n");
     let open = format!("alice@example.com cert-authority {AUTHORITY}\n");
     let judge = |line: &str, when: &When| judged("", line, BY_CERTIFICATE, when);
+    let expired = "certificate-expired alice@example.com: it was good until 2026-12-31T23:59:59Z";
     assert_eq!(judge(&open, &at(CERTIFICATE_END - 1)), "good alice@example.com");
-    assert_eq!(judge(&open, &at(CERTIFICATE_END)), "certificate-expired alice@example.com");
+    assert_eq!(judge(&open, &at(CERTIFICATE_END)), expired);
     assert_eq!(judge(&open, &at(0)), "key-not-yet-valid alice@example.com");
-    let of_line = "key-expired alice@example.com: the line of its authority in `allowed_signers`";
+    let of_line = "key-expired alice@example.com: the line of its authority in `allowed_signers`, \
+                   it was good until 2026-12-31T00:00:00Z";
     assert_eq!(judge(&line, &at(CERTIFICATE_END - 1)), of_line);
     let late = When { stated: Some(Timestamp(CERTIFICATE_END - 1)), grace: 60, ..at(CERTIFICATE_END + 59) };
     assert_eq!(judge(&open, &late), "good alice@example.com");
-    assert_eq!(
-        judge(&open, &When { stated: late.stated, grace: late.grace, ..at(CERTIFICATE_END + 60) }),
-        "certificate-expired alice@example.com"
-    );
-    assert_eq!(
-        judge(&open, &When { stated: Some(Timestamp(CERTIFICATE_END)), ..late }),
-        "certificate-expired alice@example.com"
-    );
+    assert_eq!(judge(&open, &When { stated: late.stated, grace: late.grace, ..at(CERTIFICATE_END + 60) }), expired);
+    assert_eq!(judge(&open, &When { stated: Some(Timestamp(CERTIFICATE_END)), ..late }), expired);
 }
 
 #[test]
@@ -551,11 +548,12 @@ fn the_gravest_that_is_wrong_with_a_key_is_told() {
     let expired = format!("alice valid-before=\"20260101Z\" {KEY}\n");
     let (retired, compromised) =
         (stated(KEY_NAME, "retired", "2026-01-01"), stated(KEY_NAME, "compromised", "2026-01-01"));
+    let over = "key-expired alice: it was good until 2026-01-01T00:00:00Z";
     let since = "since 2026-01-01T00:00:00Z";
     assert_eq!(judge(&compromised, &expired, KEY, &at(NOW)), format!("key-compromised alice: {since}"));
     assert_eq!(judge(&retired, &expired, KEY, &at(NOW)), "key-revoked alice");
     assert_eq!(judge(&retired, &expired, "", &at(NOW)), format!("key-retired alice: {since}"));
-    assert_eq!(judge("", &expired, "", &at(NOW)), "key-expired alice");
+    assert_eq!(judge("", &expired, "", &at(NOW)), over);
     // Also of a key that was taken out, and of one that has two owners.
     assert_eq!(judge(&compromised, "", "", &at(NOW)), format!("key-compromised -: {since}"));
     assert_eq!(judge(&retired, "", "", &at(NOW)), format!("key-retired -: {since}"));
@@ -565,7 +563,7 @@ fn the_gravest_that_is_wrong_with_a_key_is_told() {
     let ahead = When { verify_time: VerifyTime::Signature, stated: Some(Timestamp(NOW + 3600)), ..at(NOW) };
     assert_eq!(judge(&compromised, &expired, KEY, &ahead), "signature-in-future -");
     // One that is still to come hides nothing.
-    assert_eq!(judge(&stated(KEY_NAME, "compromised", "2027-01-01"), &expired, "", &at(NOW)), "key-expired alice");
+    assert_eq!(judge(&stated(KEY_NAME, "compromised", "2027-01-01"), &expired, "", &at(NOW)), over);
 }
 
 #[test]
@@ -731,13 +729,25 @@ fn a_line_of_many_principals_and_negations() {
     assert!(registry.named("person-19999@example.com").is_empty());
 }
 
-/// A plain key and a certified one that ended, each with its status, its last second and its first.
+/// A plain key and a certified one that ended, each with what is told of it, its last second and its first.
 fn ended() -> [(String, &'static str, &'static str, i64, i64); 2] {
     let window = "valid-after=\"20260101Z\",valid-before=\"20260630Z\"";
     let certified = format!("alice cert-authority {AUTHORITY}\n").replace("alice", "alice@example.com");
     [
-        (format!("alice@example.com {window} {KEY}\n"), BY_KEY, "key-expired", 1_782_777_600, 1_767_225_600),
-        (certified, BY_CERTIFICATE, "certificate-expired", CERTIFICATE_END - 1, 1_767_225_600),
+        (
+            format!("alice@example.com {window} {KEY}\n"),
+            BY_KEY,
+            "key-expired alice@example.com: it was good until 2026-06-30T00:00:00Z",
+            1_782_777_600,
+            1_767_225_600,
+        ),
+        (
+            certified,
+            BY_CERTIFICATE,
+            "certificate-expired alice@example.com: it was good until 2026-12-31T23:59:59Z",
+            CERTIFICATE_END - 1,
+            1_767_225_600,
+        ),
     ]
 }
 
@@ -748,7 +758,6 @@ fn an_expired_key_with_an_old_date() {
             let when = When { stated: Some(Timestamp(stated)), verify_time, ..at(last + 86_400) };
             judged("", &line, armor, &when)
         };
-        let expired = format!("{expired} alice@example.com");
         for stated in [first - 1, first, last, last + 1] {
             assert_eq!(judge(stated, VerifyTime::Receipt), expired);
         }
@@ -769,7 +778,6 @@ fn grace_ends_at_its_last_second_and_needs_a_date_within_the_window() {
             let when = When { grace: 60, stated: Some(Timestamp(stated)), ..at(last + after) };
             judged("", &line, armor, &when)
         };
-        let expired = format!("{expired} alice@example.com");
         for stated in [first, last] {
             assert_eq!(judge(60, stated), "good alice@example.com");
             assert_eq!(judge(61, stated), expired);

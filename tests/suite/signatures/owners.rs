@@ -177,6 +177,8 @@ fn a_revoked_certificate_with_an_entry() {
 }
 
 /// A certificate of ten days.
+const EXPIRED: &str = "key-expired alice@example.com: it was good until 2026-01-11T00:00:00Z";
+
 fn of_ten_days() -> Cert {
     let ten_days = Duration::from_secs(10 * 86_400);
     builder(CipherSuite::Cv25519).set_validity_period(ten_days).add_signing_subkey().generate().unwrap().0
@@ -188,12 +190,12 @@ fn an_expired_key_with_an_old_date() {
     let registry = registry("", &[&cert]);
     let old = signed_by(&cert, Role::Signing, day(1));
     assert_eq!(told(&registry, &old, &at(day(9))), "good alice@example.com");
-    assert_eq!(told(&registry, &old, &at(day(10))), "key-expired alice@example.com");
+    assert_eq!(told(&registry, &old, &at(day(10))), EXPIRED);
     assert_eq!(told(&registry, &old, &as_stated(day(99))), "good alice@example.com");
     // The committer line is not what an OpenPGP signature states.
     let committed = When { stated: Some(timestamp(day(1))), ..as_stated(day(99)) };
     let late = signed_by(&cert, Role::Signing, day(10));
-    assert_eq!(told(&registry, &late, &committed), "key-expired alice@example.com");
+    assert_eq!(told(&registry, &late, &committed), EXPIRED);
     // Received when it was valid, and judged anew.
     assert_eq!(told(&registry, &old, &When { received: timestamp(day(9)), ..at(day(99)) }), "good alice@example.com");
 }
@@ -218,7 +220,7 @@ fn grace_ends_at_its_last_second_and_needs_a_date_before_the_end() {
     let after_end = |seconds| day(10) + Duration::from_secs(seconds);
     let in_time = signed_by(&cert, Role::Signing, day(10) - Duration::from_secs(1));
     let too_late = signed_by(&cert, Role::Signing, day(10));
-    let expired = "key-expired alice@example.com";
+    let expired = EXPIRED;
     assert_eq!(told(&registry, &in_time, &at(after_end(0))), expired);
     assert_eq!(told(&registry, &in_time, &grace(60, at(after_end(0)))), "good alice@example.com");
     assert_eq!(told(&registry, &in_time, &grace(60, at(after_end(59)))), "good alice@example.com");
