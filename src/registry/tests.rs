@@ -820,3 +820,37 @@ fn a_key_taken_back_with_an_old_date() {
         assert_eq!(judge(&stated(KEY_NAME, "compromised", "2026-06-01"), ""), "key-compromised");
     }
 }
+
+#[test]
+fn options_are_read_as_openssh_reads_quotes() {
+    for options in [
+        "namespaces=\"file,git\"",
+        "namespaces=\"of my own,git\"",
+        "namespaces=\"of my\town,git\"",
+        r#"namespaces="\"mine\" too,git""#,
+        r#"namespaces="mine\,git""#,
+        r#"namespaces="mine\ too,git""#,
+    ] {
+        assert_eq!(now("", &format!("alice {options} {KEY}\n")), "good alice", "{options}");
+    }
+    let other_uses = r#"namespaces="\"git\" too,file""#;
+    let left_out = "unknown-key -: its `namespaces` in `allowed_signers` leave out `git`";
+    assert_eq!(now("", &format!("alice {other_uses} {KEY}\n")), left_out);
+    for (line, what) in [
+        (format!("alice namespaces=\"git {KEY}"), "has a quote that is not closed"),
+        (format!("alice namespaces=\"git\\\" {KEY}"), "has a quote that is not closed"),
+        ("alice cert-authority".into(), "has no key"),
+        (
+            format!("alice valid-after=\"20260102Z\",valid-before=\"20260102Z\" {KEY}"),
+            "has a `valid-before` that is not after its `valid-after`",
+        ),
+        ("alice ssh-ed25519 AAAA".into(), "has no readable key: it is not whole"),
+        ("alice ecdsa-sha2-nistp256 AAAA".into(), "has no readable key: it is not whole"),
+        ("alice sk-ssh-ed25519@openssh.com AAAA".into(), "has no readable key: it is not whole"),
+    ] {
+        let lints = registry("", &line, "").check(Timestamp(NOW));
+        let told: Vec<_> = lints.into_iter().map(|lint| lint.what).collect();
+        assert_eq!(told, [format!("this line grants nothing: it {what}")], "{line}");
+        assert_eq!(now("", &line), "unknown-key -: no signer has it", "{line}");
+    }
+}

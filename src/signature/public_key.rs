@@ -105,7 +105,7 @@ const fn beginning_with(first: u8, others: u8) -> [u8; 31] {
     octets
 }
 
-/// ECDSA over a digest; `point` as SEC1 writes it, `r` and `s` big-endian of any length.
+/// ECDSA over a digest; `point` as SEC1 writes it, `r` and `s` big-endian, without zeros before them.
 pub(super) fn verify_ecdsa(curve: Curve, point: &[u8], digest: &[u8], r: &[u8], s: &[u8]) -> Result<(), Defect> {
     let (algorithm, hash, width) = match curve {
         Curve::P256 => (&signature::ECDSA_P256_SHA256_FIXED, Hash::Sha256, 32),
@@ -149,9 +149,6 @@ pub(super) fn verify_rsa(
     };
     let digest = Digest::import_less_safe(digest, hash.algorithm()).map_err(|_| Defect::DoesNotVerify)?;
     // Shorter than the modulus is how some write a small number (OpenSSH's ssh-rsa.c pads it, too); longer is nothing.
-    if signature.len() > n.len() {
-        return Err(Defect::DoesNotVerify);
-    }
     let signature = padded(signature, n.len()).ok_or(Defect::DoesNotVerify)?;
     let key = PublicKeyComponents { n, e }.to_parsed_public_key(parameters);
     let key = key.map_err(|_| Defect::Malformed("not an RSA key".into()))?;
@@ -180,9 +177,8 @@ fn without_zeros(number: &[u8]) -> &[u8] {
     number.get(zeros..).unwrap_or_default()
 }
 
-/// The number in exactly `width` bytes; `None` if it does not fit.
+/// The number in exactly `width` bytes; `None` if it has more.
 fn padded(number: &[u8], width: usize) -> Option<Vec<u8>> {
-    let number = if number.len() > width { without_zeros(number) } else { number };
     let mut out = vec![0; width.checked_sub(number.len())?];
     out.extend(number);
     Some(out)
