@@ -676,6 +676,19 @@ fn check_names_states_that_do_not_do_what_they_look_like() {
 }
 
 #[test]
+fn check_names_states_that_are_to_come_until_they_are_there() {
+    let since = 1_777_593_600;
+    let lints = |state: &str, now: i64| {
+        let registry = registry(&stated(KEY_NAME, state, "2026-05-01"), &format!("alice {KEY}\n"), "");
+        registry.check(Timestamp(now)).len()
+    };
+    assert_eq!([since - 1, since, since + 1].map(|now| lints("compromised", now)), [1, 0, 0]);
+    let two_years = 2 * 365 * 86_400;
+    let before = [two_years + 1, two_years, 1, 0, -1];
+    assert_eq!(before.map(|seconds| lints("retired", since - seconds)), [1, 0, 0, 0, 0]);
+}
+
+#[test]
 fn a_key_of_an_entry_and_of_somebody_else_is_neithers() {
     let alice = "[[signer]]\nid = 'alice'\nemails = ['alice@x']\n";
     let both = format!("alice@x {KEY}\nbob@x {KEY}\n");
