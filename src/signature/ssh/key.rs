@@ -228,7 +228,8 @@ mod tests {
         blob.truncate(40);
         assert_eq!(PublicKey::from_blob(&blob).unwrap_err(), "it is no well-formed `ssh-ed25519` key");
         assert_eq!(PublicKey::from_blob(&vec![0; Bounds::SSH_KEY + 1]).unwrap_err(), "it is too large");
-        for name in ["rsa-sha2-512", "ssh-ed448", "none"] {
+        assert_eq!(PublicKey::from_blob(&vec![0; Bounds::SSH_KEY]).unwrap_err(), "`` is no known key type");
+        for name in ["rsa-sha2-512", "ssh-ed448", "ssh-xmss@openssh.com", "SSH-ED25519", "none"] {
             let mut blob = Vec::new();
             put_string(&mut blob, name.as_bytes());
             put_string(&mut blob, &[1; 32]);

@@ -330,6 +330,56 @@ fn sharing(cert: &Cert, user: &str) -> Cert {
     other.insert_packets(vec![Packet::from(subkey), bound.into()]).unwrap().0
 }
 
+/// A certificate of somebody's that holds this one's signing subkey to encrypt with, to which nobody has to agree.
+fn encrypting_with(cert: &Cert, user: &str) -> Cert {
+    let other = builder_of(user).generate().unwrap().0;
+    let subkey = signing_subkey(cert);
+    let bound = SignatureBuilder::new(SignatureType::SubkeyBinding)
+        .set_signature_creation_time(day(0))
+        .unwrap()
+        .set_key_flags(KeyFlags::empty().set_transport_encryption())
+        .unwrap()
+        .sign_subkey_binding(&mut secret(&other, Role::Primary), None, &subkey)
+        .unwrap();
+    other.insert_packets(vec![Packet::from(subkey), bound.into()]).unwrap().0
+}
+
+#[test]
+fn a_signing_subkey_that_somebody_takes_to_encrypt_with_stays_hers() {
+    let hers = alice();
+    let his = encrypting_with(&hers, "Bob <bob@example.com>");
+    let signature = signed_by(&hers, Role::Signing, day(1));
+    for certs in [[&hers, &his], [&his, &hers]] {
+        assert_eq!(told(&registry("", &certs), &signature, &at(day(2))), "good alice@example.com");
+    }
+    let agreed = sharing(&hers, "Bob <bob@example.com>");
+    let two = "unknown-key -: resolves to two signers: `alice@example.com`, `bob@example.com`";
+    assert_eq!(told(&registry("", &[&hers, &agreed]), &signature, &at(day(2))), two);
+}
+
+/// Clocks differ by five minutes.
+#[test]
+fn a_key_that_is_made_a_moment_later() {
+    let cert = alice();
+    let registry = registry("", &[&cert]);
+    let signature = signed_by(&cert, Role::Signing, day(0));
+    let before = |seconds| at(day(0) - Duration::from_secs(seconds));
+    assert_eq!(told(&registry, &signature, &before(300)), "good alice@example.com");
+    // The signature is as old as the key.
+    assert_eq!(told(&registry, &signature, &before(301)), "signature-in-future -");
+    let received = |seconds| When { received: timestamp(day(0) - Duration::from_secs(seconds)), ..at(day(1)) };
+    assert_eq!(told(&registry, &signature, &received(300)), "good alice@example.com");
+    assert_eq!(told(&registry, &signature, &received(301)), "key-not-yet-valid alice@example.com");
+}
+
+#[test]
+fn the_list_says_when_a_revoked_certificate_would_have_ended() {
+    let cert = of_ten_days();
+    let expires = |cert: &Cert| registry("", &[cert]).list(timestamp(day(6))).remove(0).expires;
+    assert_eq!(expires(&cert), Some(timestamp(day(10))));
+    assert_eq!(expires(&revoked(&cert, ReasonForRevocation::KeyRetired, day(3))), Some(timestamp(day(10))));
+}
+
 fn builder_of(user: &str) -> CertBuilder<'static> {
     CertBuilder::new().add_userid(user).set_creation_time(day(0)).set_cipher_suite(CipherSuite::Cv25519)
 }
