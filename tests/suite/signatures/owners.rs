@@ -6,7 +6,7 @@ use super::{
     verify_with,
 };
 use countersign::{
-    registry::{Attribution, Barred, Registry, VerifyTime, When},
+    registry::{Attribution, Barred, Registry, SignerId, VerifyTime, When},
     signature::Fingerprint,
     trusted::TrustedFiles,
 };
@@ -328,6 +328,50 @@ fn sharing(cert: &Cert, user: &str) -> Cert {
         .sign_subkey_binding(&mut secret(&other, Role::Primary), None, &subkey)
         .unwrap();
     other.insert_packets(vec![Packet::from(subkey), bound.into()]).unwrap().0
+}
+
+/// Alice has no key here, so that nobody else has her address.
+#[test]
+fn a_certificate_of_ones_own_to_which_one_adds_the_address_of_a_colleague() {
+    let people = "[[signer]]\nid = 'alice'\nemails = ['alice@example.com']\n";
+    let users = |first: &str, second: &str| {
+        let both = builder_of(first).add_userid(second).add_signing_subkey().generate().unwrap().0;
+        let registry = registry(people, &[&both]);
+        told(&registry, &signed_by(&both, Role::Signing, day(1)), &at(day(2)))
+    };
+    let (alice, mallory) = ("Alice <alice@example.com>", "Mallory <mallory@example.com>");
+    let two = "unknown-key -: resolves to two signers: `alice`, `mallory@example.com`";
+    assert_eq!(users(mallory, alice), two);
+    // Whose primary address it is, it is theirs, with the other ones.
+    assert_eq!(users(alice, mallory), "good alice");
+    assert_eq!(users(alice, "Alice <alice@home.example>"), "good alice");
+}
+
+#[test]
+fn who_is_known_by_an_openpgp_certificate_alone() {
+    let registry = registry("", &[&alice()]);
+    let signer = registry.signers().next().unwrap();
+    assert_eq!((&*signer.id.0, signer.name.as_deref()), ("alice@example.com", Some("Alice <alice@example.com>")));
+    assert_eq!(registry.signer(&signer.id), Some(signer));
+    assert_eq!(registry.named("alice@EXAMPLE.com"), [signer.id.clone()]);
+    for nobody in ["bob@example.com", "Alice"] {
+        assert_eq!(registry.named(nobody), []);
+        assert_eq!(registry.signer(&SignerId(nobody.into())), None);
+    }
+}
+
+#[test]
+fn a_state_of_another_certificate_that_has_the_key_too() {
+    let first = alice();
+    let second = sharing(&first, "Alice <alice@example.com>");
+    let people = "[[signer]]\nid = 'alice'\nemails = ['alice@example.com']\n".to_owned();
+    let signature = signed_by(&first, Role::Signing, day(1));
+    let judged =
+        |states: &str| told(&registry(&(people.clone() + states), &[&first, &second]), &signature, &at(day(9)));
+    assert_eq!(judged(""), "good alice");
+    let of_second = judged(&stated(&named(&second), "retired"));
+    assert_eq!(of_second, format!("key-retired alice: which {} has, too, {SINCE}", named(&second)));
+    assert_eq!(judged(&stated(&named(&first), "retired")), format!("key-retired alice: {SINCE}"));
 }
 
 /// A certificate of somebody's that holds this one's signing subkey to encrypt with, to which nobody has to agree.
