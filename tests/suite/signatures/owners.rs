@@ -353,7 +353,7 @@ fn who_is_known_by_an_openpgp_certificate_alone() {
     let signer = registry.signers().next().unwrap();
     assert_eq!((&*signer.id.0, signer.name.as_deref()), ("alice@example.com", Some("Alice <alice@example.com>")));
     assert_eq!(registry.signer(&signer.id), Some(signer));
-    assert_eq!(registry.named("alice@EXAMPLE.com"), [signer.id.clone()]);
+    assert_eq!(registry.named("alice@EXAMPLE.com"), std::slice::from_ref(&signer.id));
     for nobody in ["bob@example.com", "Alice"] {
         assert_eq!(registry.named(nobody), []);
         assert_eq!(registry.signer(&SignerId(nobody.into())), None);
