@@ -14,7 +14,7 @@ use crate::{
     git::{References, Repository, Selection},
     policy::{
         Judgement, Reason, Rule, Unmatched, Verdict,
-        facts::{Context, Defect, TagFacts, UpdateFacts},
+        facts::{Context, Defect, Pusher, TagFacts, Terms, UpdateFacts},
         rules::{Needs, Reach},
     },
     push::{ObjectId, Push, RefName, RefUpdate, Timestamp},
@@ -30,9 +30,10 @@ use tip::Tip;
 /// What could not be found out. It refuses the push.
 pub fn judge(push: &Push, repository: &Repository, policies: &[Loaded], now: Timestamp) -> Result<Verdict, Undecided> {
     let references = repository.references()?;
+    let pusher = Pusher::default();
     let mut judgements = Vec::new();
     for (number, loaded) in policies.iter().enumerate() {
-        let context = Context { registry: &loaded.registry, now };
+        let context = Context { registry: &loaded.registry, now, pusher: &pusher, terms: Terms::default() };
         let mut judgement = Judgement::under(&loaded.policy, number, context);
         let pipeline = Pipeline::new(repository, &loaded.registry, push.updates.len() > 1);
         let mut containment = Containment::new(push, repository, &references, loaded);
@@ -143,6 +144,7 @@ fn judge_update(
                 fast_forward,
                 changes_nothing,
                 contained,
+                commits: 0,
             };
             judgement.update(at, &[rule], &facts);
         }

@@ -1,6 +1,7 @@
 //! From the source of a policy to a [`Policy`], or to every mistake in it.
 
 use super::{
+    facts::Terms,
     glob::Globs,
     rules::{self, Requirement},
     who::{EVERYONE, unknown_group},
@@ -51,6 +52,8 @@ pub struct Rule {
     pub baselines: Vec<ObjectId>,
     /// What it asks.
     pub requirements: Vec<Requirement>,
+    /// On which terms it takes a commit for its signer's.
+    pub terms: Terms,
     refs: Globs,
     except_refs: Option<Globs>,
     repositories: Option<Globs>,
@@ -255,6 +258,7 @@ fn read_rule(value: &Value<'_>, source: &str, names: &mut Names, reader: &mut Re
             mode: mode.unwrap_or(Mode::Enforce),
             warn_until,
             baselines,
+            terms: requirements.iter().find_map(Requirement::terms).unwrap_or_default(),
             requirements,
             refs: refs?,
             except_refs,

@@ -3,9 +3,10 @@
 use crate::{
     object::{Commit, Malformed, Tag},
     push::{ObjectId, RefName, RefUpdate, Timestamp},
-    registry::Registry,
+    registry::{Attribution, Registry, Signer, VerifyTime, When},
     signature::Signature,
 };
+use std::sync::Arc;
 
 /// What every judgement under one policy may look at.
 #[derive(Clone, Copy, Debug)]
@@ -14,6 +15,71 @@ pub struct Context<'a> {
     pub registry: &'a Registry,
     /// The server's clock when the push arrived.
     pub now: Timestamp,
+    /// Who pushed, as far as this policy and its registry know.
+    pub pusher: &'a Pusher,
+    /// On which terms the rule that judges takes a commit for its signer's.
+    pub terms: Terms,
+}
+
+/// On which terms a rule takes a commit for its signer's; all its requirements share them.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Terms {
+    /// When the key must be valid.
+    pub verify_time: VerifyTime,
+    /// Seconds after its end that a key that merely expired still counts.
+    pub grace: i64,
+}
+
+impl Default for Terms {
+    fn default() -> Self {
+        Self { verify_time: VerifyTime::Receipt, grace: 0 }
+    }
+}
+
+/// Who pushed, by the strongest evidence there is.
+#[derive(Clone, Debug, Default)]
+pub struct Pusher {
+    /// The registered one whose account, key or push certificate it is; `None`: unknown.
+    pub signer: Option<Arc<Signer>>,
+    /// What the Git server calls them, if it says.
+    pub account: Option<String>,
+    /// Whether there is a push certificate that counts.
+    pub certified: bool,
+    /// How the change came about, if the Git server says.
+    pub via: Option<Via>,
+}
+
+/// How a change came about, as the Git server says.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum Via {
+    /// Somebody pushed.
+    Push,
+    /// A merge in its web interface.
+    Merge,
+    /// An edit in its web interface.
+    Edit,
+}
+
+/// A path that a commit gives other content, type or mode.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Changed {
+    /// From the root of the tree, raw bytes.
+    pub path: Vec<u8>,
+    /// What was there; of a merge, in the parent that stood for it. `None`: nothing.
+    pub before: Option<Held>,
+    /// What is there now. `None`: nothing.
+    pub after: Option<Held>,
+}
+
+/// What a tree holds under a name.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Held {
+    /// The entry's mode as git counts it: `0o100644`, `0o100755`, `0o120000` (symbolic link), `0o160000` (submodule).
+    pub mode: u32,
+    /// The blob, or the submodule's commit.
+    pub id: ObjectId,
+    /// Bytes of the blob, where a rule asks for them.
+    pub size: Option<u64>,
 }
 
 /// One commit that the rule judges.
@@ -27,6 +93,20 @@ pub struct CommitFacts<'a> {
     pub signature: &'a Signature,
     /// Where it stands in what the update brings.
     pub standing: Standing,
+    /// The paths that it changes; of a merge, those that it changes of its own. `None`: not looked for.
+    pub changes: Option<&'a [Changed]>,
+    /// The tags that a merge says it merged, in their order; empty where they are not looked for.
+    pub merge_tags: &'a [TagFacts<'a>],
+}
+
+impl CommitFacts<'_> {
+    /// Whose the commit is on the rule's terms.
+    pub fn signer(&self, context: &Context<'_>) -> Attribution {
+        let Terms { verify_time, grace } = context.terms;
+        let stated = Some(self.commit.committer.time);
+        let (now, received) = (context.now, context.now);
+        context.registry.attribute(self.signature, &When { now, received, verify_time, grace, stated })
+    }
 }
 
 /// Where a commit stands in what an update brings.
@@ -74,7 +154,7 @@ pub struct TagFacts<'a> {
 }
 
 /// An update as a whole, known once all its commits were seen.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub struct UpdateFacts<'a> {
     /// What was asked for.
     pub update: &'a RefUpdate,
@@ -92,6 +172,8 @@ pub struct UpdateFacts<'a> {
     pub changes_nothing: bool,
     /// Whether the target is reachable, before or after this push, from a ref that the rule asks about (`tags.on`).
     pub contained: bool,
+    /// How many commits the rule judged.
+    pub commits: u64,
 }
 
 impl<'a> UpdateFacts<'a> {

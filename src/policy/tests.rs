@@ -2,7 +2,7 @@
 
 use super::{
     Effect, Judgement, Policy, Reason, Verdict, compile,
-    facts::{CommitFacts, Context, Defect, Standing, TargetKind, UpdateFacts},
+    facts::{CommitFacts, Context, Defect, Pusher, Standing, TargetKind, Terms, UpdateFacts},
     rules::{self, signatures, updates},
 };
 use crate::{
@@ -34,6 +34,12 @@ fn registry() -> Registry {
     Registry::from_parts("/registry".as_ref(), Parts::default(), &TimeZone::UTC).unwrap()
 }
 
+/// Of a push by nobody who is known.
+fn context(now: Timestamp, registry: &Registry) -> Context<'_> {
+    const NOBODY: &Pusher = &Pusher { signer: None, account: None, certified: false, via: None };
+    Context { registry, now, pusher: NOBODY, terms: Terms::default() }
+}
+
 fn commit(number: u8, email: &str, message: &str) -> Vec<u8> {
     let parent = id(number - 1);
     format!("tree {TREE}\nparent {parent}\nauthor A <{email}> 1 +0000\ncommitter A <{email}> 1 +0000\n\n{message}\n")
@@ -42,14 +48,15 @@ fn commit(number: u8, email: &str, message: &str) -> Vec<u8> {
 
 /// Judges these commits, in this order, in as many threads' shards.
 fn judged(policy: &Policy, registry: &Registry, commits: &[(u8, &str, Signature)], shards: usize) -> Verdict {
-    let context = Context { registry, now: Timestamp(1_800_000_000) };
+    let context = context(Timestamp(1_800_000_000), registry);
     let mut judgement = Judgement::under(policy, 0, context);
     let mut parts: Vec<_> = (0..shards).map(|_| judgement.shard()).collect();
     for (place, (number, email, signature)) in commits.iter().enumerate() {
         let bytes = commit(*number, email, "Subject\n\nBody");
         let commit = Commit::parse(&bytes, ObjectFormat::Sha1).unwrap();
         let standing = Standing { tip: place == 0, gained: true, first_parent: true };
-        let facts = CommitFacts { id: id(*number), commit: &commit, signature, standing };
+        let facts =
+            CommitFacts { id: id(*number), commit: &commit, signature, standing, changes: None, merge_tags: &[] };
         parts[place % shards].commit(0, &[0], u64::try_from(place).unwrap(), &facts);
     }
     parts.into_iter().rev().for_each(|part| judgement.merge(part));
@@ -118,7 +125,7 @@ fn a_softer_mode_softens_what_a_rule_asks_and_nothing_else() {
             &verdict.findings()[0].reason,
             Reason::Rule(rules::Reason::Signatures(signatures::Reason::Fault(fault))) if fault.status == Status::Ambiguous
         ));
-        let mut judgement = Judgement::under(&policy, 0, Context { registry: &registry, now: Timestamp(0) });
+        let mut judgement = Judgement::under(&policy, 0, context(Timestamp(0), &registry));
         judgement.defective_commit(0, &[0], 0, id(1), &Defect::Malformed(Malformed("has a NUL byte".into())));
         judgement.expect(1);
         judgement.seen();
@@ -129,7 +136,7 @@ fn a_softer_mode_softens_what_a_rule_asks_and_nothing_else() {
 #[test]
 fn nothing_is_accepted_that_was_not_judged() {
     let (policy, registry) = (rule(SIGNED), registry());
-    let context = Context { registry: &registry, now: Timestamp(0) };
+    let context = context(Timestamp(0), &registry);
     let undecided = |judgements| Verdict::of(judgements, 1).unwrap_err().to_string();
     assert!(undecided(Vec::new()).contains("there is no policy"));
     assert!(undecided(vec![Judgement::under(&policy, 0, context)]).contains("0 of 1 updates"));
@@ -145,7 +152,7 @@ fn nothing_is_accepted_that_was_not_judged() {
 #[test]
 fn one_policy_that_refuses_is_enough() {
     let (strict, open, registry) = (rule(SIGNED), policy(""), registry());
-    let context = Context { registry: &registry, now: Timestamp(0) };
+    let context = context(Timestamp(0), &registry);
     let mut refusing = Judgement::under(&strict, 0, context);
     refusing.refuse(0, Reason::Unmatched);
     refusing.seen();
@@ -182,8 +189,9 @@ fn updated(keys: &str, name: &str, change: Change, fast_forward: bool, target: T
         fast_forward,
         changes_nothing: false,
         contained: false,
+        commits: 0,
     };
-    let mut judgement = Judgement::under(&policy, 0, Context { registry: &registry, now: Timestamp(0) });
+    let mut judgement = Judgement::under(&policy, 0, context(Timestamp(0), &registry));
     judgement.update(0, &[0], &facts);
     judgement.seen();
     let verdict = Verdict::of(vec![judgement], 1).unwrap();
@@ -238,4 +246,15 @@ fn a_security_key_that_no_signature_could_be_by_is_a_mistake() {
         ["security keys sign with ssh, and `formats` takes no such signature"]
     );
     assert_eq!(problems("security-key = \"pin\", formats = [\"openpgp\", \"ssh-cert\"]"), [""; 0]);
+}
+
+#[test]
+fn the_manual_page_of_a_kind_is_its_own_documentation() {
+    for key in rules::KEYS {
+        let manual = rules::manual(key).unwrap();
+        let (title, rest) = manual.split_once("\n\n").unwrap();
+        assert!(title.ends_with('.') && !title.contains('\n'), "{key}: {title}");
+        assert!(rest.starts_with(&format!("`{key} = ")), "{key}: {rest}");
+    }
+    assert_eq!(rules::manual("nonsense"), None);
 }

@@ -131,8 +131,9 @@ impl<'p> Judgement<'p> {
             self.brought.entry((update, Some(number))).or_default().add(facts);
             let Some(rule) = self.policy.rules.get(number) else { continue };
             let mut reasons = Vec::new();
+            let context = Context { terms: rule.terms, ..self.context };
             for requirement in &rule.requirements {
-                requirement.judge_commit(facts, &self.context, &mut |reason| reasons.push(reason));
+                requirement.judge_commit(facts, &context, &mut |reason| reasons.push(reason));
             }
             for reason in reasons {
                 let subject = Subject { sequence, id: facts.id, label: Label::of(facts.commit) };
@@ -166,9 +167,11 @@ impl<'p> Judgement<'p> {
             let Some(rule) = self.policy.rules.get(number) else { continue };
             let brought = self.brought.entry((update, Some(number))).or_default();
             (brought.peeled, brought.changes_nothing) = (facts.peeled, facts.changes_nothing);
+            let facts = UpdateFacts { commits: brought.commits, ..*facts };
             let mut reasons = Vec::new();
+            let context = Context { terms: rule.terms, ..self.context };
             for requirement in &rule.requirements {
-                requirement.judge_update(facts, &self.context, &mut |reason| reasons.push(reason));
+                requirement.judge_update(&facts, &context, &mut |reason| reasons.push(reason));
             }
             for (reason, id) in reasons {
                 let subject = id.map(|id| Subject { sequence: 0, id, label: Label::Bare });

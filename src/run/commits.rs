@@ -205,7 +205,14 @@ impl Verifier<'_> {
                 }
             };
             let signature = self.verify(entry.id, &commit.signature);
-            let facts = CommitFacts { id: entry.id, commit: &commit, signature: &signature, standing: entry.standing };
+            let facts = CommitFacts {
+                id: entry.id,
+                commit: &commit,
+                signature: &signature,
+                standing: entry.standing,
+                changes: None,
+                merge_tags: &[],
+            };
             judgement.commit(purpose.update, purpose.rules, entry.sequence, &facts);
         }
     }

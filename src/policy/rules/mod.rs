@@ -2,7 +2,7 @@
 //! [`Requirement`] and [`Reason`] enums, the keys and the dispatch.
 
 use super::{
-    facts::{CommitFacts, Context, UpdateFacts},
+    facts::{CommitFacts, Context, Terms, UpdateFacts},
     sentences::{Explanation, Said},
 };
 use crate::{
@@ -33,6 +33,10 @@ pub struct Needs {
     pub fast_forward: bool,
     /// Which refs hold the tagged commit.
     pub containment: bool,
+    /// What paths each commit changes.
+    pub changes: bool,
+    /// The tags that a merge says it merged.
+    pub merge_tags: bool,
 }
 
 impl Needs {
@@ -42,6 +46,8 @@ impl Needs {
             commits: self.commits.max(other.commits),
             fast_forward: self.fast_forward || other.fast_forward,
             containment: self.containment || other.containment,
+            changes: self.changes || other.changes,
+            merge_tags: self.merge_tags || other.merge_tags,
         }
     }
 }
@@ -60,6 +66,8 @@ pub trait Kind: Sized {
     fn needs(&self) -> Needs;
     /// The refs that [`Needs::containment`] is about, matched by this.
     fn asks_about(&self, name: &[u8]) -> bool;
+    /// On which terms the whole rule takes a commit for its signer's, where this kind says.
+    fn terms(&self) -> Option<Terms>;
     /// Judges one commit.
     fn judge_commit(&self, facts: &CommitFacts<'_>, context: &Context<'_>, refuse: &mut dyn FnMut(Self::Reason));
     /// Judges the update; a finding may name one object.
@@ -96,6 +104,10 @@ macro_rules! kinds {
         /// The keys of all kinds.
         pub const KEYS: &[&str] = &[$(<$module::$Kind as Kind>::KEY),*];
 
+        /// Each kind's key, and the source of its file, which begins with its manual page.
+        const SOURCES: &[(&str, &str)] =
+            &[$((<$module::$Kind as Kind>::KEY, include_str!(concat!(stringify!($module), ".rs")))),*];
+
         impl Requirement {
             /// See [`Kind::needs`].
             pub fn needs(&self) -> Needs {
@@ -104,6 +116,10 @@ macro_rules! kinds {
             /// See [`Kind::asks_about`].
             pub fn asks_about(&self, name: &[u8]) -> bool {
                 match self { $(Self::$Kind(kind) => kind.asks_about(name)),* }
+            }
+            /// See [`Kind::terms`].
+            pub fn terms(&self) -> Option<Terms> {
+                match self { $(Self::$Kind(kind) => kind.terms()),* }
             }
             /// See [`Kind::judge_commit`].
             pub fn judge_commit(&self, facts: &CommitFacts<'_>, context: &Context<'_>, refuse: &mut dyn FnMut(Reason)) {
@@ -162,4 +178,11 @@ kinds! {
     tags::Tags,
     /// Signed commits.
     signatures::Signatures,
+}
+
+/// The manual page of a kind, in Markdown: what its file's own documentation says. `None`: no kind has this key.
+pub fn manual(key: &str) -> Option<String> {
+    let (_, source) = SOURCES.iter().find(|(known, _)| *known == key)?;
+    let lines = source.lines().map_while(|line| line.strip_prefix("//!"));
+    Some(lines.map(|line| line.strip_prefix(' ').unwrap_or(line).to_owned() + "\n").collect())
 }

@@ -17,12 +17,12 @@ use super::{Kind, Needs, Reach};
 use crate::{
     document::{Reader, Value, What},
     policy::{
-        facts::{CommitFacts, Context, TargetKind, UpdateFacts},
+        facts::{CommitFacts, Context, TargetKind, Terms, UpdateFacts},
         sentences::{Explanation, Said, described_target, explain_fault},
         who::Who,
     },
     push::ObjectId,
-    registry::{Attribution, Fault, SignerId, Status, VerifyTime, When},
+    registry::{Attribution, Fault, SignerId, Status, VerifyTime},
     signature::{Fingerprint, Format, UserCheck},
 };
 
@@ -33,8 +33,7 @@ pub struct Signatures {
     unsigned: Unsigned,
     by: Who,
     formats: Vec<Format>,
-    verify_time: VerifyTime,
-    grace: i64,
+    terms: Terms,
     /// `None`: any key will do.
     security_key: Option<UserCheck>,
 }
@@ -103,8 +102,7 @@ impl Kind for Signatures {
                 unsigned: unsigned.unwrap_or(Unsigned::Refuse),
                 by: by.unwrap_or(Who::Registered),
                 formats: formats.unwrap_or_else(|| FORMATS.iter().map(|(_, format)| *format).collect()),
-                verify_time: verify_time.unwrap_or(VerifyTime::Receipt),
-                grace: grace.unwrap_or(0),
+                terms: Terms { verify_time: verify_time.unwrap_or(VerifyTime::Receipt), grace: grace.unwrap_or(0) },
             })
         })
     }
@@ -114,11 +112,15 @@ impl Kind for Signatures {
     }
 
     fn needs(&self) -> Needs {
-        Needs { commits: self.commits, fast_forward: false, containment: false }
+        Needs { commits: self.commits, ..Needs::default() }
     }
 
     fn asks_about(&self, _: &[u8]) -> bool {
         false
+    }
+
+    fn terms(&self) -> Option<Terms> {
+        Some(self.terms)
     }
 
     fn judge_commit(&self, facts: &CommitFacts<'_>, context: &Context<'_>, refuse: &mut dyn FnMut(Reason)) {
@@ -131,10 +133,7 @@ impl Kind for Signatures {
         if !judged {
             return;
         }
-        let stated = Some(facts.commit.committer.time);
-        let (now, received) = (context.now, context.now);
-        let when = When { now, received, verify_time: self.verify_time, grace: self.grace, stated };
-        match context.registry.attribute(facts.signature, &when) {
+        match facts.signer(context) {
             Attribution::Unsigned if self.unsigned == Unsigned::Accept => {}
             Attribution::Unsigned => refuse(Reason::Unsigned),
             Attribution::NotGood(fault) => refuse(Reason::Fault(fault)),
@@ -187,14 +186,14 @@ impl Kind for Signatures {
             };
             format!("the key must be in a security key (`ed25519-sk`, `ecdsa-sk`), {check}")
         }));
-        said.push(match self.verify_time {
+        said.push(match self.terms.verify_time {
             VerifyTime::Receipt => "the key must be valid when this server receives the commit".to_owned(),
             VerifyTime::Signature => {
                 "the key must be valid at the time that the signature or the committer line states".to_owned()
             }
         });
-        if self.grace > 0 {
-            said.push(format!("a key that expired counts for another {}", duration(self.grace)));
+        if self.terms.grace > 0 {
+            said.push(format!("a key that expired counts for another {}", duration(self.terms.grace)));
         }
         said
     }

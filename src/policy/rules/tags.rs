@@ -8,11 +8,11 @@
 //! for byte, so that an old release cannot pass as a new one. `on`: the tagged commit is reachable from one of these
 //! refs, before or after this push; globs over full names.
 
-use super::{Kind, Needs, Reach};
+use super::{Kind, Needs};
 use crate::{
     document::{Reader, Value},
     policy::{
-        facts::{CommitFacts, Context, UpdateFacts},
+        facts::{CommitFacts, Context, Terms, UpdateFacts},
         glob::Globs,
         sentences::{Explanation, Said, abbreviated, explain_fault, shell_word, tag_named},
         who::Who,
@@ -77,11 +77,15 @@ impl Kind for Tags {
     }
 
     fn needs(&self) -> Needs {
-        Needs { commits: Reach::Nothing, fast_forward: false, containment: self.on.is_some() }
+        Needs { containment: self.on.is_some(), ..Needs::default() }
     }
 
     fn asks_about(&self, name: &[u8]) -> bool {
         self.on.as_ref().is_some_and(|on| on.matches(name))
+    }
+
+    fn terms(&self) -> Option<Terms> {
+        None
     }
 
     fn judge_commit(&self, _: &CommitFacts<'_>, _: &Context<'_>, _: &mut dyn FnMut(Reason)) {}

@@ -7,11 +7,11 @@
 //! a branch may get a value that does not descend from its old one, and an existing tag may be changed. `delete`: the
 //! ref may go. A branch always points at a commit.
 
-use super::{Kind, Needs, Reach};
+use super::{Kind, Needs};
 use crate::{
     document::{Reader, Value},
     policy::{
-        facts::{CommitFacts, Context, TargetKind, UpdateFacts},
+        facts::{CommitFacts, Context, TargetKind, Terms, UpdateFacts},
         sentences::{Explanation, Said, described_target, shell_word},
     },
     push::{Change, ObjectId},
@@ -70,11 +70,15 @@ impl Kind for Updates {
     }
 
     fn needs(&self) -> Needs {
-        Needs { commits: Reach::Nothing, fast_forward: !self.force_push, containment: false }
+        Needs { fast_forward: !self.force_push, ..Needs::default() }
     }
 
     fn asks_about(&self, _: &[u8]) -> bool {
         false
+    }
+
+    fn terms(&self) -> Option<Terms> {
+        None
     }
 
     fn judge_commit(&self, _: &CommitFacts<'_>, _: &Context<'_>, _: &mut dyn FnMut(Reason)) {}
