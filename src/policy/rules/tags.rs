@@ -51,6 +51,7 @@ pub enum Reason {
 
 impl Kind for Tags {
     const KEY: &'static str = "tags";
+    const CODES: &'static [&'static str] = &["not-annotated", "unsigned", "not-allowed", "tag-name", "tag-not-on"];
     type Reason = Reason;
 
     fn read(value: &Value<'_>, reader: &mut Reader<'_>) -> Option<Self> {
