@@ -163,11 +163,11 @@ fn page_of(key: &str, codes: &[&str]) -> String {
             None => paragraph.to_owned(),
         });
     }
-    let reasons: Vec<_> = codes.iter().map(|code| format!("[`{code}`](../refused.md#{code})")).collect();
+    let reasons: String = codes.iter().map(|code| format!("- [`{code}`](../refused.md#{code})\n")).collect();
+    let paragraphs = paragraphs.join("\n\n");
     format!(
-        "# `{key}`\n\n{}\n\n## Reasons\n\nA push is refused by it as {}. All keys at a glance: [The policy](../policy.md#{key}).\n",
-        paragraphs.join("\n\n"),
-        reasons.join(", "),
+        "# `{key}`\n\n{paragraphs}\n\nAll keys at a glance: [The policy](../policy.md#{key}).\n\n\
+         ## Reasons to refuse a push\n\n{reasons}"
     )
 }
 
@@ -236,6 +236,32 @@ fn every_reason_has_a_heading_that_says_what_to_do_and_whom_to_ask() {
     let reference = read("docs/json.md");
     for code in &codes {
         assert!(reference.contains(&format!("`{code}`")), "docs/json.md leaves out `{code}`");
+    }
+}
+
+#[test]
+fn a_refusal_and_its_json_lead_to_the_heading() {
+    for (help, leads) in [("https://git.example/refused.html", true), ("ask Alice", false)] {
+        let world = World::new();
+        world.policy(&format!(
+            "version = 1\nunmatched-refs = \"accept\"\nhelp = \"{help}\"\n[[rule]]\nname = \"main\"\n\
+             refs = [\"refs/heads/main\"]\nsignatures = {{ commits = \"all\" }}\n"
+        ));
+        let unsigned = objects::unsigned(&world, &[], "Root");
+        let refused = world.refuses(&[&format!("{unsigned}:refs/heads/main")], &["unsigned"]);
+        let link = "https://git.example/refused.html#unsigned";
+        assert_eq!(refused.hints().contains(&format!("more about this: {link}")), leads, "{}", refused.told());
+        assert!(refused.hints().contains(&format!("no signing key yet: {help}")), "{}", refused.told());
+        let judged = {
+            let mut judge = world.command(env!("CARGO_BIN_EXE_countersign"), &world.clone_path());
+            judge.args(["judge", "--format", "json", "--policy"]).arg(world.policy_path());
+            judge.args(["refs/heads/main", &world.null(), &unsigned]);
+            run(judge, b"").stdout
+        };
+        let judged: serde_json::Value = serde_json::from_slice(&judged).unwrap();
+        let more = &judged["findings"][0]["more"];
+        assert_eq!(more.as_str(), leads.then_some(link), "{judged}");
+        assert!(leads || more.is_null(), "{judged}");
     }
 }
 
