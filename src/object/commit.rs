@@ -263,6 +263,24 @@ mod tests {
     }
 
     #[test]
+    fn a_signature_is_unfolded_unless_it_is_too_large_either_way() {
+        const BOUND: usize = crate::bounds::Bounds::SIGNATURE;
+        let unfolded = |lines: usize, end: &str| {
+            let header = format!("gpgsig {}{end}", "\n ".repeat(lines - 1));
+            match slot_of(&[TREE, PARENT, AUTHOR, COMMITTER, &header, MESSAGE]) {
+                Slot::One(signed) => signed.signature.len(),
+                other => panic!("{other:?}"),
+            }
+        };
+        // As stored it is larger than a signature may be, as its verifier gets it not.
+        assert_eq!(unfolded(BOUND * 3 / 4, "\n"), BOUND * 3 / 4);
+        // The last that can come to no more than the bound, and the first that cannot.
+        assert_eq!(unfolded(BOUND, "x\n"), BOUND + 1);
+        assert_eq!(unfolded(BOUND, "xx\n"), 2 * BOUND + 1);
+        assert_eq!(unfolded(3 * BOUND, "\n"), 6 * BOUND - 1);
+    }
+
+    #[test]
     fn a_signature_elsewhere_is_none() {
         let armor = "-----BEGIN PGP SIGNATURE-----\n\nabcd\n-----END PGP SIGNATURE-----\n";
         let in_body = format!("\nAdd retry\n\n{SIGNATURE}");
