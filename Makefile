@@ -3,7 +3,7 @@
 CARGO ?= cargo
 PROGRAM := $(if $(CARGO_TARGET_DIR),$(CARGO_TARGET_DIR),target)/release/countersign
 
-.PHONY: help demo test lint bench bench-bounds fuzz build install-deps
+.PHONY: help demo test lint bench bench-bounds fuzz book build install-deps
 
 help:
 	@echo 'make demo          build, then push for real to a repository with the hook, in a temporary folder'
@@ -12,6 +12,7 @@ help:
 	@echo 'make bench         how much the hook slows a push, beside a push without it'
 	@echo 'make bench-bounds  what hostile objects cost, beside what git takes for them'
 	@echo 'make fuzz          look for inputs that break what must hold; TARGETS="commit tag", TIME=60'
+	@echo 'make book          the manual as web pages, in target/book (by mdbook)'
 	@echo 'make build         the release program, $(PROGRAM)'
 	@echo 'make install-deps  what the above need, on Debian and Ubuntu, as root'
 
@@ -51,6 +52,10 @@ TIME ?= 600
 fuzz:
 	@./tools/need cargo cc
 	@TIME=$(TIME) ./tools/fuzz $(TARGETS)
+
+book:
+	@command -v mdbook >/dev/null || { echo 'mdbook is not installed: cargo install mdbook --locked'; exit 1; }
+	mdbook build
 
 install-deps:
 	@./tools/need cargo git cc ssh-keygen gpg

@@ -3,12 +3,14 @@
 use super::{
     Finding, Label, Reason, Subject,
     facts::{Defect, TargetKind},
+    rules,
 };
 use crate::{
     push::{ObjectId, RefUpdate},
     registry::{Barred, Fault, Status},
     signature::{Fingerprint, Format},
 };
+use std::collections::BTreeSet;
 
 /// A finding in words.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -121,8 +123,33 @@ fn described(subject: &Subject, lone: bool) -> Option<String> {
     }
 }
 
+/// The words of reasons that are no kind's, but for those of statuses.
+const CODES: &[&str] = &[
+    "unmatched-ref",
+    "replace-ref",
+    "more",
+    "malformed-object",
+    "ambiguous",
+    "too-large",
+    "declared-type",
+    "too-deep",
+    "shallow",
+];
+
+/// Every word that a reason can have, in their order.
+pub fn codes() -> BTreeSet<&'static str> {
+    let statuses = Status::ALL.iter().map(|status| status.name());
+    rules::CODES.iter().copied().flatten().chain(CODES).copied().chain(statuses).collect()
+}
+
 /// What is said of a finding.
 pub fn explain(said: &Said<'_>) -> Explanation {
+    let explanation = in_words(said);
+    debug_assert!(codes().contains(explanation.code), "`{}` is in no list of codes", explanation.code);
+    explanation
+}
+
+fn in_words(said: &Said<'_>) -> Explanation {
     match &said.finding.reason {
         Reason::Rule(reason) => reason.explain(said),
         Reason::Defect(defect) => explain_defect(defect, said),
@@ -178,24 +205,24 @@ fn explain_defect(defect: &Defect, said: &Said<'_>) -> Explanation {
 /// The sentences on a signature that does not count; `subject` is `3f2a91c is` or `2 of 5 commits are`, `sign` the command
 /// that signs anew.
 pub fn explain_fault(fault: &Fault, subject: &str, objects: Vec<String>, sign: Option<&str>) -> Explanation {
-    let (code, what) = match fault.status {
-        Status::Bad if fault.detail.is_none() => ("bad", "signed, and the signature does not match the content"),
-        Status::Bad => ("bad", "signed, and the signature does not count"),
-        Status::UnknownKey if fault.is_by_a_stranger() => ("unknown-key", "signed by a key nobody has registered"),
-        Status::UnknownKey => ("unknown-key", "signed by a key that counts for nobody"),
-        Status::KeyExpired => ("key-expired", "signed by a key that has expired"),
-        Status::CertificateExpired => ("certificate-expired", "signed with a certificate that has expired"),
-        Status::KeyRevoked => ("key-revoked", "signed by a key that is revoked"),
-        Status::KeyRetired => ("key-retired", "signed by a key that is retired"),
-        Status::KeyCompromised => ("key-compromised", "signed by a key that is compromised"),
-        Status::KeyNotYetValid => ("key-not-yet-valid", "signed by a key that is not valid yet"),
-        Status::SignatureExpired => ("signature-expired", "signed, and the signature has expired"),
-        Status::SignatureInFuture => ("signature-in-future", "signed with a date ahead of this server's clock"),
-        Status::Weak => ("weak", "signed with an algorithm that is too weak"),
-        Status::Malformed => ("malformed", "signed with a malformed signature"),
-        Status::Ambiguous => ("ambiguous", "signed more than once, which is ambiguous"),
-        Status::Unsupported => ("unsupported", "signed in a way that this version cannot check"),
-        Status::TimeUnproven => ("time-unproven", "signed, and when is not proven"),
+    let what = match fault.status {
+        Status::Bad if fault.detail.is_none() => "signed, and the signature does not match the content",
+        Status::Bad => "signed, and the signature does not count",
+        Status::UnknownKey if fault.is_by_a_stranger() => "signed by a key nobody has registered",
+        Status::UnknownKey => "signed by a key that counts for nobody",
+        Status::KeyExpired => "signed by a key that has expired",
+        Status::CertificateExpired => "signed with a certificate that has expired",
+        Status::KeyRevoked => "signed by a key that is revoked",
+        Status::KeyRetired => "signed by a key that is retired",
+        Status::KeyCompromised => "signed by a key that is compromised",
+        Status::KeyNotYetValid => "signed by a key that is not valid yet",
+        Status::SignatureExpired => "signed, and the signature has expired",
+        Status::SignatureInFuture => "signed with a date ahead of this server's clock",
+        Status::Weak => "signed with an algorithm that is too weak",
+        Status::Malformed => "signed with a malformed signature",
+        Status::Ambiguous => "signed more than once, which is ambiguous",
+        Status::Unsupported => "signed in a way that this version cannot check",
+        Status::TimeUnproven => "signed, and when is not proven",
     };
     let mut lines = vec![format!("{subject} {what}")];
     lines.extend(objects);
@@ -235,7 +262,7 @@ pub fn explain_fault(fault: &Fault, subject: &str, objects: Vec<String>, sign: O
         (Status::Bad | Status::SignatureExpired, _, Some(sign)) => vec![format!("sign it again: {sign}")],
         _ => Vec::new(),
     };
-    Explanation { code, lines, hints }
+    Explanation { code: fault.status.name(), lines, hints }
 }
 
 fn with_a_key(what: &str, sign: &str) -> String {

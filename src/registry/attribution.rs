@@ -152,6 +152,25 @@ pub enum Status {
 }
 
 impl Status {
+    /// All of them.
+    pub const ALL: &'static [Self] = &[
+        Self::Bad,
+        Self::UnknownKey,
+        Self::KeyExpired,
+        Self::CertificateExpired,
+        Self::KeyRevoked,
+        Self::KeyRetired,
+        Self::KeyCompromised,
+        Self::KeyNotYetValid,
+        Self::SignatureExpired,
+        Self::SignatureInFuture,
+        Self::Weak,
+        Self::Malformed,
+        Self::Ambiguous,
+        Self::Unsupported,
+        Self::TimeUnproven,
+    ];
+
     /// As `verify --format porcelain` spells it.
     pub fn name(self) -> &'static str {
         match self {

@@ -1,6 +1,6 @@
 //! What a pusher reads: one fact a line, no line that begins with untrusted text, each escaped and whole.
 
-use super::{Judged, escaped};
+use super::{Judged, escaped, more};
 use crate::{
     error::{Mends, Undecided},
     policy::{
@@ -54,22 +54,18 @@ fn lay_out(findings: &[&Finding], judged: &Judged<'_>, lines: &mut Vec<String>) 
             None => format!("warning: {}: {by} would refuse this; it only warns so far", update.name),
         },
     });
-    let mut hints = Vec::new();
+    let help = loaded.policy.help.as_deref();
+    let (mut hints, mut links) = (Vec::new(), Vec::new());
     for finding in findings.iter().take(REASONS) {
-        let said = Said {
-            finding,
-            update,
-            help: loaded.policy.help.as_deref(),
-            signing: rule.is_some_and(Rule::asks_for_signatures),
-        };
-        let explanation = explain(&said);
+        let signing = rule.is_some_and(Rule::asks_for_signatures);
+        let explanation = explain(&Said { finding, update, help, signing });
         lines.extend(explanation.lines.into_iter().map(|line| format!("  {line}")));
-        for hint in explanation.hints {
-            if !hints.contains(&hint) {
-                hints.push(hint);
-            }
-        }
+        hints.extend(explanation.hints);
+        links.extend(more(help, explanation.code).map(|link| format!("more about this: {link}")));
     }
+    let mut told = BTreeSet::new();
+    hints.extend(links);
+    hints.retain(|hint| told.insert(hint.clone()));
     if let Some(more) = findings.len().checked_sub(REASONS).filter(|&more| more > 0) {
         lines.push(format!("  and for {more} more reasons"));
     }

@@ -1,6 +1,6 @@
 //! What programs read.
 
-use super::Judged;
+use super::{Judged, more};
 use crate::policy::{
     Effect, Finding, Label, Rule, Verdict,
     sentences::{Said, explain},
@@ -24,14 +24,9 @@ fn describe(finding: &Finding, judged: &Judged<'_>) -> Value {
     let update = judged.push.updates.get(finding.update);
     let loaded = judged.policies.get(finding.policy);
     let rule = finding.rule.and_then(|rule| loaded?.policy.rules.get(rule));
-    let explanation = update.map(|update| {
-        explain(&Said {
-            finding,
-            update,
-            help: loaded.and_then(|loaded| loaded.policy.help.as_deref()),
-            signing: rule.is_some_and(Rule::asks_for_signatures),
-        })
-    });
+    let help = loaded.and_then(|loaded| loaded.policy.help.as_deref());
+    let signing = rule.is_some_and(Rule::asks_for_signatures);
+    let explanation = update.map(|update| explain(&Said { finding, update, help, signing }));
     let effect = match finding.effect {
         Effect::Refuses => "refuses",
         Effect::Warns => "warns",
@@ -54,6 +49,7 @@ fn describe(finding: &Finding, judged: &Judged<'_>) -> Value {
         "reason": explanation.as_ref().map(|explanation| explanation.code),
         "lines": explanation.as_ref().map(|explanation| &explanation.lines),
         "hints": explanation.as_ref().map(|explanation| &explanation.hints),
+        "more": explanation.as_ref().and_then(|explanation| more(help, explanation.code)),
         "count": finding.count,
         "objects": objects.collect::<Vec<_>>(),
     })

@@ -29,3 +29,25 @@ pub struct InForce<'a> {
     /// What it says.
     pub policy: &'a Policy,
 }
+
+/// Where the reasons of this code are explained, if `help` is the address of a page: the manual's `refused` has a heading
+/// for each code. Any other page ignores the fragment.
+fn more(help: Option<&str>, code: &str) -> Option<String> {
+    let help = help.filter(|help| help.starts_with("https://") || help.starts_with("http://"))?;
+    (!help.contains(['#', ' '])).then(|| format!("{help}#{code}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_page_has_a_place_for_each_code_and_other_help_has_none() {
+        let more = |help| more(Some(help), "unsigned");
+        assert_eq!(more("https://git.example/refused.html").unwrap(), "https://git.example/refused.html#unsigned");
+        assert_eq!(more("http://git.example/").unwrap(), "http://git.example/#unsigned");
+        for help in ["https://wiki.example/signing#keys", "ask Alice", "https://wiki.example/ or ask", "", "ftp://x"] {
+            assert_eq!(more(help), None, "{help}");
+        }
+    }
+}

@@ -449,3 +449,16 @@ fn a_push_to_a_repository_with_a_work_tree_and_to_a_linked_one() {
         parents = vec![good];
     }
 }
+
+#[test]
+fn malformed_history_below_a_baseline() {
+    let world = World::with_signed_main();
+    let mut odd = Commit::new(&world, &[], "Made by a tool of 2005");
+    odd.author = b"Alice 1700000000".to_vec();
+    let odd = odd.unsigned(&world);
+    let new = objects::by_alice(&world, &[&odd], "From now on");
+    let main = format!("{new}:refs/heads/main");
+    world.refuses(&[&main], &["malformed-object"]);
+    world.policy_for_main(&format!("baseline = [\"{odd}\"]\nsignatures = {{ commits = \"all\" }}"));
+    world.accepts(&[&main]);
+}

@@ -56,6 +56,8 @@ impl Needs {
 pub trait Kind: Sized {
     /// The key in a `[[rule]]`.
     const KEY: &'static str;
+    /// Every word that [`Kind::explain`] gives, but for those of [`Status`](crate::registry::Status).
+    const CODES: &'static [&'static str];
     /// Why this kind refuses; what is equal is reported together.
     type Reason;
     /// Reads the key's value; problems go to the reader.
@@ -103,6 +105,9 @@ macro_rules! kinds {
 
         /// The keys of all kinds.
         pub const KEYS: &[&str] = &[$(<$module::$Kind as Kind>::KEY),*];
+
+        /// Every word that the kinds give their reasons; see [`Kind::CODES`].
+        pub const CODES: &[&[&str]] = &[$(<$module::$Kind as Kind>::CODES),*];
 
         /// Each kind's key, and the source of its file, which begins with its manual page.
         const SOURCES: &[(&str, &str)] =

@@ -66,6 +66,7 @@ const FORMATS: &[(&str, Format)] = &[("ssh", Format::Ssh), ("ssh-cert", Format::
 
 impl Kind for Signatures {
     const KEY: &'static str = "signatures";
+    const CODES: &'static [&'static str] = &["unsigned", "not-allowed", "format", "security-key", "no-commits"];
     type Reason = Reason;
 
     fn read(value: &Value<'_>, reader: &mut Reader<'_>) -> Option<Self> {

@@ -2,11 +2,15 @@
 //!
 //! `tags = { annotated = true, signed = true, by = ["@release"], on = ["refs/heads/main"] }`
 //!
-//! `annotated`: the ref must point at a tag object. `signed` (implies `annotated`): it bears a good signature of a
-//! registered signer; where tags point at tags, every one of them does. `by` (implies `signed`): who may have signed.
-//! `name-matches-ref` (default true where a tag object is required): the outermost tag's own name equals the ref's, byte
-//! for byte, so that an old release cannot pass as a new one. `on`: the tagged commit is reachable from one of these
-//! refs, before or after this push; globs over full names.
+//! - `annotated`: the ref must point at a tag object. Default false.
+//! - `signed`: it bears a good signature of a registered signer. Where tags point at tags, every one of them does. Implies
+//!   `annotated`. Default false.
+//! - `by`: who may have signed. Implies `signed`, also beside `signed = false`. Default `["*"]`, every registered person.
+//! - `name-matches-ref`: the outermost tag's own name equals the ref's, byte for byte, so that an old release cannot pass
+//!   as a new one. Default true where a tag object is required.
+//! - `on`: the tagged commit is reachable from one of these refs, before or after this push. Globs over full names.
+//!
+//! A tag that is deleted is not judged by it: see `updates`. Nor are the commits that a tag brings: see `signatures`.
 
 use super::{Kind, Needs};
 use crate::{
@@ -51,6 +55,7 @@ pub enum Reason {
 
 impl Kind for Tags {
     const KEY: &'static str = "tags";
+    const CODES: &'static [&'static str] = &["not-annotated", "unsigned", "not-allowed", "tag-name", "tag-not-on"];
     type Reason = Reason;
 
     fn read(value: &Value<'_>, reader: &mut Reader<'_>) -> Option<Self> {

@@ -45,6 +45,7 @@ pub enum Reason {
 
 impl Kind for Updates {
     const KEY: &'static str = "updates";
+    const CODES: &'static [&'static str] = &["create", "update", "force-push", "tag-moved", "delete", "not-a-commit"];
     type Reason = Reason;
 
     fn read(value: &Value<'_>, reader: &mut Reader<'_>) -> Option<Self> {
