@@ -24,7 +24,7 @@ pub struct Entry {
     /// What it makes; `ssh-cert` for an authority.
     pub format: Format,
     /// In words: "good", "expired", "revoked", "weak: DSA", "unsupported: RSA of 16384 bits",
-    /// "cannot sign", "not yet valid", "certifies `*@example.com`", "nobody's: …",
+    /// "cannot sign", "not yet valid, from …", "certifies `*@example.com`", "nobody's: …",
     /// "compromised since …", "retired since …", "left on …"; also what is to come: "good, leaves on …".
     pub state: String,
     /// When that ends, as far as it is known.
@@ -49,7 +49,7 @@ impl Registry {
             let state = match holding {
                 _ if self.is_revoked(places) => Some(Found::Void("revoked".to_owned())),
                 _ if let Some(state) = self.unusable(places) => Some(Found::Void(state)),
-                Holding::Over(phase) => Some(Found::Passing(over(phase).to_owned())),
+                Holding::Over(phase) => Some(Found::Passing(self.over(places, phase, now))),
                 Holding::All | Holding::Some(_) | Holding::None => None,
             };
             self.entry(owner, key, Format::Ssh, state, self.end(places), now)
@@ -61,7 +61,7 @@ impl Registry {
             let found = match self.book().holding(places, &Moment::plain(now)) {
                 _ if self.is_revoked(places) => Some(Found::Void("revoked".to_owned())),
                 _ if let Some(state) = self.unusable(places) => Some(Found::Void(state)),
-                Holding::Over(phase) => Some(Found::Passing(over(phase).to_owned())),
+                Holding::Over(phase) => Some(Found::Passing(self.over(places, phase, now))),
                 Holding::All | Holding::Some(_) | Holding::None => None,
             };
             let patterns: Vec<_> = self.lines(places).map(|line| format!("`{}`", line.principals.0)).collect();
@@ -85,7 +85,8 @@ impl Registry {
             } else if let Some(why) = &summary.unusable {
                 Some(Found::Void(unusable(why)))
             } else {
-                summary.expires.filter(|&end| end <= now).map(|_| Found::Passing("expired".to_owned()))
+                let ended = summary.expires.filter(|&end| end <= now).map(|_| "expired".to_owned());
+                ended.or_else(|| summary.begins.filter(|&from| from > now).map(not_yet)).map(Found::Passing)
             };
             let mut entry = self.entry(owner, &summary.fingerprint, Format::OpenPgp, state, summary.expires, now);
             for key in summary.keys.iter().filter(|key| **key != summary.fingerprint) {
@@ -154,6 +155,16 @@ impl Registry {
         places.iter().filter_map(|&place| self.book().allowed.lines.get(place))
     }
 
+    /// What is told of a key none of whose lines is for now.
+    fn over(&self, places: &[usize], phase: Phase, now: Timestamp) -> String {
+        let begins = self.lines(places).map(|line| line.window.first).filter(|&first| first > now).min();
+        match (phase, begins) {
+            (Phase::NotYet, Some(from)) => not_yet(from),
+            (Phase::NotYet | Phase::Within, _) => "not yet valid".to_owned(),
+            (Phase::Ended(_), _) => "expired".to_owned(),
+        }
+    }
+
     /// When the last of these lines ends; none if one never does.
     fn end(&self, places: &[usize]) -> Option<Timestamp> {
         let ends: Option<Vec<_>> = self.lines(places).map(|line| line.window.end()).collect();
@@ -169,11 +180,8 @@ fn unusable(why: &Unusable) -> String {
     }
 }
 
-fn over(phase: Phase) -> &'static str {
-    match phase {
-        Phase::Ended(_) => "expired",
-        Phase::NotYet | Phase::Within => "not yet valid",
-    }
+fn not_yet(from: Timestamp) -> String {
+    format!("not yet valid, from {}", written(from))
 }
 
 fn told(stated: &StatedKey) -> String {

@@ -411,7 +411,10 @@ fn every_key_is_listed_with_its_state() {
     assert_eq!(list(&format!("alice {KEY}\n"), KEY), ["alice ssh revoked None"]);
     let window = |from: &str, to: &str| format!("alice valid-after=\"{from}\",valid-before=\"{to}\" {KEY}\n");
     assert_eq!(list(&window("20250101Z", "20260101Z"), ""), ["alice ssh expired Some(1767225600)"]);
-    assert_eq!(list(&window("20270101Z", "20280101Z"), ""), ["alice ssh not yet valid Some(1830297600)"]);
+    assert_eq!(
+        list(&window("20270101Z", "20280101Z"), ""),
+        ["alice ssh not yet valid, from 2027-01-01T00:00:00Z Some(1830297600)"]
+    );
     assert_eq!(
         list(&format!("alice {KEY}\nbob {KEY}\n*@x cert-authority {AUTHORITY}\n"), ""),
         ["- ssh nobody's: resolves to two signers: `alice`, `bob` None", "- ssh-cert certifies `*@x` None"]
@@ -426,6 +429,7 @@ fn summary(number: u8, emails: &[&str]) -> CertificateSummary {
         fingerprint,
         emails: emails.iter().map(|&email| email.to_owned()).collect(),
         name: None,
+        begins: None,
         expires: None,
         revoked: false,
         unusable: None,

@@ -49,6 +49,8 @@ pub struct CertificateSummary {
     pub emails: Vec<String>,
     /// The primary user ID, lossy.
     pub name: Option<String>,
+    /// When the first of its signing keys was made; later than now, where that was dated ahead. None without any.
+    pub begins: Option<Timestamp>,
     /// When the last of its signing keys ends.
     pub expires: Option<Timestamp>,
     /// The whole certificate is, or all of its signing keys are.

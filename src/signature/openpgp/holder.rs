@@ -1,6 +1,6 @@
 //! A certificate that is parsed, with what does not depend on time judged once.
 
-use super::{ANY_AGE, CertificateSummary, Defect, POLICY, fingerprint, validity::Judged, weak_algorithm};
+use super::{ANY_AGE, CertificateSummary, Defect, POLICY, fingerprint, seconds, validity::Judged, weak_algorithm};
 use crate::{
     push::Timestamp,
     signature::{
@@ -98,6 +98,7 @@ impl Holder {
             keys: self.own_keys(),
             emails,
             name: users.first().map(|user| String::from_utf8_lossy(user.value()).into_owned()),
+            begins: self.begins(),
             expires: self.expires(at),
             revoked: self.has_no_key_left(at),
             unusable: self.unusable(),
@@ -128,6 +129,13 @@ impl Holder {
             | Defect::Ambiguous => None,
         });
         Some(found.unwrap_or(Unusable::NoSigningKey))
+    }
+
+    /// A subkey begins no earlier than the primary key, on which it depends.
+    fn begins(&self) -> Option<Timestamp> {
+        let primary = self.certificate.primary_key().key().creation_time();
+        let signing = self.keys.iter().filter(|key| key.may_make_signatures());
+        signing.map(|key| Timestamp(seconds(key.key.creation_time().max(primary)))).min()
     }
 
     fn revokers(&self) -> impl Iterator<Item = Fingerprint> {

@@ -503,6 +503,14 @@ fn certifying() -> CertBuilder<'static> {
     builder(CipherSuite::Cv25519).set_primary_key_flags(KeyFlags::empty().set_certification())
 }
 
+#[test]
+fn a_certificate_dated_ahead_is_not_good_yet() {
+    let made = |at| certifying().add_signing_subkey().set_creation_time(at).generate().unwrap().0;
+    assert_eq!(states(&registry("", &[&made(day(6))])), ["good"]);
+    let from = jiff::Timestamp::from_second(timestamp(day(7)).0).unwrap();
+    assert_eq!(states(&registry("", &[&made(day(7))])), [format!("not yet valid, from {from}")]);
+}
+
 fn weak_subkey(cert: &Cert) -> Cert {
     let mut key = Key4::<SecretParts, SubordinateRole>::generate_rsa(1024).unwrap();
     key.set_creation_time(day(0)).unwrap();
