@@ -243,7 +243,6 @@ fn read_rule(value: &Value<'_>, source: &str, names: &mut Names, reader: &mut Re
             "identity",
             "history",
             "messages",
-            "paths",
             "pusher",
             "review",
             "emergency",
@@ -428,7 +427,7 @@ mod tests {
 
     #[test]
     fn keys_of_later_versions_are_refused_by_name() {
-        for key in ["identity", "history", "messages", "paths", "pusher", "review", "emergency", "baseline-received"] {
+        for key in ["identity", "history", "messages", "pusher", "review", "emergency", "baseline-received"] {
             let found = mistakes(&format!("{HEAD}[[rule]]\nname = \"x\"\nrefs = [\"HEAD\"]\n{key} = 1\n"));
             assert_eq!(found, [format!("6: this version does not support `{key}`")]);
         }
