@@ -3,7 +3,7 @@
 CARGO ?= cargo
 PROGRAM := $(if $(CARGO_TARGET_DIR),$(CARGO_TARGET_DIR),target)/release/countersign
 
-.PHONY: help demo test lint bench bench-bounds fuzz book build install-deps
+.PHONY: help demo test lint bench bench-bounds bench-paths fuzz book build install-deps
 
 help:
 	@echo 'make demo          build, then push for real to a repository with the hook, in a temporary folder'
@@ -11,6 +11,7 @@ help:
 	@echo 'make lint          format, clippy, shellcheck, licences (what of it is installed)'
 	@echo 'make bench         how much the hook slows a push, beside a push without it'
 	@echo 'make bench-bounds  what hostile objects cost, beside what git takes for them'
+	@echo 'make bench-paths   what a rule on paths costs, beside git diff-tree'
 	@echo 'make fuzz          look for inputs that break what must hold; TARGETS="commit tag", TIME=60'
 	@echo 'make book          the manual as web pages, in target/book (by mdbook)'
 	@echo 'make build         the release program, $(PROGRAM)'
@@ -47,6 +48,10 @@ bench:
 bench-bounds:
 	@./tools/need cargo git cc ssh-keygen
 	$(CARGO) bench --locked --bench bounds
+
+bench-paths:
+	@./tools/need cargo git cc
+	$(CARGO) bench --locked --bench paths
 
 TIME ?= 600
 fuzz:

@@ -28,6 +28,16 @@ impl Bounds {
     /// more.
     pub const HEADERS: usize = 512;
 
+    /// Paths that one commit changes. An import of more is a case for a baseline.
+    pub const CHANGED_PATHS: usize = 1_000_000;
+
+    /// What is read and kept to find the paths that one commit changes: trees on all sides, and the paths. A first commit
+    /// of a million files takes as much.
+    pub const COMPARED: usize = 128 * 1024 * 1024;
+
+    /// A path in a tree. No longer one can be checked out (Linux's `PATH_MAX`).
+    pub const PATH: usize = 4096;
+
     /// Tags of tags: nobody needs more than one or two.
     pub const TAG_LAYERS: usize = 8;
 

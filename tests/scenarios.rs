@@ -52,6 +52,11 @@ const KEYS: &[&str] = &[
     "signed",
     "name-matches-ref",
     "on",
+    "paths",
+    "match",
+    "except",
+    "forbid",
+    "max-size",
 ];
 
 fn main() -> ExitCode {

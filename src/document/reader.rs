@@ -14,6 +14,9 @@ pub type Groups = BTreeMap<String, Vec<String>>;
 /// The longest duration that can be asked for, in seconds: a hundred years.
 const LONGEST_DURATION: i64 = 36_525 * 86_400;
 
+/// The largest size that can be asked for, in bytes: a million GiB.
+const LARGEST_SIZE: u64 = 1_000_000 << 30;
+
 /// A person named in the file, to be looked up by whoever knows the signers.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Mention {
@@ -189,6 +192,18 @@ impl<'a> Reader<'a> {
         seconds
     }
 
+    /// Reads a size such as `"10 MiB"` (`B`, `KiB`, `MiB`, `GiB`), in bytes; at most a million GiB.
+    pub fn size(&mut self, value: &Value<'_>) -> Option<u64> {
+        const WANTED: &str = "a size such as \"500 B\", \"64 KiB\", \"10 MiB\" or \"2 GiB\"";
+        let Some(text) = value.get_ref().as_str() else { return self.wrong_type(value, WANTED) };
+        let bytes = bytes(text);
+        if bytes.is_none() {
+            let wanted = format!("{WANTED}, at most 1000000 GiB");
+            self.problem(value.span(), What::OutOfRange { found: text.to_owned(), wanted });
+        }
+        bytes
+    }
+
     /// Reads a date (`2027-01-31`, meaning 00:00 UTC of that day) or a time with its offset (`2027-01-31T18:00:00Z`);
     /// unquoted, as TOML has types for both. Fractions of a second are dropped.
     pub fn moment(&mut self, value: &Value<'_>) -> Option<Timestamp> {
@@ -288,6 +303,20 @@ fn seconds(text: &str) -> Option<i64> {
     number.parse::<i64>().ok()?.checked_mul(each).filter(|seconds| *seconds <= LONGEST_DURATION)
 }
 
+/// With or without a space before the unit.
+fn bytes(text: &str) -> Option<u64> {
+    let end = text.find(|character: char| !character.is_ascii_digit())?;
+    let (number, unit) = text.split_at(end);
+    let each = match unit.strip_prefix(' ').unwrap_or(unit) {
+        "B" => 1,
+        "KiB" => 1 << 10,
+        "MiB" => 1 << 20,
+        "GiB" => 1 << 30,
+        _ => return None,
+    };
+    number.parse::<u64>().ok()?.checked_mul(each).filter(|bytes| *bytes <= LARGEST_SIZE)
+}
+
 /// The seconds of 400 years, after which days and weekdays come again as they were.
 pub const CALENDAR_CYCLE: i64 = 146_097 * 86_400;
 
@@ -354,6 +383,41 @@ mod tests {
             assert!(duration(text).unwrap_err().starts_with(&format!("`{text}` is not a duration")), "{text}");
         }
         assert!(read("72", |value, reader| reader.duration(value)).unwrap_err().ends_with("and is a whole number"));
+    }
+
+    #[test]
+    fn sizes_have_a_unit_and_a_bound() {
+        let size = |value: &str| read(&format!("\"{value}\""), |value, reader| reader.size(value));
+        for (text, bytes) in [
+            ("0 B", 0),
+            ("500B", 500),
+            ("64 KiB", 65_536),
+            ("10 MiB", 10_485_760),
+            ("2GiB", 2_147_483_648),
+            ("1000000 GiB", LARGEST_SIZE),
+        ] {
+            assert_eq!(size(text), Ok(bytes), "{text}");
+        }
+        for text in [
+            "",
+            "B",
+            "10",
+            "10 MB",
+            "10 mib",
+            "10  MiB",
+            " 10 MiB",
+            "10 MiB ",
+            "-1 B",
+            "+1 B",
+            "1.5 MiB",
+            "1000001 GiB",
+            "99999999999999999999 B",
+            "10 M",
+            "10ü",
+        ] {
+            assert!(size(text).unwrap_err().starts_with(&format!("`{text}` is not a size")), "{text}");
+        }
+        assert!(read("10", |value, reader| reader.size(value)).unwrap_err().ends_with("and is a whole number"));
     }
 
     #[test]

@@ -258,7 +258,7 @@ fn walking() -> &'static str {
 }
 
 /// The committer's date, read leniently: it decides what is looked at first and nothing else.
-fn committed(bytes: &[u8]) -> i64 {
+pub(super) fn committed(bytes: &[u8]) -> i64 {
     let headers = bytes.split(|&byte| byte == b'\n').take_while(|line| !line.is_empty());
     let committer = headers.into_iter().find_map(|line| line.strip_prefix(b"committer "));
     let after_email = committer.and_then(|line| line.rsplit(|&byte| byte == b'>').next());

@@ -6,6 +6,8 @@
 
 mod alternates;
 mod ancestry;
+mod bases;
+mod changes;
 mod folder;
 mod objects;
 mod opening;
@@ -14,6 +16,7 @@ mod references;
 mod revisions;
 mod walk;
 
+pub use changes::{ChangedPath, Comparer, Content, Unclear};
 pub use peeling::{Fault, Peeled};
 pub use references::References;
 pub use revisions::Resolved;
@@ -198,6 +201,14 @@ impl Repository {
     /// A commit is missing or cannot be read.
     pub fn reachable(&self, tips: &[ObjectId]) -> Result<HashSet<ObjectId>, Undecided> {
         ancestry::reachable(self, tips)
+    }
+
+    /// The best of the ancestors that two commits share: all of them that are no ancestors of another, sorted.
+    ///
+    /// # Errors
+    /// A commit is missing or cannot be read.
+    pub fn merge_bases(&self, one: ObjectId, other: ObjectId) -> Result<Vec<ObjectId>, Undecided> {
+        bases::Lineage::new(self).merge_bases(one, other)
     }
 
     /// Reads a revision or a range of them, as gitrevisions(7) spells them.

@@ -107,21 +107,28 @@ fn trim_end(line: &[u8]) -> &[u8] {
 /// those on the lines directly after `tree`. Empty where git would read no parent or no commit; where git gives up at a
 /// broken `parent` line, those before it.
 pub fn parents_as_git_reads_them(bytes: &[u8], format: ObjectFormat) -> Vec<ObjectId> {
-    let id_after = |line: &[u8], name: &[u8]| {
-        let hex = line.strip_prefix(name).filter(|hex| hex.len() == format.hex_len())?;
-        ObjectId::from_hex(&hex.to_ascii_lowercase())
-    };
     let Some((tree, mut rest)) = split_line(bytes) else { return Vec::new() };
-    if id_after(tree, b"tree ").is_none() {
+    if id_after(tree, b"tree ", format).is_none() {
         return Vec::new();
     }
     let mut parents = Vec::new();
     while let Some((line, after)) = split_line(rest) {
-        let Some(parent) = id_after(line, b"parent ") else { break };
+        let Some(parent) = id_after(line, b"parent ", format) else { break };
         parents.push(parent);
         rest = after;
     }
     parents
+}
+
+/// The tree git sees, also of a commit that does not follow the grammar: that of its first line. `None` where git would
+/// read no commit.
+pub fn tree_as_git_reads_it(bytes: &[u8], format: ObjectFormat) -> Option<ObjectId> {
+    split_line(bytes).and_then(|(tree, _)| id_after(tree, b"tree ", format))
+}
+
+fn id_after(line: &[u8], name: &[u8], format: ObjectFormat) -> Option<ObjectId> {
+    let hex = line.strip_prefix(name).filter(|hex| hex.len() == format.hex_len())?;
+    ObjectId::from_hex(&hex.to_ascii_lowercase())
 }
 
 #[cfg(test)]

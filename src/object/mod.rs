@@ -1,4 +1,4 @@
-//! Commits and tags as bytes: the strict header grammar, what was signed and the signature. Pure.
+//! Commits, tags and trees as bytes: the strict grammar, what was signed and the signature. Pure.
 //!
 //! What git would read leniently is a defect here: a header out of its place can hide a commit's parents from git while
 //! its signature still verifies.
@@ -8,11 +8,13 @@ mod headers;
 mod person;
 mod signed;
 mod tag;
+mod tree;
 
-pub use commit::{Commit, parents_as_git_reads_them};
+pub use commit::{Commit, parents_as_git_reads_them, tree_as_git_reads_it};
 pub use person::Person;
 pub use signed::{Signed, Slot};
 pub use tag::{Tag, TargetKind};
+pub use tree::{Mode, TreeEntry, tree_entries};
 
 /// Why an object does not have the grammar of its kind; a sentence without a subject, lower case ("has two `tree` headers").
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]

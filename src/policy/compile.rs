@@ -243,7 +243,6 @@ fn read_rule(value: &Value<'_>, source: &str, names: &mut Names, reader: &mut Re
             "identity",
             "history",
             "messages",
-            "paths",
             "pusher",
             "review",
             "emergency",
@@ -428,10 +427,38 @@ mod tests {
 
     #[test]
     fn keys_of_later_versions_are_refused_by_name() {
-        for key in ["identity", "history", "messages", "paths", "pusher", "review", "emergency", "baseline-received"] {
+        for key in ["identity", "history", "messages", "pusher", "review", "emergency", "baseline-received"] {
             let found = mistakes(&format!("{HEAD}[[rule]]\nname = \"x\"\nrefs = [\"HEAD\"]\n{key} = 1\n"));
             assert_eq!(found, [format!("6: this version does not support `{key}`")]);
         }
+    }
+
+    #[test]
+    fn mistakes_in_paths_are_told_where_they_are() {
+        let found = |entries: &str| {
+            let source = format!("{HEAD}[[rule]]\nname = \"x\"\nrefs = [\"HEAD\"]\npaths = {entries}\n");
+            mistakes(&source).into_iter().map(|found| found.replacen("6: ", "", 1)).collect::<Vec<_>>()
+        };
+        let nothing = "this entry asks nothing: it needs `by`, `forbid = true` or `max-size`";
+        for (entries, expected) in [
+            ("[]", "an empty list asks nothing"),
+            ("{ match = ['a'], forbid = true }", "this has to be a list, and is a table"),
+            ("[{ match = ['a'] }]", nothing),
+            ("[{ match = ['a'], forbid = false }]", nothing),
+            ("[{ forbid = true }]", "`match` is missing"),
+            (
+                "[{ match = ['/a'], forbid = true }]",
+                "a path begins at the root of the tree, without a `/` or `./` in front",
+            ),
+            ("[{ match = ['a'], forbid = 1 }]", "this has to be `true` or `false`, and is a whole number"),
+            ("[{ match = ['a'], by = ['@nobody'] }]", "there is no group `nobody`"),
+            ("[{ match = ['a'], forbid = true, exept = ['b'] }]", "unknown key `exept`"),
+            ("[{ match = ['a'], forbid = true, review = 1 }]", "unknown key `review`"),
+        ] {
+            assert_eq!(found(entries), [expected], "{entries}");
+        }
+        assert!(found("[{ match = ['a'], max-size = '10 MB' }]")[0].starts_with("`10 MB` is not a size"));
+        assert_eq!(found("[{ match = ['a'], by = [] }, { match = ['b'], by = ['*'], forbid = true }]"), [""; 0]);
     }
 
     #[test]

@@ -65,7 +65,7 @@ pub enum Via {
 pub struct Changed {
     /// From the root of the tree, raw bytes.
     pub path: Vec<u8>,
-    /// What was there; of a merge, in the parent that stood for it. `None`: nothing.
+    /// What was there; of a merge, in the first parent that has another than the merge. `None`: nothing.
     pub before: Option<Held>,
     /// What is there now. `None`: nothing.
     pub after: Option<Held>,
@@ -197,6 +197,8 @@ pub enum Defect {
     TwoSignatures,
     /// Larger than what is read, in bytes.
     TooLarge(u64),
+    /// A commit changes more than is looked through: a sentence about it ("it changes more than …").
+    ChangesTooMuch(String),
     /// A tag says it points at another kind of object than it does: what it says, what it is.
     DeclaredType(&'static str, &'static str),
     /// More tags of tags than are followed.

@@ -1,4 +1,4 @@
-//! Globs over full ref names and repository names, matched on bytes and anchored at both ends.
+//! Globs over full ref names, repository names and paths, matched on bytes and anchored at both ends.
 //!
 //! `*`, `?` and `[..]` stay within one component, `**` crosses them, `{a,b}` is either; `\` takes the next character as
 //! it stands.
@@ -46,6 +46,28 @@ impl Globs {
             true => Err("a repository's name has neither a `/` in front nor `.git` at the end".into()),
             false => Ok(()),
         })
+    }
+
+    /// Reads a list of globs over paths in a tree, which are never folders: `x/**` also matches `x`, or a symbolic link
+    /// put in a folder's place would be none of what the glob covers.
+    pub fn read_paths(value: &Value<'_>, reader: &mut Reader<'_>) -> Option<Self> {
+        let mut globs = Self::read(value, reader, check_path)?;
+        let mut builder = GlobSet::builder();
+        for text in &globs.written {
+            let itself = without_all_below(text);
+            // What was compiled above compiles again, and without its end, too.
+            for text in [text, &itself] {
+                match compile(text) {
+                    Ok(glob) => drop(builder.add(glob)),
+                    Err(why) => reader.problem(value.span(), What::Pattern(why)),
+                }
+            }
+        }
+        match builder.build() {
+            Ok(set) => globs.set = set,
+            Err(error) => reader.problem(value.span(), What::Pattern(error.kind().to_string())),
+        }
+        Some(globs)
     }
 
     fn read(value: &Value<'_>, reader: &mut Reader<'_>, check: impl Fn(&str) -> Result<(), String>) -> Option<Self> {
@@ -121,6 +143,86 @@ fn compile(text: &str) -> Result<globset::Glob, String> {
 /// What stands before the first character that means something else.
 fn literal_start(glob: &str) -> &str {
     glob.find(['*', '?', '[', '{', '\\']).and_then(|end| glob.get(..end)).unwrap_or(glob)
+}
+
+/// A pattern that can match no path is a mistake, and it would protect nothing.
+fn check_path(text: &str) -> Result<(), String> {
+    if text.starts_with('/') || text.starts_with("./") {
+        return Err("a path begins at the root of the tree, without a `/` or `./` in front".into());
+    }
+    if let Some(folder) = text.strip_suffix('/') {
+        return Err(format!("no path ends in `/`; write `{folder}/**` for all that is below"));
+    }
+    let odd = |component: &str| ["", ".", ".."].contains(&component);
+    match !text.contains(['[', '\\', '{']) && text.split('/').any(odd) {
+        true => Err("no path has an empty component, nor `.` or `..`".into()),
+        false => Ok(()),
+    }
+}
+
+/// The glob without each `/**` that stands at its end, also within braces: `{a/**,b}` becomes `{a,b}`.
+fn without_all_below(glob: &str) -> String {
+    let (mut kept, mut rest, mut braces, mut class) = (String::new(), glob, 0_usize, false);
+    while let Some(character) = rest.chars().next() {
+        let after = rest.get(character.len_utf8()..).unwrap_or_default();
+        if !class
+            && let Some(below) = rest.strip_prefix("/**")
+            && is_end(below, braces)
+        {
+            rest = below;
+            continue;
+        }
+        kept.push(character);
+        rest = after;
+        match character {
+            '\\' => {
+                if let Some(escaped) = rest.chars().next() {
+                    kept.push(escaped);
+                    rest = rest.get(escaped.len_utf8()..).unwrap_or_default();
+                }
+            }
+            '[' if !class => {
+                class = true;
+                // As the first of a class, `]` is one of its characters.
+                for first in ["!", "^", "]"] {
+                    if let Some(after) = rest.strip_prefix(first) {
+                        kept.push_str(first);
+                        rest = after;
+                    }
+                }
+            }
+            ']' if class => class = false,
+            '{' if !class => braces += 1,
+            '}' if !class => braces = braces.saturating_sub(1),
+            _ => {}
+        }
+    }
+    kept
+}
+
+/// Whether nothing of a path follows, so many braces deep: other alternatives do not.
+fn is_end(mut rest: &str, braces: usize) -> bool {
+    while let Some(below) = rest.strip_prefix("/**") {
+        rest = below;
+    }
+    let (mut depth, mut skipping, mut characters) = (braces, None, rest.chars());
+    while let Some(character) = characters.next() {
+        match (character, skipping) {
+            ('\\', Some(_)) => drop(characters.next()),
+            ('{', Some(_)) => depth += 1,
+            ('}', Some(level)) => {
+                if depth == level {
+                    skipping = None;
+                }
+                depth = depth.saturating_sub(1);
+            }
+            (_, Some(_)) => {}
+            (',', None) if depth > 0 => skipping = Some(depth),
+            ('}', None) if depth > 0 => depth -= 1,
+            (_, None) => return false,
+        }
+    }
+    true
 }
 
 /// A pattern that can match no full name is a mistake, and it would protect nothing.
@@ -209,6 +311,72 @@ mod tests {
         assert!(head.matches_ref(b"refs/heads/trunk", Some(b"refs/heads/trunk")));
         assert!(!head.matches_ref(b"refs/heads/main", Some(b"refs/heads/trunk")));
         assert!(!head.matches_ref(b"refs/heads/main", None));
+    }
+
+    fn paths(list: &str) -> Result<Globs, Vec<String>> {
+        let source = format!("x = {list}");
+        let read = Document::parse(&source).read(&Groups::new(), |fields| fields.required("x", Globs::read_paths));
+        read.map_err(|problems| problems.iter().map(|problem| problem.what.to_string()).collect())
+    }
+
+    #[test]
+    fn all_below_a_folder_is_also_what_stands_in_its_place() {
+        for (glob, path, expected) in [
+            ("infra/**", "infra/dns.tf", true),
+            ("infra/**", "infra/a/b", true),
+            ("infra/**", "infra", true),
+            ("infra/**", "infra2", false),
+            ("infra/**", "x/infra", false),
+            ("infra/*", "infra", false),
+            ("infra/**/x", "infra", false),
+            ("infra/**/x", "infra/x", true),
+            ("**/infra/**", "a/b/infra", true),
+            ("**/infra/**", "infra", true),
+            ("*/**", "infra", true),
+            ("**", "infra", true),
+            ("**", "a/b", true),
+            ("**/*.pem", "key.pem", true),
+            ("**/*.pem", "a/b/key.pem", true),
+            ("*.pem", "a/key.pem", false),
+            ("{infra,ci}/**", "ci", true),
+            ("{infra/**,ci/**}", "infra", true),
+            ("{infra/**,ci/**}", "ci", true),
+            ("{infra/**,ci/**}", "ci/x/y", true),
+            ("{infra/**,ci}", "infra", true),
+            ("{a,{infra/**,ci}}", "infra", true),
+            ("{infra/**,ci}/x", "infra", false),
+            ("{infra/**,ci}/x", "infra/x", false),
+            ("{infra/**,ci}/x", "infra/y/x", true),
+            ("{infra/**,a{b,c}}", "infra", true),
+            ("[{]/**", "{", true),
+            ("[]]/**", "]", true),
+            ("[!/**]", "a", true),
+            ("\\{a/**", "{a", true),
+            (".github/**", ".github", true),
+            ("a/**/**", "a", true),
+        ] {
+            let globs = paths(&format!("['{glob}']")).unwrap_or_else(|problems| panic!("{glob}: {problems:?}"));
+            assert_eq!(globs.matches(path.as_bytes()), expected, "{glob} {path}");
+        }
+        assert!(paths("['infra/**']").unwrap().matches(b"infra/\xff"));
+        // Of refs, it is not so.
+        assert!(!matches("refs/heads/**", "refs/heads"));
+    }
+
+    #[test]
+    fn what_could_match_no_path_is_a_mistake() {
+        for (list, said) in [
+            ("['/infra/**']", "without a `/`"),
+            ("['./infra/**']", "without a `/` or `./` in front"),
+            ("['infra/']", "write `infra/**`"),
+            ("['a//b']", "an empty component"),
+            ("['a/../b']", "nor `.` or `..`"),
+            ("['[a']", "no glob"),
+            ("[]", "an empty list"),
+        ] {
+            let problems = paths(list).unwrap_err();
+            assert!(problems.len() == 1 && problems[0].contains(said), "{list}: {problems:?}");
+        }
     }
 
     #[test]

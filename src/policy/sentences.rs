@@ -181,6 +181,7 @@ fn explain_defect(defect: &Defect, said: &Said<'_>) -> Explanation {
         Defect::Malformed(malformed) => ("malformed-object", format!("{subject} is malformed: it {}", malformed.0)),
         Defect::TwoSignatures => ("ambiguous", format!("{subject} has more than one signature, which is ambiguous")),
         Defect::TooLarge(size) => ("too-large", format!("{subject} is too large to be judged: {size} bytes")),
+        Defect::ChangesTooMuch(why) => ("too-large", format!("{subject} is too large to be judged: {why}")),
         Defect::DeclaredType(says, is) => {
             ("declared-type", format!("{subject} says that it points at a {says}, and points at a {is}"))
         }
@@ -196,6 +197,7 @@ fn explain_defect(defect: &Defect, said: &Said<'_>) -> Explanation {
         Defect::Malformed(_)
         | Defect::TwoSignatures
         | Defect::TooLarge(_)
+        | Defect::ChangesTooMuch(_)
         | Defect::DeclaredType(..)
         | Defect::TooDeep => Vec::new(),
     };

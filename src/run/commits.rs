@@ -1,6 +1,6 @@
 //! The commits of one walk: read once, handed over in chunks, verified and judged on all cores while the walk goes on.
 
-use super::tip;
+use super::{changes::Changes, tip};
 use crate::{
     Undecided,
     bounds::Bounds,
@@ -8,8 +8,8 @@ use crate::{
     object::{Commit, Slot},
     policy::{
         Judgement,
-        facts::{CommitFacts, Defect, Standing},
-        rules::Reach,
+        facts::{Changed, CommitFacts, Defect, Standing},
+        rules::{Needs, Reach},
     },
     push::{ObjectFormat, ObjectId},
     registry::Registry,
@@ -70,6 +70,8 @@ struct Purpose<'a> {
 struct Chunk {
     bytes: Vec<u8>,
     commits: Vec<Entry>,
+    /// Bytes that the paths take which the commits change.
+    paths: usize,
 }
 
 struct Entry {
@@ -78,6 +80,14 @@ struct Entry {
     standing: Standing,
     /// `None`: larger than what is read.
     bytes: Option<Range<usize>>,
+    /// The paths that it changes, if they are asked for, or why they cannot be judged.
+    changes: Option<Result<Vec<Changed>, Defect>>,
+}
+
+impl Chunk {
+    fn size(&self) -> usize {
+        self.bytes.len() + self.paths
+    }
 }
 
 impl<'a> Pipeline<'a> {
@@ -97,12 +107,13 @@ impl<'a> Pipeline<'a> {
         update: usize,
         rules: &[usize],
         selection: &Selection,
-        reach: Reach,
+        needs: Needs,
         judgement: &mut Judgement<'_>,
     ) -> Result<Option<Walked>, Undecided> {
         let purpose = Purpose { update, rules, tip: selection.tip };
+        let reach = needs.commits;
         if reach == Reach::Tip {
-            self.judge_tip(purpose, selection, judgement)?;
+            self.judge_tip(purpose, selection, needs, judgement)?;
             return Ok(None);
         }
         let mut tip_seen = false;
@@ -112,7 +123,8 @@ impl<'a> Pipeline<'a> {
         };
         let (several, mut visited) = (self.verifier.known.is_some(), Vec::new());
         let walked = thread::scope(|scope| {
-            let mut hands = Hands::new(scope, &self.verifier, purpose, judgement);
+            let changes = Changes::new(self.repository, needs);
+            let mut hands = Hands::new(scope, &self.verifier, purpose, changes, judgement);
             let walked = self.repository.walk_beyond(&clean, selection, &mut |commit| {
                 let is_tip = commit.id == selection.tip;
                 tip_seen |= is_tip;
@@ -120,7 +132,7 @@ impl<'a> Pipeline<'a> {
                     visited.push(commit.id);
                 }
                 if reach == Reach::All || commit.on_first_parent_chain || is_tip {
-                    hands.take(&commit);
+                    hands.take(&commit)?;
                 }
                 Ok(())
             });
@@ -138,7 +150,7 @@ impl<'a> Pipeline<'a> {
         walked.missing_baselines.iter().for_each(|&baseline| self.note_missing(baseline));
         if !tip_seen {
             // A ref that goes back to what it already held gains nothing.
-            self.judge_tip(purpose, selection, judgement)?;
+            self.judge_tip(purpose, selection, needs, judgement)?;
         }
         Ok(Some(walked))
     }
@@ -148,6 +160,7 @@ impl<'a> Pipeline<'a> {
         &self,
         purpose: Purpose<'_>,
         selection: &Selection,
+        needs: Needs,
         judgement: &mut Judgement<'_>,
     ) -> Result<(), Undecided> {
         for &baseline in &selection.baselines {
@@ -172,9 +185,11 @@ impl<'a> Pipeline<'a> {
         };
         let (range, bytes) = bytes.map_or((None, Vec::new()), |(range, bytes)| (Some(range), bytes));
         let standing = Standing { tip: true, gained: true, first_parent: true };
-        let entry = Entry { sequence: 0, id: purpose.tip, standing, bytes: range };
+        let whole = range.is_some().then_some(bytes.as_slice());
+        let changes = Changes::new(self.repository, needs).of(purpose.tip, whole)?;
+        let entry = Entry { sequence: 0, id: purpose.tip, standing, bytes: range, changes };
         judgement.expect(1);
-        self.verifier.judge(&Chunk { bytes, commits: vec![entry] }, purpose, judgement);
+        self.verifier.judge(&Chunk { bytes, commits: vec![entry], paths: 0 }, purpose, judgement);
         Ok(())
     }
 }
@@ -204,13 +219,21 @@ impl Verifier<'_> {
                     continue;
                 }
             };
+            let changes = match &entry.changes {
+                None => None,
+                Some(Ok(changes)) => Some(changes.as_slice()),
+                Some(Err(defect)) => {
+                    judgement.defective_commit(purpose.update, purpose.rules, entry.sequence, entry.id, defect);
+                    continue;
+                }
+            };
             let signature = self.verify(entry.id, &commit.signature);
             let facts = CommitFacts {
                 id: entry.id,
                 commit: &commit,
                 signature: &signature,
                 standing: entry.standing,
-                changes: None,
+                changes,
                 merge_tags: &[],
             };
             judgement.commit(purpose.update, purpose.rules, entry.sequence, &facts);
@@ -237,6 +260,7 @@ struct Hands<'scope, 'env, 'j, 'p> {
     scope: &'scope Scope<'scope, 'env>,
     verifier: &'env Verifier<'env>,
     purpose: Purpose<'env>,
+    changes: Changes<'env>,
     judgement: &'j mut Judgement<'p>,
     chunk: Chunk,
     handed: u64,
@@ -253,13 +277,15 @@ impl<'scope, 'env: 'scope, 'j, 'p: 'scope> Hands<'scope, 'env, 'j, 'p> {
         scope: &'scope Scope<'scope, 'env>,
         verifier: &'env Verifier<'env>,
         purpose: Purpose<'env>,
+        changes: Changes<'env>,
         judgement: &'j mut Judgement<'p>,
     ) -> Self {
-        Self { scope, verifier, purpose, judgement, chunk: Chunk::default(), handed: 0, crew: None }
+        Self { scope, verifier, purpose, changes, judgement, chunk: Chunk::default(), handed: 0, crew: None }
     }
 
-    /// Takes one commit of the walk.
-    fn take(&mut self, commit: &Selected<'_>) {
+    /// Takes one commit of the walk, and finds out here what it changes: objects are read by one thread alone.
+    fn take(&mut self, commit: &Selected<'_>) -> Result<(), Undecided> {
+        let changes = self.changes.of(commit.id, commit.bytes)?;
         let bytes = commit.bytes.map(|bytes| {
             let start = self.chunk.bytes.len();
             self.chunk.bytes.extend_from_slice(bytes);
@@ -270,16 +296,21 @@ impl<'scope, 'env: 'scope, 'j, 'p: 'scope> Hands<'scope, 'env, 'j, 'p> {
             gained: commit.gained,
             first_parent: commit.on_first_parent_chain,
         };
-        self.chunk.commits.push(Entry { sequence: self.handed, id: commit.id, standing, bytes });
+        if let Some(Ok(changes)) = &changes {
+            let held = |change: &Changed| size_of::<Changed>() + change.path.len();
+            self.chunk.paths += changes.iter().map(held).sum::<usize>();
+        }
+        self.chunk.commits.push(Entry { sequence: self.handed, id: commit.id, standing, bytes, changes });
         self.handed += 1;
-        if self.chunk.commits.len() >= CHUNK_COMMITS || self.chunk.bytes.len() >= CHUNK_BYTES {
+        if self.chunk.commits.len() >= CHUNK_COMMITS || self.chunk.size() >= CHUNK_BYTES {
             self.hand_over();
         }
+        Ok(())
     }
 
     fn hand_over(&mut self) {
         let chunk = std::mem::take(&mut self.chunk);
-        if chunk.bytes.len() > LARGE_CHUNK {
+        if chunk.size() > LARGE_CHUNK {
             self.verifier.judge(&chunk, self.purpose, self.judgement);
             return;
         }

@@ -507,6 +507,84 @@ fn a_tag_moved_has_no_command_that_moves_it() {
     world.accepts(&["v2"]);
 }
 
+/// One file, and what it holds, in one more commit.
+fn commit_file(world: &World, path: &str, content: &str) {
+    fs::write(world.clone_path().join(path), content).unwrap();
+    world.git(&["add", "--all"]);
+    world.git(&["commit", "-q", "-m", &format!("Write {path}")]);
+}
+
+#[test]
+fn a_file_that_may_not_be_there_or_not_be_so_large() {
+    let large = "x".repeat(20);
+    for (path, entry, reason) in [
+        ("server key.pem", "forbid = true", "path-forbidden"),
+        ("server's.pem", "forbid = true", "path-forbidden"),
+        ("large.pem", "max-size = \"10 B\"", "path-too-large"),
+    ] {
+        let world = World::new();
+        world.policy_for_main(&format!("paths = [{{ match = [\"*.pem\"], {entry} }}]"));
+        // As the first commit, and beside what may stay.
+        commit_file(&world, path, &large);
+        mended(&world, &["main"], reason);
+        world.git(&["reset", "-q", "--hard"]);
+        fs::write(world.clone_path().join("notes"), "mine").unwrap();
+        commit_file(&world, path, &large);
+        mended(&world, &["main"], reason);
+        assert_eq!(world.git(&["ls-tree", "--name-only", "HEAD"]), "notes");
+    }
+}
+
+#[test]
+fn a_file_that_was_there_and_may_not_be_changed() {
+    for (entry, reason) in [("forbid = true", "path-forbidden"), ("max-size = \"10 B\"", "path-too-large")] {
+        let world = World::new();
+        world.policy_for_main("");
+        commit_file(&world, "key.pem", "old");
+        world.accepts(&["main"]);
+        world.policy_for_main(&format!(
+            "signatures = {{ commits = \"all\" }}\npaths = [{{ match = [\"*.pem\"], {entry} }}]"
+        ));
+        world.git(&["config", "commit.gpgsign", "true"]);
+        commit_file(&world, "key.pem", &"new".repeat(9));
+        mended(&world, &["main"], reason);
+        assert_eq!(world.git(&["show", "HEAD:key.pem"]), "old");
+    }
+}
+
+#[test]
+fn a_protected_path_in_an_unsigned_commit() {
+    let world = World::new();
+    world.policy_for_main("paths = [{ match = [\"infra\"], by = [\"alice@example.com\"] }]");
+    commit_file(&world, "infra", "mine");
+    mended(&world, &["main"], "path-not-allowed");
+    world.work_as(BOB_SSH);
+    commit_file(&world, "infra", "Bob's");
+    world.git(&["commit", "-q", "--amend", "--no-edit", "-S"]);
+    let refused = world.refuses(&["main"], &["path-not-allowed"]);
+    assert_eq!(refused.hints(), ["have this change made and signed by `alice@example.com`"]);
+}
+
+#[test]
+fn a_large_file_below_the_tip_has_no_command() {
+    let world = World::new();
+    world.policy_for_main("paths = [{ match = [\"**\"], max-size = \"10 B\" }]");
+    commit_file(&world, "large", &"x".repeat(20));
+    world.git(&["rm", "-q", "large"]);
+    world.git(&["commit", "-q", "-m", "Remove it"]);
+    let refused = world.refuses(&["main"], &["path-too-large"]);
+    expect_no_command(&refused);
+    assert!(refused.hints().iter().any(|hint| hint.contains("one on top that undoes it")), "{}", refused.told());
+    world.git(&[
+        "rebase",
+        "-q",
+        "--root",
+        "--exec",
+        "git rm -q --cached --ignore-unmatch large && git commit -q --amend --no-edit --allow-empty",
+    ]);
+    world.accepts(&["main"]);
+}
+
 #[test]
 fn a_replacement_ref() {
     let world = started();

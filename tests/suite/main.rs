@@ -4,6 +4,7 @@
 
 mod architecture;
 mod bounds;
+mod changes;
 mod cli;
 mod faults;
 mod fuzz;

@@ -2,6 +2,7 @@
 
 mod certificates;
 mod grammar;
+mod paths;
 mod program;
 mod selection;
 mod tags;

@@ -35,6 +35,8 @@ pub struct Needs {
     pub containment: bool,
     /// What paths each commit changes.
     pub changes: bool,
+    /// Of what they change, how large the blobs are.
+    pub sizes: bool,
     /// The tags that a merge says it merged.
     pub merge_tags: bool,
 }
@@ -47,6 +49,7 @@ impl Needs {
             fast_forward: self.fast_forward || other.fast_forward,
             containment: self.containment || other.containment,
             changes: self.changes || other.changes,
+            sizes: self.sizes || other.sizes,
             merge_tags: self.merge_tags || other.merge_tags,
         }
     }
@@ -183,6 +186,8 @@ kinds! {
     tags::Tags,
     /// Signed commits.
     signatures::Signatures,
+    /// What may be changed at which paths.
+    paths::Paths,
 }
 
 /// The manual page of a kind, in Markdown: what its file's own documentation says. `None`: no kind has this key.

@@ -85,6 +85,9 @@ pub fn phrase_of(reason: &str) -> &'static str {
         "not-allowed" => "who is not allowed to",
         "format" => "and the rule takes",
         "security-key" => "and the rule asks for a security key",
+        "path-not-allowed" => " may change; ",
+        "path-forbidden" => "which is forbidden there",
+        "path-too-large" => "larger than is allowed there",
         other => panic!("no words are stated for `{other}`"),
     }
 }
