@@ -104,10 +104,11 @@ fn judge_update(
         if repository.is_shallow()? {
             judgement.defective_update(at, rules, None, &Defect::Shallow);
         } else if let Some(tip) = new.commit {
-            for ((baselines, reach), rules) in walks(rules, loaded) {
-                let selection =
-                    Selection { tip, old: old_commit, baselines, first_parent: reach == Reach::FirstParent };
-                let walked = pipeline.judge_commits(at, &rules, &selection, reach, judgement)?;
+            for ((baselines, reach, first_parent), rules) in walks(rules, loaded) {
+                let selection = Selection { tip, old: old_commit, baselines, first_parent };
+                let needs = rules.iter().map(|&rule| loaded.needs(rule)).fold(Needs::default(), Needs::or);
+                let walked =
+                    pipeline.judge_commits(at, &rules, &selection, Needs { commits: reach, ..needs }, judgement)?;
                 fast_forward = walked.map(|walked| walked.fast_forward).or(fast_forward);
             }
         }
@@ -153,13 +154,13 @@ fn judge_update(
 }
 
 /// Rules that exempt the same commits and reach as far share one walk.
-fn walks(rules: &[usize], loaded: &Loaded) -> BTreeMap<(Vec<ObjectId>, Reach), Vec<usize>> {
+fn walks(rules: &[usize], loaded: &Loaded) -> BTreeMap<(Vec<ObjectId>, Reach, bool), Vec<usize>> {
     let mut walks: BTreeMap<_, Vec<usize>> = BTreeMap::new();
     for &number in rules {
-        let reach = loaded.needs(number).commits;
+        let Needs { commits: reach, first_parent, .. } = loaded.needs(number);
         if reach != Reach::Nothing {
             let baselines = loaded.policy.rules.get(number).map(|rule| rule.baselines.clone()).unwrap_or_default();
-            walks.entry((baselines, reach)).or_default().push(number);
+            walks.entry((baselines, reach, first_parent)).or_default().push(number);
         }
     }
     walks

@@ -14,6 +14,7 @@ mod references;
 mod revisions;
 mod walk;
 
+pub use objects::id_of;
 pub use peeling::{Fault, Peeled};
 pub use references::References;
 pub use revisions::Resolved;

@@ -238,17 +238,9 @@ fn read_rule(value: &Value<'_>, source: &str, names: &mut Names, reader: &mut Re
         let warn_until = fields.optional("warn-until", |value, reader| reader.moment(value));
         let baselines =
             fields.optional("baseline", |value, reader| reader.list(value, |value, reader| reader.object_id(value)));
-        fields.not_supported(&[
-            "baseline-received",
-            "identity",
-            "history",
-            "messages",
-            "paths",
-            "pusher",
-            "review",
-            "emergency",
-        ]);
+        fields.not_supported(&["baseline-received", "paths", "pusher", "review", "emergency"]);
         let requirements = rules::read_all(fields);
+        rules::check_together(&requirements, fields);
         let mut baselines = baselines.unwrap_or_default();
         baselines.sort();
         baselines.dedup();
@@ -428,7 +420,7 @@ mod tests {
 
     #[test]
     fn keys_of_later_versions_are_refused_by_name() {
-        for key in ["identity", "history", "messages", "paths", "pusher", "review", "emergency", "baseline-received"] {
+        for key in ["paths", "pusher", "review", "emergency", "baseline-received"] {
             let found = mistakes(&format!("{HEAD}[[rule]]\nname = \"x\"\nrefs = [\"HEAD\"]\n{key} = 1\n"));
             assert_eq!(found, [format!("6: this version does not support `{key}`")]);
         }
