@@ -339,7 +339,10 @@ impl Rule {
 
     /// Whether commits have to be signed.
     pub fn asks_for_signatures(&self) -> bool {
-        self.requirements.iter().any(|requirement| matches!(requirement, Requirement::Signatures(_)))
+        self.requirements.iter().any(|requirement| {
+            matches!(requirement, Requirement::Signatures(_))
+                || matches!(requirement, Requirement::Identity(identity) if identity.asks_for_signers())
+        })
     }
 
     /// What it is about, for sentences: `` `refs/heads/main`, except `…`, in the repositories `…` ``.
@@ -424,6 +427,34 @@ mod tests {
             let found = mistakes(&format!("{HEAD}[[rule]]\nname = \"x\"\nrefs = [\"HEAD\"]\n{key} = 1\n"));
             assert_eq!(found, [format!("6: this version does not support `{key}`")]);
         }
+    }
+
+    #[test]
+    fn merges_alone_are_signed_where_all_comes_in_by_merges() {
+        let found = |keys: &str| mistakes(&format!("{HEAD}[[rule]]\nname = \"x\"\nrefs = [\"HEAD\"]\n{keys}\n"));
+        let alone = "signatures = { commits = \"merges\" }";
+        for history in ["", "history = { merges = \"forbid\" }", "history = { max-commits = 3 }"] {
+            let found = found(&format!("{alone}\n{history}"));
+            assert!(found.len() == 1 && found[0].starts_with("6: `commits = \"merges\"` needs"), "{found:?}");
+        }
+        assert_eq!(found(&format!("{alone}\nhistory = {{ merges = \"require\" }}")), [""; 0]);
+    }
+
+    #[test]
+    fn each_pattern_that_does_not_compile_is_told_at_its_place() {
+        let source = format!(
+            "{HEAD}[[rule]]\nname = \"x\"\nrefs = [\"HEAD\"]\nmessages = {{ require = [\n'(',\n'a',\n'['],\nforbid = [] }}\n"
+        );
+        let found = mistakes(&source);
+        let lines: Vec<_> = found.iter().map(|found| &found[..found.find(" (").unwrap_or(found.len())]).collect();
+        assert_eq!(
+            lines,
+            [
+                "7: no regular expression: unclosed group",
+                "9: no regular expression: unclosed character class",
+                "10: an empty list asks for nothing"
+            ]
+        );
     }
 
     #[test]

@@ -8,7 +8,7 @@ pub mod rules;
 pub mod sentences;
 #[cfg(test)]
 mod tests;
-mod trailers;
+pub mod trailers;
 mod verdict;
 mod who;
 pub mod whose;

@@ -48,6 +48,13 @@ enum Pushers {
     Signer,
 }
 
+impl Identity {
+    /// Whether commits that are not signed are refused.
+    pub(in crate::policy) fn asks_for_signers(&self) -> bool {
+        self.committer == Whom::Signer || self.author == Whom::Signer || self.pusher == Pushers::Signer
+    }
+}
+
 /// Whose name on a commit.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub enum Role {
@@ -58,6 +65,14 @@ pub enum Role {
 }
 
 impl Role {
+    /// With its article.
+    fn described(self) -> &'static str {
+        match self {
+            Self::Committer => "a committer",
+            Self::Author => "an author",
+        }
+    }
+
     fn name(self) -> &'static str {
         match self {
             Self::Committer => "committer",
@@ -202,7 +217,7 @@ impl Kind for Identity {
             ),
             Reason::NoSigner(role) => {
                 let each = if lone { "no signature that counts says who signed it" } else { "no signature that counts" };
-                ("identity-unsigned", format!("{subject} a {} who must be the signer, and {each}", role.name()))
+                ("identity-unsigned", format!("{subject} {} who must be the signer, and {each}", role.described()))
             }
             Reason::UnknownPusher => {
                 ("pusher-unknown", "who pushes must have signed the new tip, and it is not known who pushes".to_owned())
