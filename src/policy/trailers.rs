@@ -49,10 +49,10 @@ fn end_of_message(lines: &[&[u8]]) -> usize {
     let (mut ignored, mut in_conflicts) = (None, false);
     for (at, line) in lines.iter().enumerate().take(cutoff) {
         if is_comment(line) || *line == b"\n" {
-            ignored = ignored.or(Some(at));
+            ignored = ignored.filter(|&first| first > 0).or(Some(at));
         } else if *line == b"Conflicts:\n" {
             in_conflicts = true;
-            ignored = ignored.or(Some(at));
+            ignored = ignored.filter(|&first| first > 0).or(Some(at));
         } else if !(in_conflicts && line.starts_with(b"\t")) {
             (ignored, in_conflicts) = (None, false);
         }

@@ -1,6 +1,6 @@
 //! Trailers, read here and by `git interpret-trailers --parse`, over messages of every make.
 
-use crate::support::{World, dice::Dice, run_well};
+use crate::support::{Dice, World, run_well};
 use countersign::policy::trailers::trailers;
 
 /// What decides: blank and other lines, continuations, comments, git's own trailers and others, what git cuts off.
