@@ -63,6 +63,12 @@ impl Bounds {
     /// A glob in a policy: no ref and no path of a repository is longer.
     pub const GLOB: usize = 4096;
 
+    /// A regular expression in a policy, once compiled. Matching takes as much again.
+    pub const REGEX: usize = 1024 * 1024;
+
+    /// A tag that a merge says it merged (`mergetag`): release notes of half a megabyte would fit.
+    pub const MERGE_TAG: usize = 1024 * 1024;
+
     /// A registry's `allowed_signers`, `revoked_keys`, or one file of `openpgp/`: a hundred thousand lines of RSA keys
     /// take 60 MiB.
     pub const KEY_FILE: usize = 64 * 1024 * 1024;

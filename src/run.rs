@@ -158,10 +158,10 @@ fn judge_update(
 fn walks(rules: &[usize], loaded: &Loaded) -> BTreeMap<(Vec<ObjectId>, Reach, bool), Vec<usize>> {
     let mut walks: BTreeMap<_, Vec<usize>> = BTreeMap::new();
     for &number in rules {
-        let reach = loaded.needs(number).commits;
+        let Needs { commits: reach, first_parent, .. } = loaded.needs(number);
         if reach != Reach::Nothing {
             let baselines = loaded.policy.rules.get(number).map(|rule| rule.baselines.clone()).unwrap_or_default();
-            walks.entry((baselines, reach, loaded.asks_for_first_parents(number))).or_default().push(number);
+            walks.entry((baselines, reach, first_parent)).or_default().push(number);
         }
     }
     walks

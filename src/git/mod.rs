@@ -17,6 +17,7 @@ mod revisions;
 mod walk;
 
 pub use changes::{ChangedPath, Comparer, Content, Unclear};
+pub use objects::id_of;
 pub use peeling::{Fault, Peeled};
 pub use references::References;
 pub use revisions::Resolved;

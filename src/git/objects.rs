@@ -106,16 +106,28 @@ impl Objects {
 /// A loose file or a pack entry under another object's name reads as fine; git looks at the hash in git-fsck(1) alone.
 fn verify_hash(id: &oid, kind: ObjectKind, bytes: &[u8]) -> Result<(), Undecided> {
     let doing = || format!("reading the object {id}");
+    let actual = hash(id.kind(), kind, bytes).map_err(|why| Undecided::server(doing(), why))?;
+    match *actual == *id {
+        true => Ok(()),
+        false => Err(Undecided::server(doing(), format!("its content is that of {actual}; the repository is damaged"))),
+    }
+}
+
+/// The id that an object with this content has; `None` for content that is made to collide with another's.
+pub fn id_of(format: ObjectFormat, kind: ObjectKind, bytes: &[u8]) -> Option<ObjectId> {
+    let format = match format {
+        ObjectFormat::Sha1 => gix::hash::Kind::Sha1,
+        ObjectFormat::Sha256 => gix::hash::Kind::Sha256,
+    };
+    ObjectId::from_hex(hash(format, kind, bytes).ok()?.to_string().as_bytes())
+}
+
+fn hash(format: gix::hash::Kind, kind: ObjectKind, bytes: &[u8]) -> Result<gix::ObjectId, String> {
     let kind = match kind {
         ObjectKind::Commit => gix::objs::Kind::Commit,
         ObjectKind::Tree => gix::objs::Kind::Tree,
         ObjectKind::Blob => gix::objs::Kind::Blob,
         ObjectKind::Tag => gix::objs::Kind::Tag,
     };
-    let actual = gix::objs::compute_hash(id.kind(), kind, bytes)
-        .map_err(|error| Undecided::server(doing(), super::opening::described(&error)))?;
-    match *actual == *id {
-        true => Ok(()),
-        false => Err(Undecided::server(doing(), format!("its content is that of {actual}; the repository is damaged"))),
-    }
+    gix::objs::compute_hash(format, kind, bytes).map_err(|error| super::opening::described(&error))
 }

@@ -5,7 +5,10 @@ use super::{
     headers::{Headers, split_line},
     signed,
 };
-use crate::push::{ObjectFormat, ObjectId};
+use crate::{
+    bounds::Bounds,
+    push::{ObjectFormat, ObjectId},
+};
 use std::borrow::Cow;
 
 /// Bytes of a subject that are worth showing.
@@ -28,6 +31,8 @@ pub struct Commit<'a> {
     pub message: &'a [u8],
     /// The signature in the header that this object format has for it.
     pub signature: Slot<'a>,
+    /// The `mergetag` headers, folded.
+    merge_tags: Vec<&'a [u8]>,
 }
 
 impl<'a> Commit<'a> {
@@ -47,7 +52,15 @@ impl<'a> Commit<'a> {
         headers.refuse_later("parent", "committer")?;
         let encoding = headers.rest().find(|header| header.is("encoding")).map(|header| header.line()).transpose()?;
         let signature = slot(bytes, &headers, format);
-        Ok(Self { tree, parents, author, committer, encoding, message: headers.body, signature })
+        let merge_tags = headers.rest().filter(|header| header.is("mergetag"));
+        let merge_tags = merge_tags.map(|header| header.folded(bytes)).collect();
+        Ok(Self { tree, parents, author, committer, encoding, message: headers.body, signature, merge_tags })
+    }
+
+    /// The tags that a merge says it merged, each as the tag object was (git's commit.c, `read_commit_extra_header_lines`);
+    /// `None` for one that is too large to be read. They are no signatures of this commit.
+    pub fn merge_tags(&self) -> impl ExactSizeIterator<Item = Option<Cow<'a, [u8]>>> {
+        self.merge_tags.iter().map(|&folded| (folded.len() <= Bounds::MERGE_TAG).then(|| signed::unfold(folded)))
     }
 
     /// The first paragraph's lines joined by a space, as `git log --format=%s` has it, raw bytes; no more than 200 of

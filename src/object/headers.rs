@@ -164,10 +164,16 @@ impl<'a> Header<'a> {
         Person::parse(line).or_else(|what| malformed(format!("has {} header {what}", self.quoted())))
     }
 
+    /// Its value as it stands in the object, continuation lines with the space that begins them, the last newline
+    /// included.
+    pub(super) fn folded(&self, object: &'a [u8]) -> &'a [u8] {
+        object.get(self.range.start + self.name.len() + 1..self.range.end).unwrap_or_default()
+    }
+
     /// Its value with the space that begins each continuation line taken off, the last newline included, as git hands a
     /// signature to the verifier. One that is too large either way stays as it is, for nobody reads it.
     pub(super) fn unfolded(&self, object: &'a [u8]) -> Cow<'a, [u8]> {
-        let value = object.get(self.range.start + self.name.len() + 1..self.range.end).unwrap_or_default();
+        let value = self.folded(object);
         // A line is a newline at least, and a space before that.
         if value.len() > 2 * Bounds::SIGNATURE {
             return Cow::Borrowed(value);

@@ -238,16 +238,9 @@ fn read_rule(value: &Value<'_>, source: &str, names: &mut Names, reader: &mut Re
         let warn_until = fields.optional("warn-until", |value, reader| reader.moment(value));
         let baselines =
             fields.optional("baseline", |value, reader| reader.list(value, |value, reader| reader.object_id(value)));
-        fields.not_supported(&[
-            "baseline-received",
-            "identity",
-            "history",
-            "messages",
-            "pusher",
-            "review",
-            "emergency",
-        ]);
+        fields.not_supported(&["baseline-received", "pusher", "review", "emergency"]);
         let requirements = rules::read_all(fields);
+        rules::check_together(&requirements, fields);
         let mut baselines = baselines.unwrap_or_default();
         baselines.sort();
         baselines.dedup();
@@ -346,7 +339,10 @@ impl Rule {
 
     /// Whether commits have to be signed.
     pub fn asks_for_signatures(&self) -> bool {
-        self.requirements.iter().any(|requirement| matches!(requirement, Requirement::Signatures(_)))
+        self.requirements.iter().any(|requirement| {
+            matches!(requirement, Requirement::Signatures(_))
+                || matches!(requirement, Requirement::Identity(identity) if identity.asks_for_signers())
+        })
     }
 
     /// What it is about, for sentences: `` `refs/heads/main`, except `…`, in the repositories `…` ``.
@@ -427,7 +423,7 @@ mod tests {
 
     #[test]
     fn keys_of_later_versions_are_refused_by_name() {
-        for key in ["identity", "history", "messages", "pusher", "review", "emergency", "baseline-received"] {
+        for key in ["pusher", "review", "emergency", "baseline-received"] {
             let found = mistakes(&format!("{HEAD}[[rule]]\nname = \"x\"\nrefs = [\"HEAD\"]\n{key} = 1\n"));
             assert_eq!(found, [format!("6: this version does not support `{key}`")]);
         }
@@ -459,6 +455,34 @@ mod tests {
         }
         assert!(found("[{ match = ['a'], max-size = '10 MB' }]")[0].starts_with("`10 MB` is not a size"));
         assert_eq!(found("[{ match = ['a'], by = [] }, { match = ['b'], by = ['*'], forbid = true }]"), [""; 0]);
+    }
+
+    #[test]
+    fn merges_alone_are_signed_where_all_comes_in_by_merges() {
+        let found = |keys: &str| mistakes(&format!("{HEAD}[[rule]]\nname = \"x\"\nrefs = [\"HEAD\"]\n{keys}\n"));
+        let alone = "signatures = { commits = \"merges\" }";
+        for history in ["", "history = { merges = \"forbid\" }", "history = { max-commits = 3 }"] {
+            let found = found(&format!("{alone}\n{history}"));
+            assert!(found.len() == 1 && found[0].starts_with("6: `commits = \"merges\"` needs"), "{found:?}");
+        }
+        assert_eq!(found(&format!("{alone}\nhistory = {{ merges = \"require\" }}")), [""; 0]);
+    }
+
+    #[test]
+    fn each_pattern_that_does_not_compile_is_told_at_its_place() {
+        let source = format!(
+            "{HEAD}[[rule]]\nname = \"x\"\nrefs = [\"HEAD\"]\nmessages = {{ require = [\n'(',\n'a',\n'['],\nforbid = [] }}\n"
+        );
+        let found = mistakes(&source);
+        let lines: Vec<_> = found.iter().map(|found| &found[..found.find(" (").unwrap_or(found.len())]).collect();
+        assert_eq!(
+            lines,
+            [
+                "7: no regular expression: unclosed group",
+                "9: no regular expression: unclosed character class",
+                "10: an empty list asks for nothing"
+            ]
+        );
     }
 
     #[test]

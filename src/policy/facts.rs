@@ -1,9 +1,10 @@
 //! What is known of a push when its rules are judged: borrowed, judged at once and dropped, so memory stays flat.
 
+use super::whose::{self, Whose};
 use crate::{
     object::{Commit, Malformed, Tag},
     push::{ObjectId, RefName, RefUpdate, Timestamp},
-    registry::{Attribution, Registry, Signer, VerifyTime, When},
+    registry::{Registry, Signer, VerifyTime},
     signature::Signature,
 };
 use std::sync::Arc;
@@ -28,11 +29,24 @@ pub struct Terms {
     pub verify_time: VerifyTime,
     /// Seconds after its end that a key that merely expired still counts.
     pub grace: i64,
+    /// Which commits a forge may sign for whoever acts on it.
+    pub forge: Forges,
+}
+
+/// Which commits a forge may sign for whoever acts on it; they are judged as that person's.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Forges {
+    /// None: its signature is its own.
+    Refuse,
+    /// Merges of two parents that change nothing of their own.
+    Merges,
+    /// All.
+    All,
 }
 
 impl Default for Terms {
     fn default() -> Self {
-        Self { verify_time: VerifyTime::Receipt, grace: 0 }
+        Self { verify_time: VerifyTime::Receipt, grace: 0, forge: Forges::Refuse }
     }
 }
 
@@ -101,11 +115,8 @@ pub struct CommitFacts<'a> {
 
 impl CommitFacts<'_> {
     /// Whose the commit is on the rule's terms.
-    pub fn signer(&self, context: &Context<'_>) -> Attribution {
-        let Terms { verify_time, grace } = context.terms;
-        let stated = Some(self.commit.committer.time);
-        let (now, received) = (context.now, context.now);
-        context.registry.attribute(self.signature, &When { now, received, verify_time, grace, stated })
+    pub fn signer(&self, context: &Context<'_>) -> Whose {
+        whose::whose(self, context)
     }
 }
 

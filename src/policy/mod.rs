@@ -8,8 +8,10 @@ pub mod rules;
 pub mod sentences;
 #[cfg(test)]
 mod tests;
+pub mod trailers;
 mod verdict;
 mod who;
+pub mod whose;
 
 pub use compile::{Mode, Policy, Rule, Unmatched, compile, registry_folder};
 pub use finding::{Brought, Effect, Finding, Label, Reason, Subject};

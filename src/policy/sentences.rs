@@ -36,6 +36,14 @@ pub struct Said<'a> {
     pub signing: bool,
 }
 
+/// How commits can be made anew.
+enum Rewriting {
+    /// The tip alone, with this option.
+    Tip(&'static str),
+    /// All from after this commit on, or `--root`.
+    From(String),
+}
+
 impl<'a> Said<'a> {
     /// `3f2a91c is` or `2 of 5 commits are`.
     pub fn subject_and_verb(&self) -> String {
@@ -63,30 +71,76 @@ impl<'a> Said<'a> {
 
     /// The command that signs what was found anew, where there is one that signs nothing but what is the pusher's own.
     pub fn signing_command(&self) -> Option<String> {
-        let sign = self.commit_signing_command()?;
+        self.with_tag(match self.rewriting()? {
+            Rewriting::Tip(allow) => format!("git commit --amend --no-edit -S{allow}"),
+            Rewriting::From(base) => format!("git rebase -f -S --rebase-merges {base}"),
+        })
+    }
+
+    /// How to change the messages of what was found, where all of it is the pusher's own.
+    pub fn rewording_command(&self) -> Option<String> {
+        let sign = self.sign();
+        self.with_tag(match self.rewriting()? {
+            Rewriting::Tip(allow) => format!("change it: git commit --amend{sign}{allow}"),
+            Rewriting::From(base) => {
+                format!("mark them `reword` and change them: git rebase -i{sign} --rebase-merges {base}")
+            }
+        })
+    }
+
+    /// How to sign off what was found, where it is the pusher's own, written by nobody else.
+    pub fn sign_off_command(&self) -> Option<String> {
+        let mut labels = self.finding.subjects.iter().map(|subject| &subject.label);
+        if !labels.all(|label| matches!(label, Label::Commit { author, committer, .. } if author == committer)) {
+            return None;
+        }
+        let sign = self.sign();
+        self.with_tag(match self.rewriting()? {
+            Rewriting::Tip(allow) => format!("sign it off: git commit --amend --no-edit -s{sign}{allow}"),
+            Rewriting::From(base) => format!("sign them off: git rebase --signoff{sign} {base}"),
+        })
+    }
+
+    /// How to set the committer of what was found (`author`: the author, too), where it is the pusher's own.
+    pub fn renaming_command(&self, author: bool) -> Option<String> {
+        let (sign, reset) = (self.sign(), if author { " --reset-author" } else { "" });
+        let rename = match self.rewriting()? {
+            Rewriting::Tip(allow) => format!("git commit --amend --no-edit{reset}{sign}{allow}"),
+            Rewriting::From(base) if author => format!(
+                "git rebase -f{sign} --rebase-merges -x 'git commit -q --amend --no-edit --allow-empty{reset}{sign}' {base}"
+            ),
+            Rewriting::From(base) => format!("git rebase -f{sign} --rebase-merges {base}"),
+        };
+        self.with_tag(format!("set the email that the registry has, then: git config user.email EMAIL && {rename}"))
+    }
+
+    fn sign(&self) -> &'static str {
+        if self.signing { " -S" } else { "" }
+    }
+
+    /// A tag would still name what was.
+    fn with_tag(&self, command: String) -> Option<String> {
         match self.update.name.tag_name() {
-            None => Some(sign),
-            // The tag still names what is not signed.
-            Some(name) => Some(format!("{sign} && git tag -f -s {}", shell_word(name)?)),
+            None => Some(command),
+            Some(name) => Some(format!("{command} && git tag -f -s {}", shell_word(name)?)),
         }
     }
 
-    fn commit_signing_command(&self) -> Option<String> {
+    /// How what was found can be made anew, where nothing but the pusher's own is.
+    fn rewriting(&self) -> Option<Rewriting> {
         let Finding { count, one_committer, last, brought, .. } = self.finding;
         let newest = self.newest()?;
         if *count == 1 && Some(newest.id) == brought.peeled {
-            let allow = if brought.changes_nothing { " --allow-empty" } else { "" };
-            return Some(format!("git commit --amend --no-edit -S{allow}"));
+            return Some(Rewriting::Tip(if brought.changes_nothing { " --allow-empty" } else { "" }));
         }
-        let rebase = |base: String| format!("git rebase -f -S --rebase-merges {base}");
         let yours = brought.tip_committer.as_ref().map(|(_, email)| email.as_slice());
         let all_yours = *one_committer && yours == Some(newest.label.committer_email());
         match (all_yours, last, self.update.change.old()) {
             // One row of commits up to the tip, all of them the pusher's own: from before the first that was found.
             (true, Some((place, parent)), _) if !brought.merges && (brought.one_committer || place + 1 == *count) => {
-                Some(rebase(parent.map_or_else(|| "--root".to_owned(), abbreviated)))
+                Some(Rewriting::From(parent.map_or_else(|| "--root".to_owned(), abbreviated)))
             }
-            (true, _, Some(old)) if brought.one_committer => Some(rebase(abbreviated(old))),
+            (true, _, Some(old)) if brought.one_committer => Some(Rewriting::From(abbreviated(old))),
             _ => None,
         }
     }

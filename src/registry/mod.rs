@@ -66,6 +66,16 @@ pub struct Signer {
     pub until: Option<Timestamp>,
 }
 
+impl Signer {
+    /// Whether this email, raw bytes, is one of theirs, or an id that is one. Compared without regard to case in the
+    /// domain.
+    pub fn has_email(&self, email: &[u8]) -> bool {
+        let Some(email) = std::str::from_utf8(email).ok().filter(|email| email.contains('@')) else { return false };
+        let email = folded(email);
+        self.emails.iter().chain([&self.id.0]).any(|own| folded(own) == email)
+    }
+}
+
 /// What sort of signer it is. Bots and forges count only where they are named.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Kind {
@@ -165,6 +175,18 @@ impl Registry {
         ids.sort();
         ids.dedup();
         ids
+    }
+
+    /// Whether this email, raw bytes, is that of somebody who has not left by then, be it a person, a bot or a forge: one of
+    /// their emails, or an id that is one. So is what a `cert-authority` line admits, if nobody else has it.
+    pub fn has_email(&self, email: &[u8], now: Timestamp) -> bool {
+        let Some(email) = std::str::from_utf8(email).ok().filter(|email| email.contains('@')) else { return false };
+        let counts =
+            |signer: &Arc<Signer>| signer.has_email(email.as_bytes()) && signer.until.is_none_or(|until| now < until);
+        let roster = &self.book().roster;
+        roster.named(email).any(counts)
+            || (roster.is_unclaimed(email) && self.book().allowed.certifies(email))
+            || self.keyring(Some(now)).named(email).any(counts)
     }
 
     fn book(&self) -> &Book {

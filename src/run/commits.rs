@@ -4,11 +4,11 @@ use super::{changes::Changes, tip};
 use crate::{
     Undecided,
     bounds::Bounds,
-    git::{Repository, Selected, Selection, Walked},
-    object::{Commit, Slot},
+    git::{self, ObjectKind, Repository, Selected, Selection, Walked},
+    object::{Commit, Slot, Tag},
     policy::{
         Judgement,
-        facts::{Changed, CommitFacts, Defect, Standing},
+        facts::{Changed, CommitFacts, Defect, Standing, TagFacts},
         rules::{Needs, Reach},
     },
     push::{ObjectFormat, ObjectId},
@@ -64,6 +64,7 @@ struct Purpose<'a> {
     update: usize,
     rules: &'a [usize],
     tip: ObjectId,
+    needs: Needs,
 }
 
 #[derive(Default)]
@@ -110,16 +111,18 @@ impl<'a> Pipeline<'a> {
         needs: Needs,
         judgement: &mut Judgement<'_>,
     ) -> Result<Option<Walked>, Undecided> {
-        let purpose = Purpose { update, rules, tip: selection.tip };
         let reach = needs.commits;
+        let purpose = Purpose { update, rules, tip: selection.tip, needs };
         if reach == Reach::Tip {
             self.judge_tip(purpose, selection, needs, judgement)?;
             return Ok(None);
         }
         let mut tip_seen = false;
-        let mut clean = match reach {
-            Reach::All => self.clean.borrow_mut().remove(rules).unwrap_or_default(),
-            Reach::Nothing | Reach::Tip | Reach::FirstParent => HashSet::new(),
+        // On whose first-parent chain a commit is differs from ref to ref.
+        let shares_history = reach == Reach::All && !needs.first_parent;
+        let mut clean = match shares_history {
+            true => self.clean.borrow_mut().remove(rules).unwrap_or_default(),
+            false => HashSet::new(),
         };
         let (several, mut visited) = (self.verifier.known.is_some(), Vec::new());
         let walked = thread::scope(|scope| {
@@ -141,7 +144,7 @@ impl<'a> Pipeline<'a> {
         })?;
         // Where something is hidden, what lies behind it was not judged.
         let whole = selection.old.is_none() && walked.missing_baselines.len() == selection.baselines.len();
-        if reach == Reach::All {
+        if shares_history {
             if whole && judgement.is_clean_from(update) {
                 clean.extend(visited);
             }
@@ -228,16 +231,34 @@ impl Verifier<'_> {
                 }
             };
             let signature = self.verify(entry.id, &commit.signature);
-            let facts = CommitFacts {
-                id: entry.id,
-                commit: &commit,
-                signature: &signature,
-                standing: entry.standing,
-                changes,
-                merge_tags: &[],
-            };
-            judgement.commit(purpose.update, purpose.rules, entry.sequence, &facts);
+            self.with_merge_tags(purpose.needs, &commit, |merge_tags| {
+                let facts = CommitFacts {
+                    id: entry.id,
+                    commit: &commit,
+                    signature: &signature,
+                    standing: entry.standing,
+                    changes,
+                    merge_tags,
+                };
+                judgement.commit(purpose.update, purpose.rules, entry.sequence, &facts);
+            });
         }
+    }
+
+    /// Hands over, verified, the tags of parents that a merge bears, as far as they can be read.
+    fn with_merge_tags(&self, needs: Needs, commit: &Commit<'_>, judge: impl FnOnce(&[TagFacts<'_>])) {
+        if !needs.merge_tags || commit.parents.len() < 2 {
+            return judge(&[]);
+        }
+        let bytes: Vec<_> = commit.merge_tags().flatten().collect();
+        let tags = bytes.iter().filter_map(|bytes| {
+            let tag = Tag::parse(bytes, self.format).ok().filter(|tag| commit.parents.contains(&tag.target))?;
+            let signature = signature::verify(&tag.signature, self.registry.certificates());
+            Some((git::id_of(self.format, ObjectKind::Tag, bytes)?, tag, signature))
+        });
+        let tags: Vec<_> = tags.collect();
+        let facts = tags.iter().map(|(id, tag, signature)| TagFacts { id: *id, tag, signature });
+        judge(&facts.collect::<Vec<_>>());
     }
 
     fn verify(&self, id: ObjectId, slot: &Slot<'_>) -> Signature {

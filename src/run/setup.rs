@@ -5,10 +5,7 @@ use crate::{
     Undecided,
     bounds::Bounds,
     document::{Problem, What},
-    policy::{
-        self, Policy,
-        rules::{Needs, Reach},
-    },
+    policy::{self, Policy, rules::Needs},
     registry::Registry,
     report::diagnostics,
     trusted::TrustedFiles,
@@ -156,12 +153,6 @@ impl Loaded {
     pub fn needs(&self, rule: usize) -> Needs {
         let requirements = self.policy.rules.get(rule).into_iter().flat_map(|rule| &rule.requirements);
         requirements.map(policy::rules::Requirement::needs).fold(Needs::default(), Needs::or)
-    }
-
-    /// Whether a rule asks about the first-parent chain, maybe beside all that the ref gains.
-    pub fn asks_for_first_parents(&self, rule: usize) -> bool {
-        let requirements = self.policy.rules.get(rule).into_iter().flat_map(|rule| &rule.requirements);
-        requirements.map(policy::rules::Requirement::needs).any(|needs| needs.commits == Reach::FirstParent)
     }
 
     /// Whether a rule asks if the ref of this name contains something.

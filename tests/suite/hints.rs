@@ -614,3 +614,113 @@ fn a_shallow_clone() {
     follow(&world, &refused);
     world.accepts(&["main"]);
 }
+
+/// A clone whose `main` is on the server, under a rule that signs nothing.
+fn under(rule: &str) -> World {
+    let world = World::new();
+    world.policy_for_main(rule);
+    world
+}
+
+/// Follows the hints with an editor that writes this message, and an email where one is to be set.
+#[track_caller]
+fn mended_by(world: &World, message: &str, reason: &str) {
+    let refused = world.refuses(&["main"], &[reason]);
+    let commands: Vec<String> = refused.hints().iter().filter_map(|hint| command_of(hint)).map(str::to_owned).collect();
+    assert!(!commands.is_empty(), "{}", refused.told());
+    for command in commands {
+        let mut shell = world.command("sh", &world.clone_path());
+        shell.env("GIT_SEQUENCE_EDITOR", "sed -i s/^pick/reword/");
+        shell.env("GIT_EDITOR", format!("sh -c 'echo \"{message}\" >\"$1\"' -"));
+        shell.args(["-e", "-c", &command.replace(" EMAIL ", " alice@example.com ").replace(" TAG", " v1")]);
+        run_well(shell, b"");
+    }
+    world.accepts(&["main"]);
+}
+
+#[test]
+fn messages_that_do_not_match() {
+    for (rule, reason) in [("require = ['UP-\\d']", "message-missing"), ("forbid = ['Mine|Two']", "message-forbidden")]
+    {
+        for signed in ["", "\nsignatures = { commits = \"all\" }"] {
+            let world = under(&format!("messages = {{ {rule} }}{signed}"));
+            for message in ["Mine", "Two"] {
+                signed_commit(&world, message);
+                if message == "Mine" && reason == "message-missing" {
+                    mended_by(&world, "UP-1", reason);
+                }
+            }
+            mended_by(&world, "UP-2", reason);
+        }
+    }
+}
+
+#[test]
+fn commits_that_are_not_signed_off() {
+    for count in [1, 3] {
+        let world = under("messages = { sign-off = \"author\" }\nsignatures = { commits = \"all\" }");
+        (0..count).for_each(|number| signed_commit(&world, &format!("Number {number}")));
+        mended_by(&world, "", "sign-off");
+        assert_eq!(world.git(&["rev-list", "--count", "main"]), count.to_string());
+    }
+}
+
+#[test]
+fn commits_under_another_email() {
+    for (rule, reason) in [
+        ("author = \"registered\"", "identity-unregistered"),
+        ("author = \"signer\"", "identity-signer"),
+        ("committer = \"registered\"", "identity-unregistered"),
+        ("committer = \"signer\"", "identity-signer"),
+    ] {
+        for count in [1, 2] {
+            let world = under(&format!("identity = {{ {rule} }}"));
+            world.git(&["config", "user.email", "alice@elsewhere.example"]);
+            (0..count).for_each(|number| signed_commit(&world, &format!("Number {number}")));
+            mended_by(&world, "", reason);
+        }
+    }
+}
+
+#[test]
+fn commits_without_a_signer() {
+    let world = under("identity = { committer = \"signer\" }");
+    commit(&world, "Mine");
+    mended_by(&world, "", "identity-unsigned");
+}
+
+#[test]
+fn a_merge_where_none_may_come_in() {
+    let world = under("history = { merges = \"forbid\" }");
+    commit(&world, "Root");
+    world.accepts(&["main"]);
+    world.git(&["checkout", "-q", "-b", "side"]);
+    commit(&world, "Side");
+    world.git(&["checkout", "-q", "main"]);
+    commit(&world, "Main");
+    world.git(&["merge", "-q", "--no-ff", "-m", "Merge", "side"]);
+    mended_by(&world, "", "merge");
+    assert_eq!(world.git(&["rev-list", "--count", "main"]), "3");
+}
+
+#[test]
+fn a_commit_where_merges_must_come_in() {
+    let world = under("history = { merges = \"require\" }\nsignatures = { commits = \"merges\" }");
+    signed_commit(&world, "Root");
+    world.accepts(&["main"]);
+    signed_commit(&world, "Mine");
+    mended_by(&world, "", "not-a-merge");
+}
+
+#[test]
+fn a_merge_of_what_bears_no_tag() {
+    let world = under("signatures = { commits = \"tip\", merge-tags = { required = true } }");
+    signed_commit(&world, "Root");
+    world.accepts(&["main"]);
+    world.git(&["checkout", "-q", "-b", "side"]);
+    commit(&world, "Side");
+    world.git(&["tag", "-s", "-m", "Pull", "v1"]);
+    world.git(&["checkout", "-q", "main"]);
+    world.git(&["merge", "-q", "--no-ff", "-S", "-m", "Merge", "side"]);
+    mended_by(&world, "", "merge-tag");
+}

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, clippy::as_conversions)]
 #![allow(clippy::disallowed_methods, clippy::print_stderr, clippy::print_stdout, clippy::wildcard_enum_match_arm)]
 
+mod acting;
 mod architecture;
 mod bounds;
 mod changes;
@@ -16,6 +17,7 @@ mod manual;
 mod oracle_krl;
 mod oracle_objects;
 mod oracle_ssh;
+mod oracle_trailers;
 mod policies;
 mod project;
 mod push_certificates;

@@ -6,7 +6,7 @@ use super::{
     sentences::{Explanation, Said},
 };
 use crate::{
-    document::{Fields, Reader, Value},
+    document::{Fields, Reader, Value, What},
     push::ObjectId,
 };
 
@@ -29,6 +29,8 @@ pub enum Reach {
 pub struct Needs {
     /// Which commits.
     pub commits: Reach,
+    /// Which of them are on the first-parent chain, which is then looked at also where the ref has it already.
+    pub first_parent: bool,
     /// Whether the update is a fast-forward.
     pub fast_forward: bool,
     /// Which refs hold the tagged commit.
@@ -46,6 +48,7 @@ impl Needs {
     pub fn or(self, other: Self) -> Self {
         Self {
             commits: self.commits.max(other.commits),
+            first_parent: self.first_parent || other.first_parent,
             fast_forward: self.fast_forward || other.fast_forward,
             containment: self.containment || other.containment,
             changes: self.changes || other.changes,
@@ -188,6 +191,28 @@ kinds! {
     signatures::Signatures,
     /// What may be changed at which paths.
     paths::Paths,
+    /// Whose names commits bear.
+    identity::Identity,
+    /// Merges, and how much comes at once.
+    history::History,
+    /// What commit messages must say.
+    messages::Messages,
+}
+
+/// Reports requirements of one rule that do not go together.
+pub fn check_together(requirements: &[Requirement], fields: &mut Fields<'_, '_, '_>) {
+    let merges_alone = requirements.iter().find_map(|requirement| {
+        if let Requirement::Signatures(signatures) = requirement { signatures.merges_alone() } else { None }
+    });
+    let requires_merges =
+        |requirement: &Requirement| matches!(requirement, Requirement::History(history) if history.requires_merges());
+    if let Some(place) = merges_alone
+        && !requirements.iter().any(requires_merges)
+    {
+        let why = "`commits = \"merges\"` needs `history = { merges = \"require\" }` in the same rule: without it, what is \
+                   no merge would come in unsigned";
+        fields.reader.problem(place, What::Other(why.to_owned()));
+    }
 }
 
 /// The manual page of a kind, in Markdown: what its file's own documentation says. `None`: no kind has this key.

@@ -25,9 +25,10 @@ use crate::{
         glob::Globs,
         sentences::{Explanation, Said, explain_fault, shell_word},
         who::Who,
+        whose::Whose,
     },
     push::ObjectId,
-    registry::{Attribution, Fault, SignerId, Status},
+    registry::{Fault, SignerId, Status},
 };
 
 /// How many paths a reason names; the rest are counted.
@@ -241,11 +242,15 @@ fn read_entry(value: &Value<'_>, reader: &mut Reader<'_>) -> Option<Entry> {
 
 /// Whose the commit is, if not one of theirs.
 fn not_by(by: &Who, facts: &CommitFacts<'_>, context: &Context<'_>) -> Option<Signed> {
-    match facts.signer(context) {
-        Attribution::Good(signer) if by.includes(signer.signer()) => None,
-        Attribution::Good(signer) => Some(Signed::By(signer.id().clone())),
-        Attribution::Unsigned => Some(Signed::Not),
-        Attribution::NotGood(fault) => Some(Signed::Badly(fault)),
+    let whose = facts.signer(context);
+    if let Some(signer) = whose.signer() {
+        return (!by.includes(signer)).then(|| Signed::By(signer.id.clone()));
+    }
+    match whose {
+        Whose::NotGood(fault) => Some(Signed::Badly(fault)),
+        // A forge's signature that counts for nobody.
+        Whose::Forges(signed, _) => Some(Signed::By(signed.id().clone())),
+        Whose::Unsigned | Whose::Signers(_) | Whose::Actors(..) => Some(Signed::Not),
     }
 }
 

@@ -4,7 +4,8 @@
 //!
 //! `commits`: which of the commits that the ref gains must be signed: `"all"`; `"first-parent"` (the new tip and its first
 //! parents, down to the first that is on the first-parent chain of the old value; that chain is judged also where its
-//! commits are not gained); `"tip"`. The new tip is always judged, a baseline apart. `unsigned`: `"refuse"` (default) or
+//! commits are not gained); `"merges"` (every merge that the ref gains; only beside `history = { merges = "require" }`, so
+//! that what else comes in comes by a merge); `"tip"`. The new tip is always judged, a baseline apart. `unsigned`: `"refuse"` (default) or
 //! `"accept"`, but a signature that is there must be good. `by`: who may have signed (default `["*"]`, every registered
 //! person). `formats`: which of `ssh`, `ssh-cert`, `openpgp` count (default all). `verify-time`: when the key must be
 //! valid: `"receipt"` (default: now) or `"signature"` (what the OpenPGP signature, or the committer line, states: for
@@ -12,30 +13,69 @@
 //! lies before that end. `security-key`: only signatures by security keys count (`sk-ssh-ed25519@openssh.com`,
 //! `sk-ecdsa-sha2-nistp256@openssh.com`, and certificates of such keys): `"touch"`: somebody touched it; `"pin"`: which was
 //! unlocked by a PIN or fingerprint, too. A security key that nobody touched counts under no setting.
+//!
+//! `forge`: what becomes of commits that a signer with `kind = "forge"` signed, as Git servers do with what their web
+//! interface makes. `"refuse"` (default): such a signature is the forge's own, and counts where `by` names the forge, as
+//! any signer's does. `"merges"`: a merge of two parents that changes nothing of its own is judged as whoever acted on the
+//! forge had signed it; `"all"`: every commit is. They count only in the forge's own action (a merge or an edit, as the
+//! server says, never a push) by an account that the registry knows, and then all requirements of the rule, `by` and
+//! `identity` among them, judge that person, also where `by` names the forge.
+//!
+//! `merge-tags`: merges that are judged bear, for each parent beyond the first, the signed tag that was merged, in a
+//! `mergetag` header, as `git merge TAG` puts it there. `required`: `true` (default); `false`: a parent may have none, but a
+//! tag that is there must be good. `by`: who may have signed the tags (default `["*"]`). The tag points at that parent
+//! itself, not at a tag of it. Such a tag is no signature of the merge.
 
 use super::{Kind, Needs, Reach};
 use crate::{
     document::{Reader, Value, What},
+    object,
     policy::{
-        facts::{CommitFacts, Context, TargetKind, Terms, UpdateFacts},
-        sentences::{Explanation, Said, described_target, explain_fault},
+        facts::{CommitFacts, Context, Forges, TagFacts, TargetKind, Terms, UpdateFacts},
+        sentences::{Explanation, Said, abbreviated, described_target, explain_fault},
         who::Who,
+        whose::{ForgeFault, Whose},
     },
     push::ObjectId,
-    registry::{Attribution, Fault, SignerId, Status, VerifyTime},
+    registry::{Attribution, Fault, Kind as SignerKind, Signer, SignerId, Status, VerifiedSigner, VerifyTime, When},
     signature::{Fingerprint, Format, UserCheck},
 };
+use std::ops::Range;
 
 /// The requirement.
 #[derive(Debug)]
 pub struct Signatures {
-    commits: Reach,
+    commits: Commits,
     unsigned: Unsigned,
     by: Who,
     formats: Vec<Format>,
     terms: Terms,
     /// `None`: any key will do.
     security_key: Option<UserCheck>,
+    /// `None`: merges need no tags.
+    merge_tags: Option<MergeTags>,
+}
+
+#[derive(Clone, PartialEq, Eq, Debug)]
+enum Commits {
+    All,
+    FirstParent,
+    /// And where in the policy it says so.
+    Merges(Range<usize>),
+    Tip,
+}
+
+/// What is asked of the tags that merges bear.
+#[derive(Debug)]
+struct MergeTags {
+    missing: Missing,
+    by: Who,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Missing {
+    Refuse,
+    Accept,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -60,24 +100,61 @@ pub enum Reason {
     SecurityKey(UserCheck, Option<UserCheck>, Format, Fingerprint),
     /// The ref points at something that holds no commits: how many tags lie between, and what it is.
     NoCommits(usize, TargetKind),
+    /// A forge's signature, which the rule does not take: which forge, and its key.
+    ForgeNotTaken(SignerId, Fingerprint),
+    /// A forge's signature that counts for nobody: which forge, its key, and why.
+    Forge(SignerId, Fingerprint, ForgeFault),
+    /// A merged parent without its tag.
+    MergeTag(MergeTagFault),
+}
+
+/// What is wrong with the tag of a merged parent.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum MergeTagFault {
+    /// There is none.
+    Missing,
+    /// There is none, but something that cannot be read as a tag of a parent.
+    Unreadable,
+    /// It is not signed.
+    Unsigned,
+    /// Its signature does not count.
+    NotGood(Fault),
+    /// A good signature of one who may not: who, by which key, and who may.
+    NotAllowed(SignerId, Fingerprint, String),
 }
 
 const FORMATS: &[(&str, Format)] = &[("ssh", Format::Ssh), ("ssh-cert", Format::SshCert), ("openpgp", Format::OpenPgp)];
 
 impl Kind for Signatures {
     const KEY: &'static str = "signatures";
-    const CODES: &'static [&'static str] = &["unsigned", "not-allowed", "format", "security-key", "no-commits"];
+    const CODES: &'static [&'static str] = &[
+        "unsigned",
+        "not-allowed",
+        "format",
+        "security-key",
+        "no-commits",
+        "forge",
+        "forge-push",
+        "forge-actor",
+        "forge-not-a-merge",
+        "merge-tag",
+        "merge-tag-unreadable",
+        "merge-tag-unsigned",
+        "merge-tag-fault",
+        "merge-tag-signer",
+    ];
     type Reason = Reason;
 
     fn read(value: &Value<'_>, reader: &mut Reader<'_>) -> Option<Self> {
         reader.table(value, |fields| {
-            fields.not_supported(&["forge", "merge-tags"]);
             let commits = fields.required("commits", |value, reader| {
-                if value.get_ref().as_str() == Some("merges") {
-                    reader.not_supported(value, "commits = \"merges\"");
-                    return None;
-                }
-                reader.choice(value, &[("all", Reach::All), ("first-parent", Reach::FirstParent), ("tip", Reach::Tip)])
+                let choices = [
+                    ("all", Commits::All),
+                    ("first-parent", Commits::FirstParent),
+                    ("merges", Commits::Merges(value.span())),
+                    ("tip", Commits::Tip),
+                ];
+                reader.choice(value, &choices)
             });
             let unsigned = fields.optional("unsigned", |value, reader| {
                 reader.choice(value, &[("refuse", Unsigned::Refuse), ("accept", Unsigned::Accept)])
@@ -97,13 +174,23 @@ impl Kind for Signatures {
                 }
                 Some(check)
             });
+            let forge = fields.optional("forge", |value, reader| {
+                let choices = [("refuse", Forges::Refuse), ("merges", Forges::Merges), ("all", Forges::All)];
+                reader.choice(value, &choices)
+            });
+            let merge_tags = fields.optional("merge-tags", read_merge_tags);
             Some(Self {
                 security_key,
+                merge_tags,
                 commits: commits?,
                 unsigned: unsigned.unwrap_or(Unsigned::Refuse),
                 by: by.unwrap_or(Who::Registered),
                 formats: formats.unwrap_or_else(|| FORMATS.iter().map(|(_, format)| *format).collect()),
-                terms: Terms { verify_time: verify_time.unwrap_or(VerifyTime::Receipt), grace: grace.unwrap_or(0) },
+                terms: Terms {
+                    verify_time: verify_time.unwrap_or(VerifyTime::Receipt),
+                    grace: grace.unwrap_or(0),
+                    forge: forge.unwrap_or(Forges::Refuse),
+                },
             })
         })
     }
@@ -113,7 +200,18 @@ impl Kind for Signatures {
     }
 
     fn needs(&self) -> Needs {
-        Needs { commits: self.commits, ..Needs::default() }
+        let commits = match self.commits {
+            Commits::All | Commits::Merges(_) => Reach::All,
+            Commits::FirstParent => Reach::FirstParent,
+            Commits::Tip => Reach::Tip,
+        };
+        Needs {
+            commits,
+            first_parent: self.commits == Commits::FirstParent,
+            changes: self.terms.forge == Forges::Merges,
+            merge_tags: self.merge_tags.is_some(),
+            ..Needs::default()
+        }
     }
 
     fn asks_about(&self, _: &[u8]) -> bool {
@@ -127,31 +225,26 @@ impl Kind for Signatures {
     fn judge_commit(&self, facts: &CommitFacts<'_>, context: &Context<'_>, refuse: &mut dyn FnMut(Reason)) {
         let judged = facts.standing.tip
             || match self.commits {
-                Reach::All => facts.standing.gained,
-                Reach::FirstParent => facts.standing.first_parent,
-                Reach::Tip | Reach::Nothing => false,
+                Commits::All => facts.standing.gained,
+                Commits::FirstParent => facts.standing.first_parent,
+                Commits::Merges(_) => facts.standing.gained && facts.commit.parents.len() > 1,
+                Commits::Tip => false,
             };
         if !judged {
             return;
         }
         match facts.signer(context) {
-            Attribution::Unsigned if self.unsigned == Unsigned::Accept => {}
-            Attribution::Unsigned => refuse(Reason::Unsigned),
-            Attribution::NotGood(fault) => refuse(Reason::Fault(fault)),
-            Attribution::Good(signer) => {
-                let format = signer.proof().format();
-                if !self.formats.contains(&format) {
-                    refuse(Reason::OtherFormat(format, self.formats_taken()));
-                } else if !self.by.includes(signer.signer()) {
-                    let key = signer.proof().key().clone();
-                    refuse(Reason::NotAllowed(signer.id().clone(), key, self.by.described()));
-                } else if let Some(wanted) = self.security_key
-                    && signer.proof().user_check().is_none_or(|made| made < wanted)
-                {
-                    let proof = signer.proof();
-                    refuse(Reason::SecurityKey(wanted, proof.user_check(), format, proof.key().clone()));
-                }
+            Whose::Unsigned if self.unsigned == Unsigned::Accept => {}
+            Whose::Unsigned => refuse(Reason::Unsigned),
+            Whose::NotGood(fault) => refuse(Reason::Fault(fault)),
+            Whose::Signers(signed) => self.judge_signer(&signed, signed.signer(), refuse),
+            Whose::Actors(person, signed) => self.judge_signer(&signed, &person, refuse),
+            Whose::Forges(signed, fault) => {
+                refuse(Reason::Forge(signed.id().clone(), signed.proof().key().clone(), fault));
             }
+        }
+        if let Some(merge_tags) = &self.merge_tags {
+            merge_tags.judge(facts, context, &mut |fault| refuse(Reason::MergeTag(fault)));
         }
     }
 
@@ -168,9 +261,10 @@ impl Kind for Signatures {
 
     fn sentences(&self) -> Vec<String> {
         let which = match self.commits {
-            Reach::All => "every commit that it gains",
-            Reach::FirstParent => "every commit on its first-parent chain, down to the old one's,",
-            Reach::Tip | Reach::Nothing => "its new tip",
+            Commits::All => "every commit that it gains",
+            Commits::FirstParent => "every commit on its first-parent chain, down to the old one's,",
+            Commits::Merges(_) => "its new tip, and every merge that it gains,",
+            Commits::Tip => "its new tip",
         };
         let must = match self.unsigned {
             Unsigned::Refuse => "must be signed",
@@ -196,6 +290,21 @@ impl Kind for Signatures {
         if self.terms.grace > 0 {
             said.push(format!("a key that expired counts for another {}", duration(self.terms.grace)));
         }
+        said.extend(match self.terms.forge {
+            Forges::Refuse => None,
+            Forges::Merges => Some(
+                "a merge that a forge signed, and that changes nothing of its own, counts as signed by who acted there"
+                    .to_owned(),
+            ),
+            Forges::All => Some("what a forge signed counts as signed by who acted there".to_owned()),
+        });
+        said.extend(self.merge_tags.as_ref().map(|tags| {
+            let must = match tags.missing {
+                Missing::Refuse => "must bear a tag",
+                Missing::Accept => "may do without a tag, but one that is there must be",
+            };
+            format!("merges {must} of each commit that they merge, signed by {}", tags.by.described())
+        }));
         said
     }
 
@@ -228,6 +337,31 @@ impl Kind for Signatures {
                 Explanation { code: "format", lines, hints: Vec::new() }
             }
             Reason::SecurityKey(wanted, made, format, key) => explain_security_key(*wanted, *made, *format, key, said),
+            Reason::ForgeNotTaken(forge, key) => {
+                let mut lines =
+                    vec![format!("{subject} signed by the forge {}, whose signatures do not count here", forge.0)];
+                lines.extend(said.objects());
+                lines.push(format!("  {key}"));
+                lines.push(
+                    "  `forge = \"merges\"` or `\"all\"` in `signatures` lets it sign for people, its name in `by` for itself"
+                        .into(),
+                );
+                Explanation { code: "forge", lines, hints: sign_it_yourself(said) }
+            }
+            Reason::Forge(forge, key, fault) => {
+                let (code, why) = match fault {
+                    ForgeFault::NotItsAction => ("forge-push", "and this is no merge or edit made there"),
+                    ForgeFault::UnknownActor => ("forge-actor", "and the registry does not know who acted there"),
+                    ForgeFault::NotAMerge => {
+                        ("forge-not-a-merge", "which counts for merges of two parents that change nothing of their own")
+                    }
+                };
+                let mut lines = vec![format!("{subject} signed by the forge {}, {why}", forge.0)];
+                lines.extend(said.objects());
+                lines.push(format!("  {key}"));
+                Explanation { code, lines, hints: sign_it_yourself(said) }
+            }
+            Reason::MergeTag(fault) => explain_merge_tag(fault, said),
             Reason::NoCommits(layers, target) => Explanation {
                 code: "no-commits",
                 lines: vec![format!(
@@ -242,6 +376,54 @@ impl Kind for Signatures {
     fn is_ambiguous(reason: &Reason) -> bool {
         matches!(reason, Reason::Fault(fault) if fault.status == Status::Ambiguous)
     }
+}
+
+fn read_merge_tags(value: &Value<'_>, reader: &mut Reader<'_>) -> Option<MergeTags> {
+    reader.table(value, |fields| {
+        let required = fields.optional("required", |value, reader| reader.boolean(value));
+        let by = fields.optional("by", Who::read_list);
+        let missing = if required == Some(false) { Missing::Accept } else { Missing::Refuse };
+        Some(MergeTags { missing, by: by.unwrap_or(Who::Registered) })
+    })
+}
+
+fn sign_it_yourself(said: &Said<'_>) -> Vec<String> {
+    said.signing_command().map(|sign| format!("sign it yourself: {sign}")).into_iter().collect()
+}
+
+fn explain_merge_tag(fault: &MergeTagFault, said: &Said<'_>) -> Explanation {
+    let (subject, verb) = match (said.finding.count, said.newest()) {
+        (1, Some(subject)) => (subject.id.short(), "merges"),
+        (count, _) => (format!("{count} of {} commits", said.finding.brought.commits.max(count)), "merge"),
+    };
+    let (code, what) = match fault {
+        MergeTagFault::Missing => ("merge-tag", "what bears no signed tag"),
+        MergeTagFault::Unreadable => ("merge-tag-unreadable", "what bears a tag that cannot be read as one of it"),
+        MergeTagFault::Unsigned => ("merge-tag-unsigned", "a tag that is not signed"),
+        MergeTagFault::NotGood(_) => ("merge-tag-fault", "a tag whose signature does not count"),
+        MergeTagFault::NotAllowed(..) => ("merge-tag-signer", "a tag signed by one who may not"),
+    };
+    let mut lines = vec![format!("{subject} {verb} {what}")];
+    lines.extend(said.objects());
+    match fault {
+        MergeTagFault::NotGood(fault) => {
+            lines.push(format!("  {}", fault.status.name()));
+            lines.extend(fault.key.as_ref().map(|key| format!("  {key}")));
+            lines.extend(fault.detail.as_ref().map(|detail| format!("  {detail}")));
+        }
+        MergeTagFault::NotAllowed(signer, key, who) => {
+            lines.extend([format!("  {}", signer.0), format!("  {key}"), format!("  allowed: {who}")]);
+        }
+        MergeTagFault::Missing | MergeTagFault::Unreadable | MergeTagFault::Unsigned => {}
+    }
+    let tip = said.newest().filter(|newest| said.finding.count == 1 && Some(newest.id) == said.finding.brought.peeled);
+    let hint = tip.map(|tip| {
+        let tip = abbreviated(tip.id);
+        format!(
+            "merge a tag that they signed: git reset -q --keep {tip}^1 && git merge -q --no-ff --no-edit -S TAG"
+        )
+    });
+    Explanation { code, lines, hints: hint.into_iter().collect() }
 }
 
 fn read_formats(value: &Value<'_>, reader: &mut Reader<'_>) -> Option<Vec<Format>> {
@@ -299,7 +481,67 @@ fn duration(seconds: i64) -> String {
     format!("{count} {unit}{}", if count == 1 { "" } else { "s" })
 }
 
+impl MergeTags {
+    /// One good tag of each merged parent suffices.
+    fn judge(&self, facts: &CommitFacts<'_>, context: &Context<'_>, refuse: &mut dyn FnMut(MergeTagFault)) {
+        for parent in facts.commit.parents.iter().skip(1) {
+            let tags = facts.merge_tags.iter();
+            let tags = tags.filter(|tag| tag.tag.target == *parent && tag.tag.kind == object::TargetKind::Commit);
+            let mut faults: Vec<Option<MergeTagFault>> = tags.map(|tag| self.fault(tag, context)).collect();
+            if faults.iter().any(Option::is_none) && !faults.is_empty() {
+                continue;
+            }
+            match faults.pop().flatten() {
+                Some(fault) => refuse(fault),
+                None if facts.commit.merge_tags().len() > facts.merge_tags.len() => refuse(MergeTagFault::Unreadable),
+                None if self.missing == Missing::Refuse => refuse(MergeTagFault::Missing),
+                None => {}
+            }
+        }
+    }
+
+    fn fault(&self, tag: &TagFacts<'_>, context: &Context<'_>) -> Option<MergeTagFault> {
+        let Terms { verify_time, grace, .. } = context.terms;
+        let stated = tag.tag.tagger.as_ref().map(|tagger| tagger.time);
+        let (now, received) = (context.now, context.now);
+        match context.registry.attribute(tag.signature, &When { now, received, verify_time, grace, stated }) {
+            Attribution::Unsigned => Some(MergeTagFault::Unsigned),
+            Attribution::NotGood(fault) => Some(MergeTagFault::NotGood(fault)),
+            Attribution::Good(signed) if self.by.includes(signed.signer()) => None,
+            Attribution::Good(signed) => {
+                let key = signed.proof().key().clone();
+                Some(MergeTagFault::NotAllowed(signed.id().clone(), key, self.by.described()))
+            }
+        }
+    }
+}
+
 impl Signatures {
+    /// Where the policy says that merges alone are judged.
+    pub(super) fn merges_alone(&self) -> Option<Range<usize>> {
+        match &self.commits {
+            Commits::Merges(place) => Some(place.clone()),
+            Commits::All | Commits::FirstParent | Commits::Tip => None,
+        }
+    }
+
+    /// Judges a good signature as that of this signer.
+    fn judge_signer(&self, signed: &VerifiedSigner, signer: &Signer, refuse: &mut dyn FnMut(Reason)) {
+        let proof = signed.proof();
+        let (format, key) = (proof.format(), || proof.key().clone());
+        if !self.formats.contains(&format) {
+            refuse(Reason::OtherFormat(format, self.formats_taken()));
+        } else if !self.by.includes(signer) && signer.kind == SignerKind::Forge {
+            refuse(Reason::ForgeNotTaken(signer.id.clone(), key()));
+        } else if !self.by.includes(signer) {
+            refuse(Reason::NotAllowed(signer.id.clone(), key(), self.by.described()));
+        } else if let Some(wanted) = self.security_key
+            && proof.user_check().is_none_or(|made| made < wanted)
+        {
+            refuse(Reason::SecurityKey(wanted, proof.user_check(), format, key()));
+        }
+    }
+
     fn formats_taken(&self) -> String {
         self.formats.iter().map(|format| format!("`{}`", format.name())).collect::<Vec<_>>().join(" or ")
     }
