@@ -6,11 +6,13 @@ mod finding;
 mod glob;
 pub mod rules;
 pub mod sentences;
+mod server;
 #[cfg(test)]
 mod tests;
 mod verdict;
 mod who;
 
 pub use compile::{Mode, Policy, Rule, Unmatched, compile, registry_folder};
-pub use finding::{Brought, Effect, Finding, Label, Reason, Subject};
+pub use finding::{Brought, CertificateFault, Effect, Finding, Label, Reason, Subject};
+pub use server::{Server, Stated};
 pub use verdict::{AcceptedPush, Judgement, Verdict};

@@ -178,6 +178,8 @@ kinds! {
     tags::Tags,
     /// Signed commits.
     signatures::Signatures,
+    /// Who may push.
+    pusher::Pusher,
 }
 
 /// The manual page of a kind, in Markdown: what its file's own documentation says. `None`: no kind has this key.
