@@ -37,17 +37,18 @@ pub fn judge(
     now: Timestamp,
 ) -> Result<Verdict, Undecided> {
     let references = repository.references()?;
+    let pusher = |loaded| pusher::pusher(push, evidence, loaded, repository.format(), now);
+    let pushers: Vec<_> = policies.iter().map(pusher).collect();
     let mut judgements = Vec::new();
-    for (number, loaded) in policies.iter().enumerate() {
-        let (pusher, fault) = pusher::pusher(push, evidence, loaded, repository.format(), now);
-        let context = Context { registry: &loaded.registry, now, pusher: &pusher, terms: Terms::default() };
+    for (number, (loaded, (pusher, fault))) in policies.iter().zip(&pushers).enumerate() {
+        let context = Context { registry: &loaded.registry, now, pusher, terms: Terms::default() };
         let mut judgement = Judgement::under(&loaded.policy, number, context);
         let pipeline = Pipeline::new(repository, &loaded.registry, push.updates.len() > 1);
         let mut containment = Containment::new(push, repository, &references, loaded);
         let repository_name = loaded.repository_name(repository.git_dir(), evidence);
         for (at, update) in push.updates.iter().enumerate() {
             let rules = rules_in_force(loaded, &update.name, &references, repository_name.as_deref());
-            if let Some(fault) = &fault {
+            if let Some(fault) = fault {
                 judgement.refuse(at, Reason::PushCertificate(fault.clone()));
             }
             certificates_can_be_seen(loaded, &rules, evidence)?;

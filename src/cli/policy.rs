@@ -86,9 +86,9 @@ fn asks_in_vain(rule: &Rule, server: Option<Server>) -> impl Iterator<Item = Str
     let nobody = rule.asks_who_pushed() && unsigned && server.is_none();
     let nobody = nobody.then(|| "it asks who pushed, and without `server` only a push certificate says".to_owned());
     let mute = matches!(server, None | Some(Server::Pagure));
-    let how = (rule.asks_how_it_came_about() && mute).then(|| {
-        let server = server.map_or("without `server`, nothing".to_owned(), |server| format!("`{}` does not", server.name()));
-        format!("`via` refuses every push: {server} says how a change comes about").replace("does not says", "does not say")
+    let how = (rule.asks_how_it_came_about() && mute).then(|| match server {
+        Some(server) => format!("`via` refuses every push: a `{}` server does not say how changes come about", server.name()),
+        None => "`via` refuses every push: without `server`, nothing says how changes come about".to_owned(),
     });
     let certificate = (!unsigned && server == Some(Server::Gitlab))
         .then(|| "`certificate` refuses every push: GitLab passes no push certificate to hooks".to_owned());

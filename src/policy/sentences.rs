@@ -131,10 +131,18 @@ fn described(subject: &Subject, lone: bool) -> Option<String> {
     }
 }
 
+const UNKNOWN_KEY: &str = "unknown-key";
+
 /// What is said of a finding.
 pub fn explain(said: &Said<'_>) -> Explanation {
     match &said.finding.reason {
-        Reason::Rule(reason) => reason.explain(said),
+        Reason::Rule(reason) => {
+            let mut explanation = reason.explain(said);
+            if explanation.code == UNKNOWN_KEY {
+                explanation.lines.extend(said.pushed_as().map(|line| format!("  {line}")));
+            }
+            explanation
+        }
         Reason::Defect(defect) => explain_defect(defect, said),
         Reason::Unmatched => Explanation {
             code: "unmatched-ref",
@@ -215,8 +223,8 @@ pub fn explain_fault(fault: &Fault, subject: &str, objects: Vec<String>, sign: O
     let (code, what) = match fault.status {
         Status::Bad if fault.detail.is_none() => ("bad", "signed, and the signature does not match the content"),
         Status::Bad => ("bad", "signed, and the signature does not count"),
-        Status::UnknownKey if fault.is_by_a_stranger() => ("unknown-key", "signed by a key nobody has registered"),
-        Status::UnknownKey => ("unknown-key", "signed by a key that counts for nobody"),
+        Status::UnknownKey if fault.is_by_a_stranger() => (UNKNOWN_KEY, "signed by a key nobody has registered"),
+        Status::UnknownKey => (UNKNOWN_KEY, "signed by a key that counts for nobody"),
         Status::KeyExpired => ("key-expired", "signed by a key that has expired"),
         Status::CertificateExpired => ("certificate-expired", "signed with a certificate that has expired"),
         Status::KeyRevoked => ("key-revoked", "signed by a key that is revoked"),
