@@ -187,9 +187,7 @@ fn policies() -> PathBuf {
 fn verdict_of(world: &World, pushed: &Pushed) -> String {
     let told = pushed.told();
     let changed = pushed.before != pushed.after;
-    let reasons = || {
-        world.found_by_hook(if pushed.succeeded { "warns" } else { "refuses" })
-    };
+    let reasons = || world.found_by_hook(if pushed.succeeded { "warns" } else { "refuses" });
     let listed = |reasons: BTreeSet<String>| {
         for reason in &reasons {
             assert!(is_told(&told, reason), "`{}` is missing:\n{told}", phrase_of(reason));

@@ -10,23 +10,31 @@ use std::{
     env,
     fs::File,
     io::Read,
-    os::unix::{ffi::{OsStrExt, OsStringExt}, fs::MetadataExt},
+    os::unix::{
+        ffi::{OsStrExt, OsStringExt},
+        fs::MetadataExt,
+    },
     path::PathBuf,
 };
 
 /// Also with the push certificate, whose blob is read now: it is in reach of no ref, and will be collected.
 pub(super) fn of_pre_receive(repository: &Repository) -> Result<Evidence, Undecided> {
-    Ok(Evidence { certificate: certificate(repository)?, ..stated()? })
+    let mut evidence = stated()?;
+    evidence.certificate = certificate(repository)?;
+    Ok(evidence)
 }
 
 /// Git gives the `update` hook no certificate.
 pub(super) fn of_update() -> Result<Evidence, Undecided> {
-    Ok(Evidence { certificate: Certificate::Unseen, ..stated()? })
+    let mut evidence = stated()?;
+    evidence.certificate = Certificate::Unseen;
+    Ok(evidence)
 }
 
 fn stated() -> Result<Evidence, Undecided> {
-    let evidence = Evidence::from_variables(|name| env::var_os(name).map(OsStringExt::into_vec));
-    Ok(Evidence { authentication: authentication()?, ..evidence })
+    let mut evidence = Evidence::from_variables(|name| env::var_os(name).map(OsStringExt::into_vec));
+    evidence.authentication = authentication()?;
+    Ok(evidence)
 }
 
 /// The file that sshd makes for the session (sshd_config(5), `ExposeAuthInfo`). It is the session user's own and nobody
@@ -35,9 +43,8 @@ fn authentication() -> Result<Option<Vec<u8>>, Undecided> {
     let Some(path) = env::var_os("SSH_USER_AUTH").filter(|path| !path.is_empty()).map(PathBuf::from) else {
         return Ok(None);
     };
-    let undecided = |why: &dyn std::fmt::Display| {
-        Undecided::server("reading the file that `SSH_USER_AUTH` names", why.to_string())
-    };
+    let undecided =
+        |why: &dyn std::fmt::Display| Undecided::server("reading the file that `SSH_USER_AUTH` names", why.to_string());
     let regular = path.symlink_metadata().map_err(|error| undecided(&error))?.is_file();
     if !regular {
         return Err(undecided(&"it is no file of sshd's"));

@@ -116,9 +116,7 @@ fn decide_in(git_dir: &Path, deadline: Deadline, common: &Common, arguments: &Ar
     let policies = Files::new(common)?.policies(common, git_dir)?;
     let dialect = Dialect::of(policies.iter().map(|loaded| &loaded.policy));
     let decided = judge_and_tell(&arguments.hook, &repository, &push, &policies, now, dialect);
-    decided
-        .and_then(|decided| deadline.check().map(|()| decided))
-        .map_err(|undecided| Untold { undecided, dialect })
+    decided.and_then(|decided| deadline.check().map(|()| decided)).map_err(|undecided| Untold { undecided, dialect })
 }
 
 fn judge_and_tell(

@@ -87,7 +87,9 @@ fn asks_in_vain(rule: &Rule, server: Option<Server>) -> impl Iterator<Item = Str
     let nobody = nobody.then(|| "it asks who pushed, and without `server` only a push certificate says".to_owned());
     let mute = matches!(server, None | Some(Server::Pagure));
     let how = (rule.asks_how_it_came_about() && mute).then(|| match server {
-        Some(server) => format!("`via` refuses every push: a `{}` server does not say how changes come about", server.name()),
+        Some(server) => {
+            format!("`via` refuses every push: a `{}` server does not say how changes come about", server.name())
+        }
         None => "`via` refuses every push: without `server`, nothing says how changes come about".to_owned(),
     });
     let certificate = (!unsigned && server == Some(Server::Gitlab))
@@ -119,7 +121,8 @@ fn warnings(common: &Common, loaded: &Loaded, now: Timestamp) -> Result<Vec<Stri
                 "line {line}: rule `{name}`: `tags` asks nothing: none of its `refs` can match below `refs/tags/`"
             ));
         }
-        warnings.extend(asks_in_vain(rule, loaded.policy.server).map(|why| format!("line {line}: rule `{name}`: {why}")));
+        warnings
+            .extend(asks_in_vain(rule, loaded.policy.server).map(|why| format!("line {line}: rule `{name}`: {why}")));
         if rule.mode == Mode::Off {
             warnings.push(format!("line {line}: rule `{name}` is off: it protects nothing"));
         }

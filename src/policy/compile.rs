@@ -233,15 +233,7 @@ fn read_rule(value: &Value<'_>, source: &str, names: &mut Names, reader: &mut Re
         let warn_until = fields.optional("warn-until", |value, reader| reader.moment(value));
         let baselines =
             fields.optional("baseline", |value, reader| reader.list(value, |value, reader| reader.object_id(value)));
-        fields.not_supported(&[
-            "baseline-received",
-            "identity",
-            "history",
-            "messages",
-            "paths",
-            "review",
-            "emergency",
-        ]);
+        fields.not_supported(&["baseline-received", "identity", "history", "messages", "paths", "review", "emergency"]);
         let requirements = rules::read_all(fields);
         let mut baselines = baselines.unwrap_or_default();
         baselines.sort();

@@ -110,7 +110,9 @@ impl<'a> Said<'a> {
         Some(match keys.as_slice() {
             [] => format!("you pushed as `{id}`, who has no registered key that counts"),
             [key] => format!("you pushed as `{id}`, whose registered key is {key}"),
-            [first, rest @ ..] => format!("you pushed as `{id}`, whose registered keys are {first} and {} more", rest.len()),
+            [first, rest @ ..] => {
+                format!("you pushed as `{id}`, whose registered keys are {first} and {} more", rest.len())
+            }
         })
     }
 
@@ -166,7 +168,9 @@ pub fn explain(said: &Said<'_>) -> Explanation {
 fn explain_certificate(fault: &CertificateFault) -> Explanation {
     let again = || vec!["push again: git signs a new certificate".to_owned()];
     let (why, hints) = match fault {
-        CertificateFault::TooLarge => ("it is larger than 32 MiB".to_owned(), vec!["push fewer refs at once".to_owned()]),
+        CertificateFault::TooLarge => {
+            ("it is larger than 32 MiB".to_owned(), vec!["push fewer refs at once".to_owned()])
+        }
         CertificateFault::Malformed(what) => (format!("it is malformed: {what}"), Vec::new()),
         CertificateFault::Nonce(status) if status.is_empty() => {
             ("git says nothing of its nonce; the server has to set `receive.certNonceSeed`".to_owned(), Vec::new())

@@ -36,7 +36,8 @@ fn registry() -> Registry {
 
 /// Of a push by nobody who is known.
 fn context(now: Timestamp, registry: &Registry) -> Context<'_> {
-    static NOBODY: Pusher = Pusher { signer: None, account: None, certified: false, via: None, why_unknown: String::new() };
+    static NOBODY: Pusher =
+        Pusher { signer: None, account: None, certified: false, via: None, why_unknown: String::new() };
     Context { registry, now, pusher: &NOBODY, terms: Terms::default() }
 }
 

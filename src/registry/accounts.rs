@@ -45,7 +45,8 @@ impl Registry {
     /// The fingerprints of the keys that are theirs and count now.
     pub fn good_keys(&self, signer: &Signer, now: Timestamp) -> Vec<String> {
         let entries = self.list(now).into_iter();
-        let theirs = entries.filter(|entry| entry.signer.as_ref() == Some(&signer.id) && entry.state.starts_with("good"));
+        let theirs =
+            entries.filter(|entry| entry.signer.as_ref() == Some(&signer.id) && entry.state.starts_with("good"));
         theirs.map(|entry| entry.key.to_string()).collect()
     }
 }

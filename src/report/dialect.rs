@@ -35,7 +35,10 @@ mod tests {
 
     #[test]
     fn each_line_of_gitlabs_begins_alike() {
-        assert_eq!(Dialect::Gitlab.spoken("error: a\n\n  b\n"), "GL-HOOK-ERR: error: a\nGL-HOOK-ERR: \nGL-HOOK-ERR:   b\n");
+        assert_eq!(
+            Dialect::Gitlab.spoken("error: a\n\n  b\n"),
+            "GL-HOOK-ERR: error: a\nGL-HOOK-ERR: \nGL-HOOK-ERR:   b\n"
+        );
         assert_eq!(Dialect::Gitlab.spoken(""), "");
         assert_eq!(Dialect::Plain.spoken("error: a\n"), "error: a\n");
     }

@@ -4,10 +4,7 @@ use super::Loaded;
 use crate::{
     object::{Signed, Slot},
     policy::{CertificateFault, Server, facts::Pusher},
-    push::{
-        Evidence, ObjectFormat, Push, PushCertificate, Timestamp,
-        evidence::Certificate,
-    },
+    push::{Evidence, ObjectFormat, Push, PushCertificate, Timestamp, evidence::Certificate},
     registry::{Attribution, Holder, Registry, Signer, VerifyTime, When},
     signature::{self, ssh},
 };
@@ -124,7 +121,9 @@ impl Account {
         }
         let mut found: Option<Arc<Signer>> = None;
         for key in evidence.authenticated_keys() {
-            let Some((algorithm, base64)) = key else { return Self::unknown("what sshd says of the key is not readable") };
+            let Some((algorithm, base64)) = key else {
+                return Self::unknown("what sshd says of the key is not readable");
+            };
             let (key, used) = match ssh::authenticated(algorithm, base64) {
                 Ok(read) => read,
                 Err(why) => return Self::unknown(format!("the key that sshd names cannot be used: {why}")),

@@ -31,9 +31,9 @@ pub fn authenticated(algorithm: &str, base64: &str) -> Result<(Fingerprint, Evid
     let blob = key::from_base64(base64).ok_or("it is not base64")?;
     match Certificate::read(&blob) {
         Some(Ok(certificate)) => Ok((certificate.subject.fingerprint(), Evidence::SshCert(certificate))),
-        Some(Err(Defect::Malformed(what) | Defect::Unsupported(what) | Defect::Weak(what) | Defect::Improper(what))) => {
-            Err(what)
-        }
+        Some(Err(
+            Defect::Malformed(what) | Defect::Unsupported(what) | Defect::Weak(what) | Defect::Improper(what),
+        )) => Err(what),
         Some(Err(Defect::DoesNotVerify | Defect::KeyNotHeld | Defect::Ambiguous)) | None => {
             Err("it is no certificate that its authority signed".into())
         }

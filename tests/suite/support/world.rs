@@ -327,6 +327,7 @@ impl World {
         (verdict["verdict"].as_str().unwrap().to_owned(), reasons("refuses"), reasons("warns"))
     }
 
+    #[allow(dead_code, reason = "the scenarios use it")]
     /// The reasons that the hook itself found for the last push, of one effect; `judge` knows nothing of who pushed.
     pub fn found_by_hook(&self, effect: &str) -> BTreeSet<String> {
         let log = fs::read_to_string(self.path("log")).unwrap_or_default();
