@@ -76,10 +76,11 @@ fn real_certificate(world: &World) -> (String, String) {
     let commit = objects::unsigned(world, &[], "root");
     let pushed = world.push_with(&["--signed"], &[&format!("{commit}:refs/heads/main")]);
     assert_eq!(pushed.hook, Some(0), "{}", pushed.output);
+    let read = |name: &str| fs::read_to_string(world.path(name)).unwrap();
+    let (id, lines) = (read("id").trim().to_owned(), read("lines"));
     // Its objects went with the quarantine.
     world.push_without_hook(&[&format!("{commit}:refs/heads/kept")]);
-    let read = |name: &str| fs::read_to_string(world.path(name)).unwrap();
-    (read("id").trim().to_owned(), read("lines"))
+    (id, lines)
 }
 
 /// The hook with such a certificate: its exit status and what it told.
