@@ -14,6 +14,9 @@ impl Bounds {
     /// A push certificate: it repeats the updates of its push, beside a few headers and a signature.
     pub const PUSH_CERTIFICATE: usize = 32 * 1024 * 1024;
 
+    /// What sshd tells of how somebody authenticated: one key a line, and few of them.
+    pub const AUTHENTICATION: u64 = 64 * 1024;
+
     /// A push certificate's nonce: git's clients sign no longer one (send-pack.c, `NONCE_LEN_LIMIT`).
     pub const NONCE: usize = 256;
 

@@ -5,6 +5,7 @@
 mod changes;
 mod commits;
 mod containment;
+mod pusher;
 mod setup;
 mod tip;
 
@@ -15,10 +16,10 @@ use crate::{
     git::{References, Repository, Selection},
     policy::{
         Judgement, Reason, Rule, Unmatched, Verdict,
-        facts::{Context, Defect, Pusher, TagFacts, Terms, UpdateFacts},
+        facts::{Context, Defect, TagFacts, Terms, UpdateFacts},
         rules::{Needs, Reach},
     },
-    push::{ObjectId, Push, RefName, RefUpdate, Timestamp},
+    push::{Evidence, ObjectId, Push, RefName, RefUpdate, Timestamp, evidence::Certificate},
 };
 use commits::Pipeline;
 use containment::Containment;
@@ -29,18 +30,29 @@ use tip::Tip;
 ///
 /// # Errors
 /// What could not be found out. It refuses the push.
-pub fn judge(push: &Push, repository: &Repository, policies: &[Loaded], now: Timestamp) -> Result<Verdict, Undecided> {
+pub fn judge(
+    push: &Push,
+    evidence: &Evidence,
+    repository: &Repository,
+    policies: &[Loaded],
+    now: Timestamp,
+) -> Result<Verdict, Undecided> {
     let references = repository.references()?;
-    let pusher = Pusher::default();
+    let pusher = |loaded| pusher::pusher(push, evidence, loaded, repository.format(), now);
+    let pushers: Vec<_> = policies.iter().map(pusher).collect();
     let mut judgements = Vec::new();
-    for (number, loaded) in policies.iter().enumerate() {
-        let context = Context { registry: &loaded.registry, now, pusher: &pusher, terms: Terms::default() };
+    for (number, (loaded, (pusher, fault))) in policies.iter().zip(&pushers).enumerate() {
+        let context = Context { registry: &loaded.registry, now, pusher, terms: Terms::default() };
         let mut judgement = Judgement::under(&loaded.policy, number, context);
         let pipeline = Pipeline::new(repository, &loaded.registry, push.updates.len() > 1);
         let mut containment = Containment::new(push, repository, &references, loaded);
-        let repository_name = loaded.repository_name(repository.git_dir());
+        let repository_name = loaded.repository_name(repository.git_dir(), evidence);
         for (at, update) in push.updates.iter().enumerate() {
             let rules = rules_in_force(loaded, &update.name, &references, repository_name.as_deref());
+            if let Some(fault) = fault {
+                judgement.refuse(at, Reason::PushCertificate(fault.clone()));
+            }
+            certificates_can_be_seen(loaded, &rules, evidence)?;
             match rules.as_slice() {
                 [] => judge_unmatched(loaded, at, update, &mut judgement),
                 rules => judge_update(at, rules, &pipeline, &mut containment, &mut judgement)?,
@@ -50,6 +62,18 @@ pub fn judge(push: &Push, repository: &Repository, policies: &[Loaded], now: Tim
         judgements.push(judgement);
     }
     Verdict::of(judgements, push.updates.len())
+}
+
+/// A rule that asks for a push certificate cannot be judged where git shows none.
+fn certificates_can_be_seen(loaded: &Loaded, rules: &[usize], evidence: &Evidence) -> Result<(), Undecided> {
+    let mut rules = rules.iter().filter_map(|&rule| loaded.policy.rules.get(rule));
+    match rules.find(|rule| evidence.certificate == Certificate::Unseen && rule.requires_push_certificate()) {
+        Some(rule) => Err(Undecided::server(
+            format!("looking for the push certificate that rule `{}` requires", rule.name),
+            "git shows it to no `update` hook; the hook has to run `countersign hook pre-receive`",
+        )),
+        None => Ok(()),
+    }
 }
 
 /// The rules that match an update under its own name, its symbolic target's or that of a symbolic ref that leads to it.

@@ -7,6 +7,7 @@
 //!   says what it can use
 //! - `verdict`: `accepted`, `warned: REASON`, `refused: REASON, …` or `undecided`
 //! - `stderr`: what the pusher was told, made by `UPDATE_GOLDENS=1 cargo test --test scenarios`, and to be read
+//! - `environment`, what the Git server sets: lines `NAME=value`, in which `<world>` is the scenario's own folder
 //! - `object-format`, if it is not `sha1`
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, clippy::as_conversions)]
 #![allow(clippy::disallowed_methods, clippy::print_stderr, clippy::print_stdout, clippy::wildcard_enum_match_arm)]
@@ -68,6 +69,10 @@ const KEYS: &[&str] = &[
     "except",
     "forbid",
     "max-size",
+    "server",
+    "certificate",
+    "via",
+    "pusher",
 ];
 
 fn main() -> ExitCode {
@@ -171,6 +176,10 @@ impl Scenario {
                 .env("SERVER", world.server())
                 .env("POLICY", world.policy_path())
                 .env("REGISTRY", world.registry_path());
+            for line in self.file("environment").unwrap_or_default().lines() {
+                let (name, value) = line.split_once('=').unwrap();
+                command.env(name, value.replace("<world>/", world.path("").to_str().unwrap()));
+            }
             command.env("TOKEN", security_key::public());
             command.envs(by_token.iter().map(|(name, id)| (*name, id)));
             for key in [keys::ALICE_SSH, keys::BOB_SSH, keys::MALLORY_SSH, keys::DAVE_OPENPGP, keys::CAROL_EXPIRED] {
@@ -194,10 +203,7 @@ fn policies() -> PathBuf {
 fn verdict_of(world: &World, pushed: &Pushed) -> String {
     let told = pushed.told();
     let changed = pushed.before != pushed.after;
-    let reasons = || {
-        let (_, refusing, warning) = world.judge_all();
-        if pushed.succeeded { warning } else { refusing }
-    };
+    let reasons = || world.found_by_hook(if pushed.succeeded { "warns" } else { "refuses" });
     let listed = |reasons: BTreeSet<String>| {
         for reason in &reasons {
             assert!(is_told(&told, reason), "`{}` is missing:\n{told}", phrase_of(reason));

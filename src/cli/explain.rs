@@ -9,7 +9,7 @@ use crate::{
     Undecided,
     git::{Quarantine, References, Repository},
     policy::{Mode, Policy, Rule, Unmatched},
-    push::{RefName, Timestamp},
+    push::{Evidence, RefName, Timestamp},
     report::{SCHEMA, date, escaped},
     run::{self, Loaded},
 };
@@ -22,7 +22,8 @@ pub(super) struct Arguments {
     /// The ref; `main` stands for `refs/heads/main`, `HEAD` for the default branch
     #[arg(value_name = "REF")]
     name: String,
-    /// The repository's name, such as `infra/dns` [default: its path below the policy's `repositories-root`]
+    /// The repository's name, such as `infra/dns` [default: its path below the policy's
+    /// `repositories-root`; with a `server` that states names, unknown, which every rule matches]
     #[arg(long, value_name = "NAME")]
     repository: Option<String>,
 }
@@ -47,7 +48,7 @@ pub(super) fn run(common: &Common, arguments: &Arguments, output: &mut Output) -
     for loaded in &policies {
         let repository_name = match (&arguments.repository, &repository) {
             (Some(name), _) => Some(name.clone().into_bytes()),
-            (None, Some(repository)) => loaded.repository_name(repository.git_dir()),
+            (None, Some(repository)) => loaded.repository_name(repository.git_dir(), &Evidence::default()),
             (None, None) => None,
         };
         let matching = run::rules_in_force(loaded, &name, &references, repository_name.as_deref());

@@ -1,7 +1,7 @@
 //! `hook pre-receive` and `hook update`: what git runs.
 
 use super::{
-    Common, log,
+    Common, evidence, log,
     output::tell,
     place::{Files, git_dir, now},
 };
@@ -10,9 +10,9 @@ use crate::{
     bounds::Bounds,
     git::{Quarantine, Repository},
     policy::Verdict,
-    push::{Push, parse_arguments, parse_lines},
-    report::{self, InForce, Judged},
-    run,
+    push::{Push, Timestamp, parse_arguments, parse_lines},
+    report::{self, Dialect, InForce, Judged},
+    run::{self, Loaded},
 };
 use clap::{Args, Subcommand};
 use std::{
@@ -59,8 +59,8 @@ pub(super) fn run(common: &Common, arguments: &Arguments) -> ExitCode {
         Ok(Decided { verdict: Verdict::Refused(_), .. }) => 1,
         // The client is gone: what it was to be told never arrived.
         Ok(Decided { verdict: Verdict::Accepted(_), told: false }) => 3,
-        Err(undecided) => {
-            tell(&report::undecided(&undecided));
+        Err(Untold { undecided, dialect }) => {
+            tell(&dialect.spoken(&report::undecided(&undecided)));
             3
         }
     })
@@ -81,7 +81,19 @@ struct Decided {
     told: bool,
 }
 
-fn decide(common: &Common, arguments: &Arguments) -> Result<Decided, Undecided> {
+/// What could not be decided, and in which dialect the pusher is to be told so.
+struct Untold {
+    undecided: Undecided,
+    dialect: Dialect,
+}
+
+impl From<Undecided> for Untold {
+    fn from(undecided: Undecided) -> Self {
+        Self { undecided, dialect: Dialect::Plain }
+    }
+}
+
+fn decide(common: &Common, arguments: &Arguments) -> Result<Decided, Untold> {
     let deadline = Deadline::start(arguments.deadline)?;
     log::start(common, log::Default::Nowhere)?;
     let logged = |undecided: &Undecided| tracing::error!(%undecided, "could not decide");
@@ -89,26 +101,42 @@ fn decide(common: &Common, arguments: &Arguments) -> Result<Decided, Undecided> 
     // One log may serve many repositories; git calls each of them `.`.
     let place = git_dir.canonicalize().unwrap_or_else(|_| git_dir.clone());
     let _span = tracing::error_span!("push", repository = ?place).entered();
-    decide_in(&git_dir, deadline, common, arguments).inspect_err(logged)
+    decide_in(&git_dir, deadline, common, arguments).inspect_err(|untold| logged(&untold.undecided))
 }
 
-fn decide_in(git_dir: &Path, deadline: Deadline, common: &Common, arguments: &Arguments) -> Result<Decided, Undecided> {
+fn decide_in(git_dir: &Path, deadline: Deadline, common: &Common, arguments: &Arguments) -> Result<Decided, Untold> {
     if env::var_os("GIT_NAMESPACE").is_some_and(|namespace| !namespace.is_empty()) {
-        return Err(Undecided::server(
+        return Err(Untold::from(Undecided::server(
             "reading the push",
             "GIT_NAMESPACE is set: the refs are not what they are called",
-        ));
+        )));
     }
     let (repository, push) = read_push(&arguments.hook, git_dir)?;
     let now = now()?;
     let policies = Files::new(common)?.policies(common, git_dir)?;
-    let verdict = run::judge(&push, &repository, &policies, now)?;
+    let dialect = Dialect::of(policies.iter().map(|loaded| &loaded.policy));
+    let decided = judge_and_tell(&arguments.hook, &repository, &push, &policies, now, dialect);
+    decided.and_then(|decided| deadline.check().map(|()| decided)).map_err(|undecided| Untold { undecided, dialect })
+}
+
+fn judge_and_tell(
+    hook: &Hook,
+    repository: &Repository,
+    push: &Push,
+    policies: &[Loaded],
+    now: Timestamp,
+    dialect: Dialect,
+) -> Result<Decided, Undecided> {
+    let evidence = match hook {
+        Hook::PreReceive => evidence::of_pre_receive(repository)?,
+        Hook::Update { .. } => evidence::of_update()?,
+    };
+    let verdict = run::judge(push, &evidence, repository, policies, now)?;
     let in_force = policies.iter().map(|loaded| InForce { path: &loaded.path, policy: &loaded.policy }).collect();
-    let judged = Judged { push: &push, policies: in_force };
+    let judged = Judged { push, policies: in_force };
     log::verdict(&verdict, &judged);
-    let text = report::refusals(&verdict, &judged);
+    let text = dialect.spoken(&report::refusals(&verdict, &judged));
     let told = (text.is_empty() || tell(&text)) && somebody_listens();
-    deadline.check()?;
     Ok(Decided { verdict, told })
 }
 

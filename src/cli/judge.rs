@@ -8,7 +8,7 @@ use super::{
 use crate::{
     Undecided,
     policy::Verdict,
-    push::{Push, parse_arguments, parse_lines},
+    push::{Evidence, Push, parse_arguments, parse_lines},
     report::{self, InForce, Judged},
     run,
 };
@@ -50,7 +50,7 @@ pub(super) fn run(common: &Common, arguments: &Arguments, output: &mut Output) -
     }
     .map_err(|error| Undecided::pusher("reading the ref updates", error))?;
     let policies = Files::new(common)?.policies(common, repository.git_dir())?;
-    let verdict = run::judge(&push, &repository, &policies, now()?)?;
+    let verdict = run::judge(&push, &Evidence::default(), &repository, &policies, now()?)?;
     let in_force = policies.iter().map(|loaded| InForce { path: &loaded.path, policy: &loaded.policy }).collect();
     let judged = Judged { push: &push, policies: in_force };
     match common.format {

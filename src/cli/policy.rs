@@ -8,7 +8,7 @@ use super::{
 use crate::{
     Undecided,
     git::{Quarantine, Repository},
-    policy::Mode,
+    policy::{Mode, Rule, Server},
     push::Timestamp,
     report::{SCHEMA, diagnostics, escaped},
     run::{Loaded, Unusable},
@@ -80,6 +80,23 @@ fn check(common: &Common, arguments: &Check, output: &mut Output) -> Result<Outc
     Ok(Outcome::Good)
 }
 
+/// What a rule asks of the pusher that this server gives no way to know.
+fn asks_in_vain(rule: &Rule, server: Option<Server>) -> impl Iterator<Item = String> {
+    let unsigned = !rule.requires_push_certificate();
+    let nobody = rule.asks_who_pushed() && unsigned && server.is_none();
+    let nobody = nobody.then(|| "it asks who pushed, and without `server` only a push certificate says".to_owned());
+    let mute = matches!(server, None | Some(Server::Pagure));
+    let how = (rule.asks_how_it_came_about() && mute).then(|| match server {
+        Some(server) => {
+            format!("`via` refuses every push: a `{}` server does not say how changes come about", server.name())
+        }
+        None => "`via` refuses every push: without `server`, nothing says how changes come about".to_owned(),
+    });
+    let certificate = (!unsigned && server == Some(Server::Gitlab))
+        .then(|| "`certificate` refuses every push: GitLab passes no push certificate to hooks".to_owned());
+    [nobody, how, certificate].into_iter().flatten()
+}
+
 /// What is allowed and surprises.
 fn warnings(common: &Common, loaded: &Loaded, now: Timestamp) -> Result<Vec<String>, Undecided> {
     let mut warnings = Vec::new();
@@ -104,6 +121,8 @@ fn warnings(common: &Common, loaded: &Loaded, now: Timestamp) -> Result<Vec<Stri
                 "line {line}: rule `{name}`: `tags` asks nothing: none of its `refs` can match below `refs/tags/`"
             ));
         }
+        warnings
+            .extend(asks_in_vain(rule, loaded.policy.server).map(|why| format!("line {line}: rule `{name}`: {why}")));
         if rule.mode == Mode::Off {
             warnings.push(format!("line {line}: rule `{name}` is off: it protects nothing"));
         }

@@ -4,6 +4,7 @@ use super::{
     facts::Terms,
     glob::Globs,
     rules::{self, Requirement},
+    server::Server,
     who::{EVERYONE, unknown_group},
 };
 use crate::{
@@ -18,6 +19,8 @@ use std::{collections::HashMap, ops::Range, path::PathBuf};
 pub struct Policy {
     /// What becomes of refs that no rule matches.
     pub unmatched: Unmatched,
+    /// Whose environment is believed; `None`: nobody's.
+    pub server: Option<Server>,
     /// The folder below which a repository's path is its name; as written, relative to the policy's file.
     pub repositories_root: Option<PathBuf>,
     /// Where a pusher learns more, printed in refusals.
@@ -115,7 +118,7 @@ pub fn compile(source: &str, members: &Groups) -> Result<Policy, Vec<Problem>> {
         });
         fields.optional("registry", |value, reader| reader.text(value).map(drop));
         fields.optional("registry-require", |value, reader| reader.list(value, read_part));
-        fields.optional("server", read_server);
+        let server = fields.optional("server", Server::read);
         let repositories_root =
             fields.optional("repositories-root", |value, reader| reader.text(value).map(PathBuf::from));
         let help = fields.optional("help", |value, reader| reader.text(value).map(str::to_owned));
@@ -132,6 +135,7 @@ pub fn compile(source: &str, members: &Groups) -> Result<Policy, Vec<Problem>> {
         let mentions = fields.reader.take_mentions();
         Some(Policy {
             unmatched: unmatched?,
+            server,
             repositories_root,
             help,
             rules: rules?,
@@ -210,15 +214,6 @@ fn read_part(value: &Value<'_>, reader: &mut Reader<'_>) -> Option<()> {
     reader.choice(value, &parts)
 }
 
-fn read_server(value: &Value<'_>, reader: &mut Reader<'_>) -> Option<()> {
-    const LATER: [&str; 6] = ["http", "gitolite", "gitea", "forgejo", "gitlab", "pagure"];
-    if let Some(later) = value.get_ref().as_str().filter(|server| LATER.contains(server)) {
-        reader.not_supported(value, &format!("server = \"{later}\""));
-        return None;
-    }
-    reader.choice(value, &[("plain", ())])
-}
-
 /// The rules' names so far, each with its first place.
 type Names = HashMap<String, Range<usize>>;
 
@@ -238,7 +233,7 @@ fn read_rule(value: &Value<'_>, source: &str, names: &mut Names, reader: &mut Re
         let warn_until = fields.optional("warn-until", |value, reader| reader.moment(value));
         let baselines =
             fields.optional("baseline", |value, reader| reader.list(value, |value, reader| reader.object_id(value)));
-        fields.not_supported(&["baseline-received", "pusher", "review", "emergency"]);
+        fields.not_supported(&["baseline-received", "review", "emergency"]);
         let requirements = rules::read_all(fields);
         rules::check_together(&requirements, fields);
         let mut baselines = baselines.unwrap_or_default();
@@ -345,6 +340,29 @@ impl Rule {
         })
     }
 
+    /// Whether anything it asks depends on who pushes.
+    pub fn asks_who_pushed(&self) -> bool {
+        self.requirements.iter().any(|requirement| match requirement {
+            Requirement::Updates(updates) => updates.asks_who_pushed(),
+            Requirement::Pusher(pusher) => pusher.asks_who_pushed(),
+            Requirement::Signatures(signatures) => signatures.asks_who_pushed(),
+            Requirement::Identity(identity) => identity.asks_who_pushed(),
+            Requirement::Tags(_) | Requirement::Paths(_) | Requirement::History(_) | Requirement::Messages(_) => false,
+        })
+    }
+
+    /// Whether a push certificate must be there.
+    pub fn requires_push_certificate(&self) -> bool {
+        let requires = |requirement: &Requirement| matches!(requirement, Requirement::Pusher(pusher) if pusher.requires_certificate());
+        self.requirements.iter().any(requires)
+    }
+
+    /// Whether the server must say how changes come about.
+    pub fn asks_how_it_came_about(&self) -> bool {
+        let asks = |requirement: &Requirement| matches!(requirement, Requirement::Pusher(pusher) if pusher.asks_how());
+        self.requirements.iter().any(asks)
+    }
+
     /// What it is about, for sentences: `` `refs/heads/main`, except `…`, in the repositories `…` ``.
     pub fn scope(&self) -> String {
         let mut scope = self.refs.described();
@@ -388,7 +406,7 @@ mod tests {
     #[test]
     fn every_mistake_is_told_with_its_line() {
         let source = "version = 2\nunmatched-refs = \"acept\"\nregistry-require = [\"revoked_key\", \"x509\"]\n\
-                      server = \"gitlab\"\n[ledger]\n[groups]\na = [\"@b\"]\nb = [\"@a\", \"@c\"]\n\
+                      server = \"gitlub\"\n[ledger]\n[groups]\na = [\"@b\"]\nb = [\"@a\", \"@c\"]\n\
                       [[rule]]\nname = \"x\"\nref = [\"refs/heads/main\"]\n\
                       [[rule]]\nname = \"x\"\nrefs = [\"main\"]\nmode = \"warm\"\nreview = []\nbaseline = [\"HEAD\"]\n\
                       [[rule]]\nname = \"y\"\nrefs = [\"HEAD\"]\n[[rule]]\nname = \"y\"\nrefs = [\"HEAD\"]\n";
@@ -398,7 +416,7 @@ mod tests {
             "2: `acept` is not one of `accept`, `refuse`",
             "3: `revoked_key` is not one of `allowed_signers`, `revoked_keys`, `openpgp`, `signers.toml`",
             "3: this version does not support `x509`",
-            "4: this version does not support `server = \"gitlab\"`",
+            "4: `gitlub` is not one of `plain`, `http`, `gitolite`, `gitea`, `forgejo`, `gitlab`, `pagure`",
             "5: this version does not support `ledger`",
             "7: the group `a` contains itself: a > b > a",
             "8: the group `b` contains itself: b > a > b",
@@ -423,7 +441,7 @@ mod tests {
 
     #[test]
     fn keys_of_later_versions_are_refused_by_name() {
-        for key in ["pusher", "review", "emergency", "baseline-received"] {
+        for key in ["review", "emergency", "baseline-received"] {
             let found = mistakes(&format!("{HEAD}[[rule]]\nname = \"x\"\nrefs = [\"HEAD\"]\n{key} = 1\n"));
             assert_eq!(found, [format!("6: this version does not support `{key}`")]);
         }

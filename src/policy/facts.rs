@@ -61,6 +61,19 @@ pub struct Pusher {
     pub certified: bool,
     /// How the change came about, if the Git server says.
     pub via: Option<Via>,
+    /// Where `signer` is not known, why: a sentence's end. Empty: nothing says who it is.
+    pub why_unknown: String,
+}
+
+impl Pusher {
+    /// Who they are taken for, to themselves: "you pushed as `alice`".
+    pub fn described(&self) -> String {
+        match &self.signer {
+            Some(signer) => format!("you pushed as `{}`", signer.id.0),
+            None if self.why_unknown.is_empty() => "who you are is not known here: nothing says so".to_owned(),
+            None => format!("who you are is not known here: {}", self.why_unknown),
+        }
+    }
 }
 
 /// How a change came about, as the Git server says.
@@ -72,6 +85,8 @@ pub enum Via {
     Merge,
     /// An edit in its web interface.
     Edit,
+    /// Something in its web interface; whether a merge or an edit, it does not say.
+    Web,
 }
 
 /// A path that a commit gives other content, type or mode.

@@ -29,10 +29,29 @@ pub enum Reason {
     Defect(Defect),
     /// No rule matches the ref, and the policy refuses such refs.
     Unmatched,
+    /// A push certificate that does not count.
+    PushCertificate(CertificateFault),
     /// A replacement ref, which no rule allows by name.
     ReplaceRef,
     /// More different reasons than are kept apart. Whether a rule's mode may soften them.
     More(bool),
+}
+
+/// Why a push certificate does not count.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum CertificateFault {
+    /// It is larger than what is read.
+    TooLarge,
+    /// It does not follow the grammar: how.
+    Malformed(String),
+    /// Git does not call its nonce `OK`, but this; empty: nothing.
+    Nonce(String),
+    /// It states other updates than those of the push.
+    OtherUpdates,
+    /// Its signature does not count: the word for programs, and why.
+    Signature(String, Option<String>),
+    /// It is one person's, and the account another's: the signer's id, then the account's.
+    OtherPerson(String, String),
 }
 
 /// One reason, and all it was found in within one update under one rule.
@@ -102,6 +121,8 @@ pub struct Brought {
     pub changes_nothing: bool,
     /// The tip's committer: name and email, raw bytes.
     pub tip_committer: Option<(Vec<u8>, Vec<u8>)>,
+    /// As whom the push came, where that is known: their id, and their keys that count.
+    pub pushed_as: Option<(String, Vec<String>)>,
     /// Whether all bear the tip's committer's email. Meaningful once the judgement is finished.
     pub one_committer: bool,
     first_committer: Option<Vec<u8>>,
@@ -113,7 +134,7 @@ impl Reason {
     pub(super) fn is_never_softened(&self) -> bool {
         match self {
             Self::Rule(reason) => reason.is_ambiguous(),
-            Self::Defect(_) | Self::Unmatched | Self::ReplaceRef => true,
+            Self::Defect(_) | Self::Unmatched | Self::ReplaceRef | Self::PushCertificate(_) => true,
             Self::More(softened) => !softened,
         }
     }

@@ -6,6 +6,7 @@ mod finding;
 mod glob;
 pub mod rules;
 pub mod sentences;
+mod server;
 #[cfg(test)]
 mod tests;
 pub mod trailers;
@@ -14,5 +15,6 @@ mod who;
 pub mod whose;
 
 pub use compile::{Mode, Policy, Rule, Unmatched, compile, registry_folder};
-pub use finding::{Brought, Effect, Finding, Label, Reason, Subject};
+pub use finding::{Brought, CertificateFault, Effect, Finding, Label, Reason, Subject};
+pub use server::{Server, Stated};
 pub use verdict::{AcceptedPush, Judgement, Verdict};

@@ -1,7 +1,7 @@
 //! What the kinds' own files say of a finding. Lines are plain; whatever prints them lays out and escapes.
 
 use super::{
-    Finding, Label, Reason, Subject,
+    CertificateFault, Finding, Label, Reason, Subject,
     facts::{Defect, TargetKind},
     rules,
 };
@@ -160,6 +160,18 @@ impl<'a> Said<'a> {
         hints
     }
 
+    /// Whom the pusher is known as, with their own keys: "you pushed as `alice`, whose registered key is …".
+    pub fn pushed_as(&self) -> Option<String> {
+        let (id, keys) = self.finding.brought.pushed_as.as_ref()?;
+        Some(match keys.as_slice() {
+            [] => format!("you pushed as `{id}`, who has no registered key that counts"),
+            [key] => format!("you pushed as `{id}`, whose registered key is {key}"),
+            [first, rest @ ..] => {
+                format!("you pushed as `{id}`, whose registered keys are {first} and {} more", rest.len())
+            }
+        })
+    }
+
     /// Where to learn how to make a key, if the administrator says.
     pub fn where_to_learn(&self, before: &str) -> Option<String> {
         self.help.map(|help| format!("{before}: {help}"))
@@ -188,6 +200,7 @@ const CODES: &[&str] = &[
     "declared-type",
     "too-deep",
     "shallow",
+    "push-certificate",
 ];
 
 /// Every word that a reason can have, in their order.
@@ -205,13 +218,20 @@ pub fn explain(said: &Said<'_>) -> Explanation {
 
 fn in_words(said: &Said<'_>) -> Explanation {
     match &said.finding.reason {
-        Reason::Rule(reason) => reason.explain(said),
+        Reason::Rule(reason) => {
+            let mut explanation = reason.explain(said);
+            if explanation.code == Status::UnknownKey.name() {
+                explanation.lines.extend(said.pushed_as().map(|line| format!("  {line}")));
+            }
+            explanation
+        }
         Reason::Defect(defect) => explain_defect(defect, said),
         Reason::Unmatched => Explanation {
             code: "unmatched-ref",
             lines: vec!["no rule of the policy covers this ref, and it accepts no others".into()],
             hints: said.where_to_learn("which refs may be pushed").into_iter().collect(),
         },
+        Reason::PushCertificate(fault) => explain_certificate(fault),
         Reason::ReplaceRef => Explanation {
             code: "replace-ref",
             lines: vec!["replacement refs change what everyone reads; no rule allows them by name".into()],
@@ -223,6 +243,31 @@ fn in_words(said: &Said<'_>) -> Explanation {
             hints: Vec::new(),
         },
     }
+}
+
+fn explain_certificate(fault: &CertificateFault) -> Explanation {
+    let again = || vec!["push again: git signs a new certificate".to_owned()];
+    let (why, hints) = match fault {
+        CertificateFault::TooLarge => {
+            ("it is larger than 32 MiB".to_owned(), vec!["push fewer refs at once".to_owned()])
+        }
+        CertificateFault::Malformed(what) => (format!("it is malformed: {what}"), Vec::new()),
+        CertificateFault::Nonce(status) if status.is_empty() => {
+            ("git says nothing of its nonce; the server has to set `receive.certNonceSeed`".to_owned(), Vec::new())
+        }
+        CertificateFault::Nonce(status) => (format!("its nonce is not fresh: git calls it `{status}`"), again()),
+        CertificateFault::OtherUpdates => ("it states other updates than those that were sent".to_owned(), again()),
+        CertificateFault::Signature(status, detail) => {
+            let detail = detail.as_ref().map(|detail| format!(": {detail}")).unwrap_or_default();
+            let with = "sign with a key that is registered: git config user.signingkey KEY".to_owned();
+            (format!("its signature does not count ({status}){detail}"), vec![with])
+        }
+        CertificateFault::OtherPerson(signer, account) => {
+            (format!("it is signed by `{signer}`, and the account is that of `{account}`"), Vec::new())
+        }
+    };
+    let lines = vec!["the push is signed, and its certificate does not count".to_owned(), format!("  {why}")];
+    Explanation { code: "push-certificate", lines, hints }
 }
 
 fn explain_defect(defect: &Defect, said: &Said<'_>) -> Explanation {

@@ -36,8 +36,9 @@ fn registry() -> Registry {
 
 /// Of a push by nobody who is known.
 fn context(now: Timestamp, registry: &Registry) -> Context<'_> {
-    const NOBODY: &Pusher = &Pusher { signer: None, account: None, certified: false, via: None };
-    Context { registry, now, pusher: NOBODY, terms: Terms::default() }
+    static NOBODY: Pusher =
+        Pusher { signer: None, account: None, certified: false, via: None, why_unknown: String::new() };
+    Context { registry, now, pusher: &NOBODY, terms: Terms::default() }
 }
 
 fn commit(number: u8, email: &str, message: &str) -> Vec<u8> {

@@ -247,9 +247,12 @@ impl<'p> Judgement<'p> {
             );
             return Err(Undecided::server("judging all that the push brings", what));
         }
-        let Self { findings, brought, .. } = self;
+        let Self { findings, brought, context, .. } = self;
+        let pushed_as = context.pusher.signer.as_ref().filter(|_| !findings.is_empty());
+        let pushed_as = pushed_as.map(|signer| (signer.id.0.clone(), context.registry.good_keys(signer, context.now)));
         let with_brought = |mut finding: Finding| {
             finding.brought = brought.get(&(finding.update, finding.rule)).cloned().unwrap_or_default();
+            finding.brought.pushed_as.clone_from(&pushed_as);
             finding
         };
         Ok(findings.into_values().map(with_brought).collect())

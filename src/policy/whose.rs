@@ -63,7 +63,7 @@ pub(super) fn whose(facts: &CommitFacts<'_>, context: &Context<'_>) -> Whose {
 /// For whom the forge signs.
 fn actor(facts: &CommitFacts<'_>, context: &Context<'_>) -> Result<Arc<Signer>, ForgeFault> {
     match context.pusher.via {
-        Some(Via::Merge | Via::Edit) => {}
+        Some(Via::Merge | Via::Edit | Via::Web) => {}
         Some(Via::Push) | None => return Err(ForgeFault::NotItsAction),
     }
     let adds_nothing = facts.commit.parents.len() == 2 && facts.changes.is_some_and(<[_]>::is_empty);

@@ -1,7 +1,7 @@
 //! The judgement on one signature: whose it is, and whether the key was good at the judged time.
 
 use super::{
-    Attribution, Barred, Fault, Registry, Signer, Status, VerifiedSigner, When,
+    Attribution, Barred, Fault, Registry, Signer, Status, VerifiedSigner, VerifyTime, When,
     attribution::NOBODYS,
     book::Holding,
     key_states::{KeyState, StatedKey},
@@ -11,7 +11,7 @@ use super::{
 use crate::{
     push::Timestamp,
     signature::{
-        Bad, Defect, Evidence, Fingerprint, Signature, UserCheck, Verified,
+        Bad, Defect, Evidence, Fingerprint, Signature, UserCheck,
         openpgp::{SignedBy, Validity},
         ssh::{Certificate, PublicKey},
     },
@@ -33,12 +33,7 @@ impl Registry {
             Signature::Bad(bad) => return Attribution::NotGood(Fault::of_bad(bad, when.now)),
             Signature::Verified(proof) => proof,
         };
-        let judged = match proof.evidence() {
-            Evidence::Ssh(key) => self.judge_key(key, proof.key(), when),
-            Evidence::SshCert(certificate) => self.judge_certificate(certificate, proof, when),
-            Evidence::OpenPgp(signed_by) => self.judge_openpgp(signed_by, when),
-        };
-        match self.unless_taken_back(judged, proof, when) {
+        match self.judge(proof.key(), proof.evidence(), proof.user_check(), when) {
             Ok(signer) => Attribution::Good(VerifiedSigner::new(signer, proof.clone())),
             Err(refusal) => Attribution::NotGood(Fault {
                 status: refusal.status,
@@ -51,9 +46,47 @@ impl Registry {
         }
     }
 
+    /// Whose key it is by which sshd let somebody in: judged as one that signs now.
+    ///
+    /// # Errors
+    /// Why it is nobody's, or does not count: to be read after "the key SHA256:…".
+    pub fn holder(&self, key: &Fingerprint, evidence: &Evidence, now: Timestamp) -> Result<Arc<Signer>, String> {
+        let when = When { now, received: now, verify_time: VerifyTime::Receipt, grace: 0, stated: None };
+        // What a certificate demands of a security key, sshd has seen to.
+        let judged = self.judge(key, evidence, Some(UserCheck::Verification), &when);
+        judged.map_err(|refusal| {
+            let what = match refusal.status {
+                Status::UnknownKey => "counts for nobody".to_owned(),
+                Status::KeyRevoked => "is revoked".to_owned(),
+                Status::KeyRetired => "is retired".to_owned(),
+                Status::KeyCompromised => "is compromised".to_owned(),
+                Status::KeyExpired | Status::CertificateExpired => "has expired".to_owned(),
+                Status::KeyNotYetValid => "is not valid yet".to_owned(),
+                other @ (Status::Bad
+                | Status::SignatureExpired
+                | Status::SignatureInFuture
+                | Status::Weak
+                | Status::Malformed
+                | Status::Ambiguous
+                | Status::Unsupported
+                | Status::TimeUnproven) => format!("does not count ({})", other.name()),
+            };
+            what + &refusal.detail.map(|detail| format!(": {}", shortened(detail))).unwrap_or_default()
+        })
+    }
+
+    fn judge(&self, key: &Fingerprint, evidence: &Evidence, user: Option<UserCheck>, when: &When) -> Judged {
+        let judged = match evidence {
+            Evidence::Ssh(public) => self.judge_key(public, key, when),
+            Evidence::SshCert(certificate) => self.judge_certificate(certificate, user, when),
+            Evidence::OpenPgp(signed_by) => self.judge_openpgp(signed_by, when),
+        };
+        self.unless_taken_back(judged, key, evidence, when)
+    }
+
     /// What `signers.toml` says of the key, its authority and its signer. Compromise comes before all else but a date
     /// ahead of the clock; that a key or signer is out of use comes after what voids more, and before what time did.
-    fn unless_taken_back(&self, judged: Judged, proof: &Verified, when: &When) -> Judged {
+    fn unless_taken_back(&self, judged: Judged, key: &Fingerprint, evidence: &Evidence, when: &When) -> Judged {
         let (status, owner) = match &judged {
             Ok(signer) => (None, Some(signer)),
             Err(refusal) => (Some(refusal.status), refusal.owner.as_ref()),
@@ -62,10 +95,10 @@ impl Registry {
             return judged;
         }
         let states = &self.shelf.people.states;
-        let behind = if states.keys.is_empty() { Vec::new() } else { keys_behind(proof) };
+        let behind = if states.keys.is_empty() { Vec::new() } else { keys_behind(key, evidence) };
         let stated = states.gravest(&behind, when.received);
         if let Some(stated) = stated.filter(|stated| stated.state == KeyState::Compromised) {
-            return Err(Refusal { owner: owner.cloned(), ..Refusal::of_state(stated, proof) });
+            return Err(Refusal { owner: owner.cloned(), ..Refusal::of_state(stated, key, evidence) });
         }
         if let Some(Status::KeyRevoked | Status::Bad | Status::Unsupported) = status {
             return judged;
@@ -77,7 +110,7 @@ impl Registry {
             return Err(Refusal { owner: Some(Arc::clone(signer)), barred: Barred::Signer, ..left });
         }
         match stated {
-            Some(stated) => Err(Refusal { owner: owner.cloned(), ..Refusal::of_state(stated, proof) }),
+            Some(stated) => Err(Refusal { owner: owner.cloned(), ..Refusal::of_state(stated, key, evidence) }),
             None => judged,
         }
     }
@@ -104,7 +137,7 @@ impl Registry {
 
     /// A certified key: a line of the authority has to hold and admit one of the certificate's principals (sshkey.c,
     /// `sshkey_cert_check_authority`; stricter on critical options, which that leaves to sshd).
-    fn judge_certificate(&self, certificate: &Certificate, proof: &Verified, when: &When) -> Judged {
+    fn judge_certificate(&self, certificate: &Certificate, user: Option<UserCheck>, when: &When) -> Judged {
         let moment = Moment::of_ssh(when).ok_or(Status::SignatureInFuture)?;
         let authority = certificate.authority.fingerprint();
         let book = self.shelf.about(&certificate.authority, &authority, &certificate.principals);
@@ -126,7 +159,7 @@ impl Registry {
             return Err(Status::UnknownKey.because("its certificate is a host's, not a user's".into()));
         }
         for option in &certificate.critical_options {
-            if option == VERIFY_REQUIRED && proof.user_check() != Some(UserCheck::Verification) {
+            if option == VERIFY_REQUIRED && user != Some(UserCheck::Verification) {
                 let unverified = "its certificate demands that the security key verify its user, and it did not";
                 return Err(Status::Bad.because(unverified.into()).of(whose()));
             }
@@ -206,9 +239,9 @@ fn certificate_window(certificate: &Certificate) -> Window {
 }
 
 /// Every key whose state matters to the signature: the signer's own first, then what speaks for it.
-fn keys_behind(proof: &Verified) -> Vec<Fingerprint> {
-    let mut keys = vec![proof.key().clone()];
-    keys.extend(match proof.evidence() {
+fn keys_behind(key: &Fingerprint, evidence: &Evidence) -> Vec<Fingerprint> {
+    let mut keys = vec![key.clone()];
+    keys.extend(match evidence {
         Evidence::Ssh(_) => Vec::new(),
         Evidence::SshCert(certificate) => vec![certificate.authority.fingerprint()],
         Evidence::OpenPgp(signed_by) => {
@@ -262,9 +295,9 @@ impl Refusal {
         Self { owner: owner.and_then(Result::ok), ..self }
     }
 
-    fn of_state(stated: &StatedKey, proof: &Verified) -> Self {
-        let which = match proof.evidence() {
-            _ if stated.fingerprint == *proof.key() => String::new(),
+    fn of_state(stated: &StatedKey, key: &Fingerprint, evidence: &Evidence) -> Self {
+        let which = match evidence {
+            _ if stated.fingerprint == *key => String::new(),
             Evidence::Ssh(_) => String::new(),
             Evidence::SshCert(_) => format!("the authority that certified it, {}, ", stated.fingerprint),
             Evidence::OpenPgp(signed_by) if stated.fingerprint == signed_by.signing_key() => {

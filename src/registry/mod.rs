@@ -2,6 +2,7 @@
 //!
 //! The folder's files are read once, through [`TrustedFiles`](crate::trusted::TrustedFiles); all else is pure.
 
+mod accounts;
 mod allowed_signers;
 mod attribution;
 mod book;
@@ -21,6 +22,7 @@ mod signers;
 mod tests;
 mod window;
 
+pub use accounts::Holder;
 pub use attribution::{Attribution, Barred, Fault, Status, VerifiedSigner};
 pub use check::Lint;
 pub use list::Entry;

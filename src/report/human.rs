@@ -4,7 +4,7 @@ use super::{Judged, escaped, more};
 use crate::{
     error::{Mends, Undecided},
     policy::{
-        Effect, Finding, Rule, Verdict,
+        Effect, Finding, Reason, Rule, Verdict,
         sentences::{Said, explain},
     },
 };
@@ -72,6 +72,7 @@ fn lay_out(findings: &[&Finding], judged: &Judged<'_>, lines: &mut Vec<String>) 
     lines.extend(hints.into_iter().map(|hint| format!("hint: {hint}")));
     lines.push(match rule {
         Some(rule) => format!("policy: {}, {file}:{}", rule.name, rule.line),
+        None if matches!(first.reason, Reason::PushCertificate(_)) => format!("policy: push certificates, {file}"),
         None => format!("policy: unmatched-refs, {file}"),
     });
 }

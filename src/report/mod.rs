@@ -1,10 +1,12 @@
 //! What people and programs read. Lays out and escapes; the sentences are the rules' own.
 
 pub mod diagnostics;
+mod dialect;
 mod escape;
 mod human;
 mod json;
 
+pub use dialect::Dialect;
 pub use escape::escaped;
 pub use human::{date, refusals, undecided, undecided_command};
 pub use json::{SCHEMA, verdict};

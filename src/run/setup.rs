@@ -5,7 +5,8 @@ use crate::{
     Undecided,
     bounds::Bounds,
     document::{Problem, What},
-    policy::{self, Policy, rules::Needs},
+    policy::{self, Policy, Stated, rules::Needs},
+    push::Evidence,
     registry::Registry,
     report::diagnostics,
     trusted::TrustedFiles,
@@ -161,8 +162,17 @@ impl Loaded {
         rule.is_some_and(|rule| rule.requirements.iter().any(|requirement| requirement.asks_about(name)))
     }
 
-    /// A plain repository's name: its path below `repositories-root`, without `.git`. `None`: unknown.
-    pub fn repository_name(&self, git_dir: &Path) -> Option<Vec<u8>> {
+    /// What the policy's `server` calls the repository; where that states no names, its path below `repositories-root`,
+    /// without `.git`. `None`: unknown.
+    pub fn repository_name(&self, git_dir: &Path, evidence: &Evidence) -> Option<Vec<u8>> {
+        match self.policy.server.map_or(Stated::ByPath, |server| server.repository(evidence)) {
+            Stated::Name(name) => Some(name),
+            Stated::Missing => None,
+            Stated::ByPath => self.path_below_root(git_dir),
+        }
+    }
+
+    fn path_below_root(&self, git_dir: &Path) -> Option<Vec<u8>> {
         use std::os::unix::ffi::OsStrExt;
         let root = self.policy.repositories_root.as_deref()?;
         let root = root.canonicalize().ok()?;

@@ -12,11 +12,33 @@ pub use key::PublicKey;
 pub(crate) use key::is_certificate;
 pub(crate) use wire::Wire;
 
-use super::{Bad, Defect, Evidence, Format, Verified};
+use super::{Bad, Defect, Evidence, Fingerprint, Format, Verified};
 use envelope::Envelope;
 
 /// What git calls its signatures (gpg-interface.c, `verify_ssh_signed_buffer`): one made for another use is none.
 const NAMESPACE: &[u8] = b"git";
+
+/// Reads a key, or a certificate, by which sshd let somebody in: `ssh-ed25519`, `AAAA…`. Sshd has made sure that they have
+/// it.
+///
+/// # Errors
+/// Says what is wrong, lower case.
+pub fn authenticated(algorithm: &str, base64: &str) -> Result<(Fingerprint, Evidence), String> {
+    if !is_certificate(algorithm) {
+        let key = PublicKey::from_fields(algorithm, base64)?;
+        return Ok((key.fingerprint(), Evidence::Ssh(key)));
+    }
+    let blob = key::from_base64(base64).ok_or("it is not base64")?;
+    match Certificate::read(&blob) {
+        Some(Ok(certificate)) => Ok((certificate.subject.fingerprint(), Evidence::SshCert(certificate))),
+        Some(Err(
+            Defect::Malformed(what) | Defect::Unsupported(what) | Defect::Weak(what) | Defect::Improper(what),
+        )) => Err(what),
+        Some(Err(Defect::DoesNotVerify | Defect::KeyNotHeld | Defect::Ambiguous)) | None => {
+            Err("it is no certificate that its authority signed".into())
+        }
+    }
+}
 
 /// Verifies an armored SSHSIG over the payload.
 pub(super) fn verify(payload: &[u8], armor: &[u8]) -> Result<Verified, Bad> {

@@ -3,7 +3,7 @@
 use crate::support::{
     World,
     keys::{self, ALICE_SSH, DAVE_OPENPGP},
-    objects, set_mode,
+    objects, run, set_mode,
 };
 use countersign::{
     object::{Signed, Slot},
@@ -58,4 +58,82 @@ fn what_git_push_signed_sends_is_read_and_verifies() {
             }
         }
     }
+}
+
+/// Main may be pushed to with a certificate alone; the server asks for one.
+fn guarded() -> World {
+    let world = World::new();
+    world.git_in(&world.server(), &["config", "receive.certNonceSeed", "seed"]);
+    world.policy_for_main("pusher = { by = [\"alice@example.com\"], certificate = \"required\" }");
+    world
+}
+
+/// The certificate of a real push, as a blob of the server's, and the lines of that push.
+fn real_certificate(world: &World) -> (String, String) {
+    let hook = world.server().join("hooks/pre-receive");
+    let script = fs::read_to_string(&hook).unwrap();
+    fs::write(&hook, script.replace("exit $status", "echo $GIT_PUSH_CERT >../id; exit 1")).unwrap();
+    let commit = objects::unsigned(world, &[], "root");
+    let pushed = world.push_with(&["--signed"], &[&format!("{commit}:refs/heads/main")]);
+    assert_eq!(pushed.hook, Some(0), "{}", pushed.output);
+    let read = |name: &str| fs::read_to_string(world.path(name)).unwrap();
+    let (id, lines) = (read("id").trim().to_owned(), read("lines"));
+    // Its objects went with the quarantine.
+    world.push_without_hook(&[&format!("{commit}:refs/heads/kept")]);
+    (id, lines)
+}
+
+/// The hook with such a certificate: its exit status and what it told.
+fn hook(world: &World, kind: &[&str], certificate: &str, status: &str, lines: &str) -> (Option<i32>, String) {
+    let mut command = world.command(env!("CARGO_BIN_EXE_countersign"), &world.server());
+    command.arg("hook").args(kind).arg("--policy").arg(world.policy_path()).env("GIT_DIR", ".");
+    command.env("GIT_PUSH_CERT", certificate).env("GIT_PUSH_CERT_NONCE_STATUS", status);
+    let output = run(command, lines.as_bytes());
+    (output.status.code(), String::from_utf8_lossy(&output.stderr).into_owned())
+}
+
+#[test]
+fn a_certificate_is_good_for_its_own_updates_and_a_fresh_nonce() {
+    let world = guarded();
+    let (id, lines) = real_certificate(&world);
+    assert_eq!(hook(&world, &["pre-receive"], &id, "OK", &lines), (Some(0), String::new()));
+    let replayed = lines.replace("refs/heads/main", "refs/heads/other");
+    let more = format!("{lines}{replayed}");
+    for (status, lines, why) in [
+        ("SLOP", &lines, "its nonce is not fresh: git calls it `SLOP`"),
+        ("BAD", &lines, "its nonce is not fresh: git calls it `BAD`"),
+        ("", &lines, "git says nothing of its nonce"),
+        ("OK", &replayed, "it states other updates than those that were sent"),
+        ("OK", &more, "it states other updates than those that were sent"),
+    ] {
+        let (code, told) = hook(&world, &["pre-receive"], &id, status, lines);
+        assert!(code == Some(1) && told.contains(why), "{status}: {told}");
+    }
+}
+
+#[test]
+fn a_certificate_changed_after_it_was_signed() {
+    let world = guarded();
+    let (id, lines) = real_certificate(&world);
+    let text = world.git_in(&world.server(), &["cat-file", "blob", &id]);
+    let changed = |text: String| {
+        fs::write(world.path("changed"), text).unwrap();
+        world.git_in(&world.server(), &["hash-object", "-w", "../changed"]).trim().to_owned()
+    };
+    let other = changed(text.replace("refs/heads/main", "refs/heads/mine"));
+    let other_lines = lines.replace("refs/heads/main", "refs/heads/mine");
+    let (code, told) = hook(&world, &["pre-receive"], &other, "OK", &other_lines);
+    assert!(code == Some(1) && told.contains("its signature does not count (bad)"), "{told}");
+    let broken = changed(text.replace("certificate version 0.1", "certificate version 0.2"));
+    let (code, told) = hook(&world, &["pre-receive"], &broken, "OK", &lines);
+    assert!(code == Some(1) && told.contains("it is malformed: line 1: "), "{told}");
+}
+
+#[test]
+fn the_update_hook_sees_no_certificate_and_says_so() {
+    let world = guarded();
+    let (id, lines) = real_certificate(&world);
+    let words: Vec<&str> = lines.split_whitespace().collect();
+    let (code, told) = hook(&world, &["update", words[2], words[0], words[1]], &id, "OK", "");
+    assert!(code == Some(3) && told.contains("git shows it to no `update` hook"), "{told}");
 }

@@ -53,6 +53,11 @@ impl Identity {
     pub(in crate::policy) fn asks_for_signers(&self) -> bool {
         self.committer == Whom::Signer || self.author == Whom::Signer || self.pusher == Pushers::Signer
     }
+
+    /// Whether it depends on who pushes.
+    pub(in crate::policy) fn asks_who_pushed(&self) -> bool {
+        self.pusher == Pushers::Signer
+    }
 }
 
 /// Whose name on a commit.

@@ -189,6 +189,8 @@ kinds! {
     tags::Tags,
     /// Signed commits.
     signatures::Signatures,
+    /// Who may push.
+    pusher::Pusher,
     /// What may be changed at which paths.
     paths::Paths,
     /// Whose names commits bear.

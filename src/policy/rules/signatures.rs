@@ -525,6 +525,11 @@ impl Signatures {
         }
     }
 
+    /// Whether it depends on who acted on a forge.
+    pub(in crate::policy) fn asks_who_pushed(&self) -> bool {
+        self.terms.forge != Forges::Refuse
+    }
+
     /// Judges a good signature as that of this signer.
     fn judge_signer(&self, signed: &VerifiedSigner, signer: &Signer, refuse: &mut dyn FnMut(Reason)) {
         let proof = signed.proof();

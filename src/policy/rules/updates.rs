@@ -2,7 +2,8 @@
 //!
 //! `updates = { create = true, update = true, force-push = false, delete = false }`
 //!
-//! Each key is `true` (anyone) or `false` (nobody). The values above are what holds where a key, or the whole table, is
+//! Each key is `true` (anyone), `false` (nobody), or a list of people, such as `["@maintainers"]`: then whoever pushes must
+//! be known (see `server`) and in the list. Who signed does not matter here. The values above are what holds where a key, or the whole table, is
 //! absent. `create`: the ref may come into being. `update`: it may get another value; `false` freezes it. `force-push`:
 //! a branch may get a value that does not descend from its old one, and an existing tag may be changed. `delete`: the
 //! ref may go. A branch always points at a commit.
@@ -11,8 +12,9 @@ use super::{Kind, Needs};
 use crate::{
     document::{Reader, Value},
     policy::{
-        facts::{CommitFacts, Context, TargetKind, Terms, UpdateFacts},
+        facts::{CommitFacts, Context, Pusher, TargetKind, Terms, UpdateFacts},
         sentences::{Explanation, Said, described_target, shell_word},
+        who::Who,
     },
     push::{Change, ObjectId},
 };
@@ -20,10 +22,19 @@ use crate::{
 /// The requirement.
 #[derive(Debug)]
 pub struct Updates {
-    create: bool,
-    update: bool,
-    force_push: bool,
-    delete: bool,
+    create: Allowed,
+    update: Allowed,
+    force_push: Allowed,
+    delete: Allowed,
+}
+
+/// Who may.
+#[derive(Debug)]
+enum Allowed {
+    Anyone,
+    Nobody,
+    /// These, as pushers.
+    Only(Who),
 }
 
 /// Why it refuses.
@@ -39,8 +50,83 @@ pub enum Reason {
     TagMoved,
     /// The ref may not be deleted.
     Delete,
+    /// Others may, and the pusher is none of them.
+    NotYours(Box<Refused>),
     /// A branch would point at something that is no commit: how many tags lie between, and what it is.
     NotACommit(usize, Option<TargetKind>),
+}
+
+/// What a pusher may not do, and others may.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct Refused {
+    what: What,
+    /// Who may, in words.
+    by: String,
+    /// Who the pusher is taken for, in words.
+    pusher: String,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+enum What {
+    Create,
+    Update,
+    ForcePush,
+    MoveTag,
+    Delete,
+}
+
+impl What {
+    /// The reason where nobody may.
+    fn to_nobody(self) -> Reason {
+        match self {
+            Self::Create => Reason::Create,
+            Self::Update => Reason::Update,
+            Self::ForcePush => Reason::ForcePush,
+            Self::MoveTag => Reason::TagMoved,
+            Self::Delete => Reason::Delete,
+        }
+    }
+}
+
+impl Allowed {
+    fn read(value: &Value<'_>, reader: &mut Reader<'_>) -> Option<Self> {
+        if value.get_ref().is_array() {
+            return Who::read_list(value, reader).map(Self::Only);
+        }
+        Some(if reader.boolean(value)? { Self::Anyone } else { Self::Nobody })
+    }
+
+    fn is_anyone(&self) -> bool {
+        matches!(self, Self::Anyone)
+    }
+
+    fn refusal(&self, what: What, pusher: &Pusher) -> Option<Reason> {
+        match self {
+            Self::Anyone => None,
+            Self::Nobody => Some(what.to_nobody()),
+            Self::Only(who) if pusher.signer.as_ref().is_some_and(|signer| who.includes(signer)) => None,
+            Self::Only(who) => {
+                let (by, pusher) = (who.described(), pusher.described());
+                Some(Reason::NotYours(Box::new(Refused { what, by, pusher })))
+            }
+        }
+    }
+
+    fn described(&self) -> String {
+        match self {
+            Self::Anyone => "anyone who can push".to_owned(),
+            Self::Nobody => "nobody".to_owned(),
+            Self::Only(who) => format!("{}, pushing,", who.described()),
+        }
+    }
+}
+
+impl Updates {
+    /// Whether anything here depends on who pushes.
+    pub fn asks_who_pushed(&self) -> bool {
+        let all = [&self.create, &self.update, &self.force_push, &self.delete];
+        all.iter().any(|allowed| matches!(allowed, Allowed::Only(_)))
+    }
 }
 
 impl Kind for Updates {
@@ -49,29 +135,27 @@ impl Kind for Updates {
     type Reason = Reason;
 
     fn read(value: &Value<'_>, reader: &mut Reader<'_>) -> Option<Self> {
-        let allowed = |value: &Value<'_>, reader: &mut Reader<'_>| {
-            if value.get_ref().is_array() {
-                reader.not_supported(value, "a list of people in `updates`");
-                return None;
-            }
-            reader.boolean(value)
-        };
         reader.table(value, |fields| {
             Some(Self {
-                create: fields.optional("create", allowed).unwrap_or(true),
-                update: fields.optional("update", allowed).unwrap_or(true),
-                force_push: fields.optional("force-push", allowed).unwrap_or(false),
-                delete: fields.optional("delete", allowed).unwrap_or(false),
+                create: fields.optional("create", Allowed::read).unwrap_or(Allowed::Anyone),
+                update: fields.optional("update", Allowed::read).unwrap_or(Allowed::Anyone),
+                force_push: fields.optional("force-push", Allowed::read).unwrap_or(Allowed::Nobody),
+                delete: fields.optional("delete", Allowed::read).unwrap_or(Allowed::Nobody),
             })
         })
     }
 
     fn absent() -> Option<Self> {
-        Some(Self { create: true, update: true, force_push: false, delete: false })
+        Some(Self {
+            create: Allowed::Anyone,
+            update: Allowed::Anyone,
+            force_push: Allowed::Nobody,
+            delete: Allowed::Nobody,
+        })
     }
 
     fn needs(&self) -> Needs {
-        Needs { fast_forward: !self.force_push, ..Needs::default() }
+        Needs { fast_forward: !self.force_push.is_anyone(), ..Needs::default() }
     }
 
     fn asks_about(&self, _: &[u8]) -> bool {
@@ -87,18 +171,24 @@ impl Kind for Updates {
     fn judge_update(
         &self,
         facts: &UpdateFacts<'_>,
-        _: &Context<'_>,
+        context: &Context<'_>,
         refuse: &mut dyn FnMut((Reason, Option<ObjectId>)),
     ) {
         let mut refuse = |reason| refuse((reason, None));
         let is_tag = facts.tag_name().is_some();
-        match facts.update.change {
-            Change::Create { .. } if !self.create => refuse(Reason::Create),
-            Change::Move { .. } if !self.update => refuse(Reason::Update),
-            Change::Move { old, new } if is_tag && old != new && !self.force_push => refuse(Reason::TagMoved),
-            Change::Move { .. } if !is_tag && !facts.fast_forward && !self.force_push => refuse(Reason::ForcePush),
-            Change::Delete { .. } if !self.delete => refuse(Reason::Delete),
-            Change::Create { .. } | Change::Move { .. } | Change::Delete { .. } => {}
+        let pusher = context.pusher;
+        let rewritten = || match facts.update.change {
+            Change::Move { old, new } if is_tag && old != new => self.force_push.refusal(What::MoveTag, pusher),
+            Change::Move { .. } if !is_tag && !facts.fast_forward => self.force_push.refusal(What::ForcePush, pusher),
+            Change::Create { .. } | Change::Move { .. } | Change::Delete { .. } => None,
+        };
+        let refusal = match facts.update.change {
+            Change::Create { .. } => self.create.refusal(What::Create, pusher),
+            Change::Move { .. } => self.update.refusal(What::Update, pusher).or_else(rewritten),
+            Change::Delete { .. } => self.delete.refusal(What::Delete, pusher),
+        };
+        if let Some(reason) = refusal {
+            refuse(reason);
         }
         let points_at_commit = facts.layers.is_empty() && facts.target == Some(TargetKind::Commit);
         if facts.is_branch() && facts.target.is_some() && !points_at_commit {
@@ -107,12 +197,12 @@ impl Kind for Updates {
     }
 
     fn sentences(&self) -> Vec<String> {
-        let may = |allowed: bool| if allowed { "anyone who can push" } else { "nobody" };
+        let rewrite = if matches!(self.update, Allowed::Nobody) { &self.update } else { &self.force_push };
         vec![
-            format!("{} may create it", may(self.create)),
-            format!("{} may update it", may(self.update)),
-            format!("{} may rewrite it (force-push, or move an existing tag)", may(self.force_push && self.update)),
-            format!("{} may delete it", may(self.delete)),
+            format!("{} may create it", self.create.described()),
+            format!("{} may update it", self.update.described()),
+            format!("{} may rewrite it (force-push, or move an existing tag)", rewrite.described()),
+            format!("{} may delete it", self.delete.described()),
         ]
     }
 
@@ -139,6 +229,17 @@ impl Kind for Updates {
                 vec!["a corrected release needs a new name".into()],
             ),
             Reason::Delete => ("delete", "nobody may delete it".into(), vec![]),
+            Reason::NotYours(refused) => {
+                let (code, what) = match refused.what {
+                    What::Create => ("create", "create it"),
+                    What::Update => ("update", "update it"),
+                    What::ForcePush => ("force-push", "force-push it, and the new value does not contain the old one"),
+                    What::MoveTag => ("tag-moved", "move it, and the tag exists already"),
+                    What::Delete => ("delete", "delete it"),
+                };
+                let lines = vec![format!("only {} may {what}", refused.by), format!("  {}", refused.pusher)];
+                return Explanation { code, lines, hints: Vec::new() };
+            }
             Reason::NotACommit(layers, target) => (
                 "not-a-commit",
                 format!("a branch must point at a commit, and this would point at {}", described_target(*layers, *target)),

@@ -59,6 +59,10 @@ impl From<Unreadable> for Defect {
     }
 }
 
+pub(super) fn from_base64(base64: &str) -> Option<Vec<u8>> {
+    Base64::decode_vec(base64).ok()
+}
+
 impl PublicKey {
     /// Why nothing that it signs counts, if its kind or size is too weak, or not supported.
     pub fn unusable(&self) -> Option<Unusable> {
@@ -78,7 +82,7 @@ impl PublicKey {
     /// # Errors
     /// Says what is wrong, lower case.
     pub fn from_fields(algorithm: &str, base64: &str) -> Result<Self, String> {
-        let blob = Base64::decode_vec(base64).map_err(|_| "it is not base64")?;
+        let blob = from_base64(base64).ok_or("it is not base64")?;
         let named = Wire(&blob).string().ok_or("it is not whole")?;
         if named != algorithm.as_bytes() {
             return Err(format!("it is of another type than `{algorithm}`"));

@@ -42,6 +42,11 @@ pub fn is_told(told: &str, reason: &str) -> bool {
     let otherwise = match reason {
         "bad" => Some("signed, and the signature does not count\n"),
         "unknown-key" => Some("signed by a key that counts for nobody\n"),
+        "create" => Some("may create it\n"),
+        "update" => Some("may update it\n"),
+        "force-push" => Some("may force-push it, and"),
+        "delete" => Some("may delete it\n"),
+        "tag-moved" => Some("may move it, and"),
         _ => None,
     };
     told.contains(phrase_of(reason)) || otherwise.is_some_and(|words| told.contains(words))
@@ -70,6 +75,10 @@ pub fn phrase_of(reason: &str) -> &'static str {
         "declared-type" => "says that it points at a ",
         "too-deep" => "deeper than is followed",
         "shallow" => "comes from a shallow repository",
+        "pusher" => "may push to it\n",
+        "no-push-certificate" => "the push itself must be signed, and it is not",
+        "push-certificate" => "the push is signed, and its certificate does not count",
+        "via" => "it may change by ",
         "replace-ref" => "replacement refs change what everyone reads",
         "unmatched-ref" => "no rule of the policy covers this ref",
         "not-a-commit" => "a branch must point at a commit",

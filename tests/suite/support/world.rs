@@ -64,12 +64,13 @@ impl World {
         fs::create_dir_all(self.server().join("hooks")).unwrap();
         let hook = self.server().join("hooks/pre-receive");
         let script = format!(
-            "#!/bin/sh\ncat >'{lines}'\n'{program}' hook pre-receive --policy '{policy}' <'{lines}'\nstatus=$?\n\
+            "#!/bin/sh\ncat >'{lines}'\n'{program}' hook pre-receive --policy '{policy}' --log '{log}' <'{lines}'\nstatus=$?\n\
              echo $status >'{status}'\nexit $status\n",
             lines = self.path("lines").display(),
             program = env!("CARGO_BIN_EXE_countersign"),
             policy = self.policy_path().display(),
             status = self.path("status").display(),
+            log = self.path("log").display(),
         );
         fs::write(&hook, script).unwrap();
         set_mode(&hook, 0o755);
@@ -232,7 +233,7 @@ impl World {
 
     /// What comes of a command that pushes.
     pub fn pushed_by(&self, command: Command) -> Pushed {
-        for left in ["status", "lines"] {
+        for left in ["status", "lines", "log"] {
             drop(fs::remove_file(self.path(left)));
         }
         let before = self.refs();
@@ -324,6 +325,19 @@ impl World {
             findings.map(|finding| finding["reason"].as_str().unwrap().to_owned()).collect()
         };
         (verdict["verdict"].as_str().unwrap().to_owned(), reasons("refuses"), reasons("warns"))
+    }
+
+    #[allow(dead_code, reason = "the scenarios use it")]
+    /// The reasons that the hook itself found for the last push, of one effect; `judge` knows nothing of who pushed.
+    pub fn found_by_hook(&self, effect: &str) -> BTreeSet<String> {
+        let log = fs::read_to_string(self.path("log")).unwrap_or_default();
+        let mut reasons = BTreeSet::new();
+        for line in log.lines().filter_map(|line| line.find("{\"").map(|at| &line[at..])) {
+            let verdict: serde_json::Value = serde_json::from_str(line).unwrap();
+            let findings = verdict["findings"].as_array().unwrap().iter().filter(|finding| finding["effect"] == effect);
+            reasons.extend(findings.map(|finding| finding["reason"].as_str().unwrap().to_owned()));
+        }
+        reasons
     }
 
     /// The server's refs, under its name, with the objects of both sides: `judge` sees no quarantine.
