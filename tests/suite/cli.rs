@@ -327,6 +327,63 @@ fn policy_explain_says_what_applies_to_a_ref() {
 }
 
 #[test]
+fn policy_explain_says_what_a_rule_means_for_one_person() {
+    let world = World::new();
+    let (alice, bob) = (keys::public_ssh("alice-ssh"), keys::public_ssh("bob-ssh"));
+    world.registry(&[
+        ("allowed_signers", &format!("alice@example.com {alice}\nbob@example.com {bob}\n")),
+        (
+            "signers.toml",
+            "[[signer]]\nid = 'alice'\nemails = ['alice@example.com']\n\n[[signer]]\nid = 'bob'\n\
+             emails = ['bob@example.com']\nuntil = 2020-01-01\n",
+        ),
+    ]);
+    world.policy(
+        "version = 1\nunmatched-refs = 'accept'\n[[rule]]\nname = 'main'\nrefs = ['refs/heads/main']\n\
+         signatures = { commits = 'all', by = ['alice'] }\nupdates = { create = false }\ntags = { by = ['bob'] }\n",
+    );
+    let policy = world.policy_path();
+    let explain = |more: &[&str]| {
+        let mut arguments = vec!["policy", "explain", "--policy", policy.to_str().unwrap()];
+        arguments.extend(more);
+        countersign(&world, &arguments, "")
+    };
+    let (status, out, error) = explain(&["main", "--as", "alice"]);
+    assert_eq!(status, 0, "{error}");
+    for words in [
+        "`alice` is among those whose signature on a commit counts",
+        "`alice` is not among those whose signature on a tag counts: `bob`",
+        "`alice` may not create it",
+        "`alice` may update it",
+    ] {
+        assert!(out.contains(words), "{words}: {out}");
+    }
+    assert!(!out.contains("has left"), "{out}");
+    let (status, out, error) = explain(&["main", "--as", "bob@EXAMPLE.com"]);
+    assert_eq!(status, 0, "{error}");
+    for words in [
+        "`bob` has left",
+        "`bob` is not among those whose signature on a commit counts: `alice`",
+        "`bob` is among those whose signature on a tag",
+    ] {
+        assert!(out.contains(words), "{words}: {out}");
+    }
+    let (status, _, error) = explain(&["main", "--as", "carol"]);
+    assert!(status == 2 && error.contains("nobody in the registry"), "{error}");
+}
+
+#[test]
+fn policy_explain_prints_the_manual_of_a_requirement() {
+    let world = World::with_signed_main();
+    let (status, out, _) = countersign(&world, &["policy", "explain", "--manual", "signatures"], "");
+    assert!(status == 0 && out.contains("commits = \"all\""), "{out}");
+    let (status, _, error) = countersign(&world, &["policy", "explain", "--manual", "signature"], "");
+    assert!(status == 2 && error.contains("there are `updates`, `tags`, `signatures`"), "{error}");
+    assert_eq!(countersign(&world, &["policy", "explain"], "").0, 2);
+    assert_eq!(countersign(&world, &["policy", "explain", "main", "--manual", "tags"], "").0, 2);
+}
+
+#[test]
 fn registry_check_names_what_grants_nothing_and_list_shows_keys() {
     let world = World::new();
     let registry = world.registry_path();

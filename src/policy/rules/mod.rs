@@ -8,6 +8,7 @@ use super::{
 use crate::{
     document::{Fields, Reader, Value},
     push::ObjectId,
+    registry::Signer,
 };
 
 /// How much of what an update brings a requirement looks at.
@@ -79,6 +80,8 @@ pub trait Kind: Sized {
     );
     /// What it asks, in sentences without a subject ("commits must be …"), for `policy explain`.
     fn sentences(&self) -> Vec<String>;
+    /// What it means for one person, in sentences that begin with a verb ("may not delete it"), for `policy explain --as`.
+    fn sentences_for(&self, signer: &Signer) -> Vec<String>;
     /// A stable word for programs, what happened, and how to mend it.
     fn explain(reason: &Self::Reason, said: &Said<'_>) -> Explanation;
     /// Whether the object itself is ambiguous, which no mode softens.
@@ -143,6 +146,10 @@ macro_rules! kinds {
             /// See [`Kind::sentences`].
             pub fn sentences(&self) -> Vec<String> {
                 match self { $(Self::$Kind(kind) => kind.sentences()),* }
+            }
+            /// See [`Kind::sentences_for`].
+            pub fn sentences_for(&self, signer: &Signer) -> Vec<String> {
+                match self { $(Self::$Kind(kind) => kind.sentences_for(signer)),* }
             }
         }
 

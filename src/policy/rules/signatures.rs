@@ -22,7 +22,7 @@ use crate::{
         who::Who,
     },
     push::ObjectId,
-    registry::{Attribution, Fault, SignerId, Status, VerifyTime},
+    registry::{Attribution, Fault, Signer, SignerId, Status, VerifyTime},
     signature::{Fingerprint, Format, UserCheck},
 };
 
@@ -194,6 +194,17 @@ impl Kind for Signatures {
         });
         if self.terms.grace > 0 {
             said.push(format!("a key that expired counts for another {}", duration(self.terms.grace)));
+        }
+        said
+    }
+
+    fn sentences_for(&self, signer: &Signer) -> Vec<String> {
+        let mut said = vec![match self.by.includes(signer) {
+            true => "is among those whose signature on a commit counts".to_owned(),
+            false => format!("is not among those whose signature on a commit counts: {}", self.by.described()),
+        }];
+        if self.unsigned == Unsigned::Accept {
+            said.push("may leave commits unsigned".to_owned());
         }
         said
     }

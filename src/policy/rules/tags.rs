@@ -18,7 +18,7 @@ use crate::{
         who::Who,
     },
     push::{Change, ObjectId},
-    registry::{Attribution, Fault, SignerId, Status, VerifyTime, When},
+    registry::{Attribution, Fault, Signer, SignerId, Status, VerifyTime, When},
     signature::{Bad, Defect, Fingerprint, Signature},
 };
 
@@ -142,6 +142,15 @@ impl Kind for Tags {
         }
         said.extend(self.on.as_ref().map(|on| format!("the tagged commit must be on {}", on.described())));
         said
+    }
+
+    fn sentences_for(&self, signer: &Signer) -> Vec<String> {
+        let said = match (self.signed, self.by.includes(signer)) {
+            (false, _) => "may sign a tag or not: this rule asks no signature of tags".to_owned(),
+            (true, true) => "is among those whose signature on a tag counts".to_owned(),
+            (true, false) => format!("is not among those whose signature on a tag counts: {}", self.by.described()),
+        };
+        vec![said]
     }
 
     fn explain(reason: &Reason, said: &Said<'_>) -> Explanation {

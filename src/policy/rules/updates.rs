@@ -15,6 +15,7 @@ use crate::{
         sentences::{Explanation, Said, described_target, shell_word},
     },
     push::{Change, ObjectId},
+    registry::Signer,
 };
 
 /// The requirement.
@@ -112,6 +113,16 @@ impl Kind for Updates {
             format!("{} may update it", may(self.update)),
             format!("{} may rewrite it (force-push, or move an existing tag)", may(self.force_push && self.update)),
             format!("{} may delete it", may(self.delete)),
+        ]
+    }
+
+    fn sentences_for(&self, _: &Signer) -> Vec<String> {
+        let may = |allowed: bool| if allowed { "may" } else { "may not" };
+        vec![
+            format!("{} create it", may(self.create)),
+            format!("{} update it", may(self.update)),
+            format!("{} rewrite it (force-push, or move an existing tag)", may(self.force_push && self.update)),
+            format!("{} delete it", may(self.delete)),
         ]
     }
 
