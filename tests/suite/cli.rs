@@ -384,6 +384,34 @@ fn policy_explain_prints_the_manual_of_a_requirement() {
 }
 
 #[test]
+fn policy_diff_tells_the_weaker_first_and_by_its_status() {
+    let world = World::new();
+    let policy = world.policy_path();
+    let other = policy.with_file_name("other.toml");
+    let text = |lines: &str| {
+        format!(
+            "version = 1\nunmatched-refs = 'accept'\n[[rule]]\nname = 'main'\nrefs = ['refs/heads/main']\n{lines}\n"
+        )
+    };
+    world.policy(&text("updates = { delete = true }"));
+    std::fs::copy(&policy, &other).unwrap();
+    world.policy(&text("updates = { create = false }"));
+    let (old, new) = (policy.to_str().unwrap(), other.to_str().unwrap());
+    let (status, out, error) = countersign(&world, &["policy", "diff", old, new], "");
+    assert_eq!(status, 1, "{error}");
+    let lines: Vec<_> = out.lines().collect();
+    let expected = [
+        "weaker: rule `main`: updates.create: `false` becomes `true`",
+        "weaker: rule `main`: updates.delete: `false` becomes `true`",
+    ];
+    assert_eq!(lines, expected);
+    let (status, out, _) = countersign(&world, &["policy", "diff", new, old], "");
+    assert!(status == 0 && out.lines().all(|line| line.starts_with("stricter: ")), "{out}");
+    let (status, out, _) = countersign(&world, &["policy", "diff", old, old, "--format", "json"], "");
+    assert_eq!((status, out.as_str()), (0, "{\"differences\":[],\"schema\":1}\n"));
+}
+
+#[test]
 fn registry_check_names_what_grants_nothing_and_list_shows_keys() {
     let world = World::new();
     let registry = world.registry_path();

@@ -17,6 +17,7 @@ use super::{Kind, Needs, Reach};
 use crate::{
     document::{Reader, Value, What},
     policy::{
+        diff::{Setting, Strictness},
         facts::{CommitFacts, Context, TargetKind, Terms, UpdateFacts},
         sentences::{Explanation, Said, described_target, explain_fault},
         who::Who,
@@ -207,6 +208,38 @@ impl Kind for Signatures {
             said.push("may leave commits unsigned".to_owned());
         }
         said
+    }
+
+    fn settings(&self) -> Vec<Setting> {
+        let judged: &[&str] = match self.commits {
+            Reach::All => &["tip", "gained"],
+            // Also what is on the chain and not gained.
+            Reach::FirstParent => &["tip", "first-parent"],
+            Reach::Tip | Reach::Nothing => &["tip"],
+        };
+        let verify_time = match self.terms.verify_time {
+            VerifyTime::Receipt => "receipt",
+            VerifyTime::Signature => "signature",
+        };
+        let security_key = match self.security_key {
+            None => (0, "any key"),
+            Some(UserCheck::Presence) => (1, "touch"),
+            Some(UserCheck::Verification) => (2, "pin"),
+        };
+        let formats = FORMATS.iter().filter(|(_, format)| self.formats.contains(format));
+        let grace = i64::try_from(self.terms.grace).unwrap_or(i64::MAX);
+        vec![
+            Setting { key: "commits", value: Strictness::Asked(judged.iter().map(|&word| word.to_owned()).collect()) },
+            Setting::allows("unsigned", self.unsigned == Unsigned::Accept),
+            Setting { key: "by", value: Strictness::Allowed(self.by.names()) },
+            Setting {
+                key: "formats",
+                value: Strictness::Allowed(formats.map(|(word, _)| (*word).to_owned()).collect()),
+            },
+            Setting { key: "verify-time", value: Strictness::Unordered(verify_time.into()) },
+            Setting { key: "grace", value: Strictness::Rank(grace.saturating_neg(), duration(self.terms.grace)) },
+            Setting { key: "security-key", value: Strictness::Rank(security_key.0, security_key.1.into()) },
+        ]
     }
 
     fn explain(reason: &Reason, said: &Said<'_>) -> Explanation {

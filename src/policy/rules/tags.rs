@@ -12,6 +12,7 @@ use super::{Kind, Needs};
 use crate::{
     document::{Reader, Value},
     policy::{
+        diff::{Setting, Strictness},
         facts::{CommitFacts, Context, Terms, UpdateFacts},
         glob::Globs,
         sentences::{Explanation, Said, abbreviated, explain_fault, shell_word, tag_named},
@@ -151,6 +152,20 @@ impl Kind for Tags {
             (true, false) => format!("is not among those whose signature on a tag counts: {}", self.by.described()),
         };
         vec![said]
+    }
+
+    fn settings(&self) -> Vec<Setting> {
+        let on = match &self.on {
+            Some(on) => Strictness::Allowed(on.written()),
+            None => Strictness::Unordered("anywhere".into()),
+        };
+        vec![
+            Setting::asks("annotated", self.annotated),
+            Setting::asks("signed", self.signed),
+            Setting { key: "by", value: Strictness::Allowed(self.by.names()) },
+            Setting::asks("name-matches-ref", self.name_matches_ref),
+            Setting { key: "on", value: on },
+        ]
     }
 
     fn explain(reason: &Reason, said: &Said<'_>) -> Explanation {

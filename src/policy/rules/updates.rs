@@ -11,6 +11,7 @@ use super::{Kind, Needs};
 use crate::{
     document::{Reader, Value},
     policy::{
+        diff::Setting,
         facts::{CommitFacts, Context, TargetKind, Terms, UpdateFacts},
         sentences::{Explanation, Said, described_target, shell_word},
     },
@@ -123,6 +124,15 @@ impl Kind for Updates {
             format!("{} update it", may(self.update)),
             format!("{} rewrite it (force-push, or move an existing tag)", may(self.force_push && self.update)),
             format!("{} delete it", may(self.delete)),
+        ]
+    }
+
+    fn settings(&self) -> Vec<Setting> {
+        vec![
+            Setting::allows("create", self.create),
+            Setting::allows("update", self.update),
+            Setting::allows("force-push", self.force_push),
+            Setting::allows("delete", self.delete),
         ]
     }
 
