@@ -89,9 +89,8 @@ pub fn differences(old: &Policy, new: &Policy) -> Vec<Difference> {
         Unmatched::Refuse => Strictness::Rank(1, "refuse".into()),
     };
     compare(None, "unmatched-refs", Some(&unmatched(old)), Some(&unmatched(new)), &mut found);
-    for (key, value) in [("registry", global as fn(&Policy) -> _), ("repositories-root", root)] {
-        compare(None, key, Some(&value(old)), Some(&value(new)), &mut found);
-    }
+    compare(None, "registry", Some(&registry(old)), Some(&registry(new)), &mut found);
+    compare(None, "repositories-root", Some(&root(old)), Some(&root(new)), &mut found);
     let required = |policy: &Policy| Strictness::Asked(policy.registry.required.iter().cloned().collect());
     compare(None, "registry-require", Some(&required(old)), Some(&required(new)), &mut found);
     // Where unmatched refs are refused, a rule that matches more lets more in.
@@ -118,7 +117,7 @@ pub fn differences(old: &Policy, new: &Policy) -> Vec<Difference> {
     found
 }
 
-fn global(policy: &Policy) -> Strictness {
+fn registry(policy: &Policy) -> Strictness {
     Strictness::Unordered(policy.registry.path.display().to_string())
 }
 

@@ -227,7 +227,6 @@ impl Kind for Signatures {
             Some(UserCheck::Verification) => (2, "pin"),
         };
         let formats = FORMATS.iter().filter(|(_, format)| self.formats.contains(format));
-        let grace = i64::try_from(self.terms.grace).unwrap_or(i64::MAX);
         vec![
             Setting { key: "commits", value: Strictness::Asked(judged.iter().map(|&word| word.to_owned()).collect()) },
             Setting::allows("unsigned", self.unsigned == Unsigned::Accept),
@@ -237,7 +236,7 @@ impl Kind for Signatures {
                 value: Strictness::Allowed(formats.map(|(word, _)| (*word).to_owned()).collect()),
             },
             Setting { key: "verify-time", value: Strictness::Unordered(verify_time.into()) },
-            Setting { key: "grace", value: Strictness::Rank(grace.saturating_neg(), duration(self.terms.grace)) },
+            Setting { key: "grace", value: Strictness::Rank(self.terms.grace.saturating_neg(), duration(self.terms.grace)) },
             Setting { key: "security-key", value: Strictness::Rank(security_key.0, security_key.1.into()) },
         ]
     }
