@@ -8,8 +8,9 @@ use super::{
 use crate::{
     Undecided,
     git::{Quarantine, References, Repository},
-    policy::{Mode, Policy, Rule, Unmatched},
+    policy::{Mode, Policy, Rule, Unmatched, rules},
     push::{Evidence, RefName, Timestamp},
+    registry::Signer,
     report::{SCHEMA, date, escaped},
     run::{self, Loaded},
 };
@@ -17,18 +18,29 @@ use clap::Args;
 use serde_json::json;
 
 /// Says every rule that applies to a ref and what it asks. Symbolic refs are followed where a repository is around.
+///
+/// With `--as`, what each rule means for one person. With `--manual`, how a requirement is written, and no ref.
 #[derive(Args, Debug)]
 pub(super) struct Arguments {
     /// The ref; `main` stands for `refs/heads/main`, `HEAD` for the default branch
-    #[arg(value_name = "REF")]
-    name: String,
-    /// The repository's name, such as `infra/dns` [default: its path below the policy's
-    /// `repositories-root`; with a `server` that states names, unknown, which every rule matches]
+    #[arg(value_name = "REF", required_unless_present = "manual", conflicts_with = "manual")]
+    name: Option<String>,
+    /// What each rule means for this person, an id or email of the registry
+    #[arg(long = "as", value_name = "SIGNER", conflicts_with = "manual")]
+    signer: Option<String>,
+    /// The manual page of a requirement, such as `signatures`
+    #[arg(long, value_name = "KIND")]
+    manual: Option<String>,
+    /// The repository's name, such as `infra/dns` [default: its path below the policy's `repositories-root`; with a `server`
+    /// that states names, unknown, which every rule matches]
     #[arg(long, value_name = "NAME")]
     repository: Option<String>,
 }
 
 pub(super) fn run(common: &Common, arguments: &Arguments, output: &mut Output) -> Result<Outcome, Undecided> {
+    if let Some(kind) = &arguments.manual {
+        return manual(common, kind, output);
+    }
     let git_dir = git_dir(common);
     let files = Files::new(common)?;
     let (policies, repository) = match git_dir {
@@ -37,10 +49,9 @@ pub(super) fn run(common: &Common, arguments: &Arguments, output: &mut Output) -
         Err(_) => (files.policies(common, std::path::Path::new("."))?, None),
     };
     let references = repository.as_ref().map(Repository::references).transpose()?.unwrap_or_default();
-    let Some(name) = ref_name(&arguments.name, &references) else {
-        tell(&escaped(&format!("error: `{}` is not the name of a ref", arguments.name)));
-        tell("\n");
-        return Ok(Outcome::Usage);
+    let written = arguments.name.as_deref().unwrap_or_default();
+    let Some(name) = ref_name(written, &references) else {
+        return usage(&format!("`{written}` is not the name of a ref"));
     };
     let full = name.to_string();
     let now = now()?;
@@ -51,6 +62,11 @@ pub(super) fn run(common: &Common, arguments: &Arguments, output: &mut Output) -
             (None, Some(repository)) => loaded.repository_name(repository.git_dir(), &Evidence::default()),
             (None, None) => None,
         };
+        let person = match arguments.signer.as_deref().map(|name| Person::find(name, loaded)) {
+            Some(Err(mistake)) => return usage(&mistake),
+            found => found.and_then(Result::ok),
+        };
+        let for_person = |rule: &Rule| person.as_ref().map(|person| person.sentences(rule, now));
         let matching = run::rules_in_force(loaded, &name, &references, repository_name.as_deref());
         let rules: Vec<_> = matching.iter().filter_map(|&rule| loaded.policy.rules.get(rule)).collect();
         match common.format {
@@ -59,12 +75,16 @@ pub(super) fn run(common: &Common, arguments: &Arguments, output: &mut Output) -
                 "unmatched": rules.is_empty().then(|| unmatched(&loaded.policy)),
                 "rules": rules.iter().map(|rule| json!({
                     "name": rule.name, "line": rule.line, "mode": mode(rule, now), "asks": sentences(rule),
+                    "as": for_person(rule),
                 })).collect::<Vec<_>>(),
             })),
             Form::Human | Form::Porcelain => {
                 output.line(&format!("{} under {}:", escaped(&full), escaped(&loaded.path.to_string_lossy())))?;
                 for rule in &rules {
                     describe(loaded, rule, now, output)?;
+                    for sentence in for_person(rule).into_iter().flatten() {
+                        output.line(&escaped(&format!("    {sentence}")))?;
+                    }
                 }
                 if rules.is_empty() {
                     output.line(&format!("  no rule matches; {}", unmatched(&loaded.policy)))?;
@@ -74,6 +94,59 @@ pub(super) fn run(common: &Common, arguments: &Arguments, output: &mut Output) -
     }
     if common.format == Form::Json {
         output.line(&json!({ "schema": SCHEMA, "ref": full, "policies": shown }).to_string())?;
+    }
+    Ok(Outcome::Good)
+}
+
+/// Whom `--as` names.
+struct Person<'a>(&'a Signer);
+
+impl<'a> Person<'a> {
+    /// The one signer that has this id or email.
+    fn find(name: &str, loaded: &'a Loaded) -> Result<Self, String> {
+        let registry = loaded.path.to_string_lossy();
+        let ids = loaded.registry.named(name);
+        match ids.as_slice() {
+            [id] => loaded.registry.signer(id).map(Self).ok_or_else(|| {
+                format!(
+                    "`{name}` has no entry of their own in the registry of {registry}, only an authority's certificate"
+                )
+            }),
+            [] => Err(format!("nobody in the registry of {registry} is `{name}`")),
+            several => {
+                let ids: Vec<_> = several.iter().map(|id| id.0.as_str()).collect();
+                Err(format!("`{name}` is several people: `{}`; give an id", ids.join("`, `")))
+            }
+        }
+    }
+
+    /// What a rule means for them.
+    fn sentences(&self, rule: &Rule, now: Timestamp) -> Vec<String> {
+        let id = &self.0.id.0;
+        let mut said = Vec::new();
+        if self.0.until.is_some_and(|until| until <= now) {
+            said.push(format!("`{id}` has left: no signature of theirs counts any more, whatever follows"));
+        }
+        let each = rule.requirements.iter().flat_map(|requirement| requirement.sentences_for(self.0));
+        said.extend(each.map(|sentence| format!("`{id}` {sentence}")));
+        said
+    }
+}
+
+fn usage(mistake: &str) -> Result<Outcome, Undecided> {
+    tell(&escaped(&format!("error: {mistake}")));
+    tell("\n");
+    Ok(Outcome::Usage)
+}
+
+/// How a requirement is written.
+fn manual(common: &Common, kind: &str, output: &mut Output) -> Result<Outcome, Undecided> {
+    let Some(page) = rules::manual(kind) else {
+        return usage(&format!("there is no requirement `{kind}`; there are `{}`", rules::KEYS.join("`, `")));
+    };
+    match common.format {
+        Form::Json => output.line(&json!({ "schema": SCHEMA, "kind": kind, "manual": page }).to_string())?,
+        Form::Human | Form::Porcelain => output.write(&page)?,
     }
     Ok(Outcome::Good)
 }

@@ -1,6 +1,7 @@
 //! The command line: one file a command.
 #![expect(clippy::disallowed_methods, reason = "the edge: clock, environment and disk enter here")]
 
+mod diff;
 mod evidence;
 mod explain;
 mod hook;

@@ -1,7 +1,7 @@
 //! `policy check`: all mistakes at once, else what the policy protects.
 
 use super::{
-    Common, Form, Outcome, explain,
+    Common, Form, Outcome, diff, explain,
     output::{Output, tell},
     place::{Files, git_dir, now},
 };
@@ -23,6 +23,8 @@ pub(super) enum Commands {
     Check(Check),
     /// Says which rules apply to a ref, and what they ask
     Explain(explain::Arguments),
+    /// Says what becomes weaker from one policy to another, and what stricter
+    Diff(diff::Arguments),
 }
 
 /// Exit status 1 if there are mistakes. Warnings are about what is allowed and surprises.
@@ -40,6 +42,7 @@ pub(super) fn run(common: &Common, commands: &Commands, output: &mut Output) -> 
     match commands {
         Commands::Check(arguments) => check(common, arguments, output),
         Commands::Explain(arguments) => explain::run(common, arguments, output),
+        Commands::Diff(arguments) => diff::run(common, arguments, output),
     }
 }
 

@@ -1,6 +1,7 @@
 //! From the source of a policy to a [`Policy`], or to every mistake in it.
 
 use super::{
+    diff::Strictness,
     facts::Terms,
     glob::Globs,
     rules::{self, Requirement},
@@ -12,7 +13,11 @@ use crate::{
     push::{ObjectId, Timestamp},
     registry::{Registry, SignerId},
 };
-use std::{collections::HashMap, ops::Range, path::PathBuf};
+use std::{
+    collections::{BTreeMap, HashMap},
+    ops::Range,
+    path::PathBuf,
+};
 
 /// A policy without mistakes.
 #[derive(Debug)]
@@ -25,6 +30,8 @@ pub struct Policy {
     pub repositories_root: Option<PathBuf>,
     /// Where a pusher learns more, printed in refusals.
     pub help: Option<String>,
+    /// Where the registry is, and what it must have.
+    pub registry: RegistryFolder,
     /// In the order of the file.
     pub rules: Vec<Rule>,
     /// Every person named, with the line.
@@ -138,6 +145,7 @@ pub fn compile(source: &str, members: &Groups) -> Result<Policy, Vec<Problem>> {
             server,
             repositories_root,
             help,
+            registry: registry_folder(source),
             rules: rules?,
             mentions: mentions.into_iter().map(|Mention { name, place }| (name, line(source, place.start))).collect(),
         })
@@ -298,6 +306,11 @@ impl Policy {
     }
 }
 
+/// In UTC; for one that no calendar has, its seconds.
+fn moment(moment: Timestamp) -> String {
+    jiff::Timestamp::from_second(moment.0).map_or_else(|_| moment.0.to_string(), |moment| moment.to_string())
+}
+
 impl Rule {
     /// Whether it matches a ref of any of these names. A repository whose name is unknown (`None`) matches every rule.
     pub fn matches(&self, names: &[&[u8]], default_branch: Option<&[u8]>, repository: Option<&[u8]>) -> bool {
@@ -311,6 +324,50 @@ impl Rule {
                 self.refs.matches_ref(name, default_branch)
                     && !self.except_refs.as_ref().is_some_and(|globs| globs.matches_ref(name, default_branch))
             })
+    }
+
+    /// Whether one of its patterns names replacement refs literally.
+    pub fn names_replace_refs(&self) -> bool {
+        self.refs.begin_literally("refs/replace/")
+    }
+
+    /// What it is set to but for its requirements, to be compared; the keys are the same for every rule.
+    pub fn own_settings(&self) -> BTreeMap<&'static str, Strictness> {
+        let mode = match self.mode {
+            Mode::Off => (0, "off"),
+            Mode::Observe => (1, "observe"),
+            Mode::Warn => (2, "warn"),
+            Mode::Enforce => (3, "enforce"),
+        };
+        let until = match self.warn_until {
+            Some(until) => Strictness::Rank(until.0.saturating_neg(), moment(until)),
+            None => Strictness::Rank(i64::MAX, "none".into()),
+        };
+        // A rule for named repositories against one for all: which are there is not known here.
+        let repositories = match &self.repositories {
+            Some(globs) => Strictness::Asked(globs.written()),
+            None => Strictness::Unordered("all".into()),
+        };
+        let except =
+            |globs: &Option<Globs>| Strictness::Allowed(globs.as_ref().map(Globs::written).unwrap_or_default());
+        BTreeMap::from([
+            ("refs", Strictness::Asked(self.refs.written())),
+            ("except-refs", except(&self.except_refs)),
+            ("repositories", repositories),
+            ("except-repositories", except(&self.except_repositories)),
+            ("mode", Strictness::Rank(mode.0, mode.1.into())),
+            ("warn-until", until),
+            ("baseline", Strictness::Allowed(self.baselines.iter().map(ToString::to_string).collect())),
+            ("terms", Strictness::Unordered(self.terms_beside_signatures())),
+        ])
+    }
+
+    /// The terms, where another requirement than `signatures`, which tells its own, may go by them.
+    fn terms_beside_signatures(&self) -> String {
+        let others = self.requirements.iter().filter(|requirement| {
+            !matches!(requirement, Requirement::Signatures(_) | Requirement::Tags(_) | Requirement::Updates(_))
+        });
+        if others.count() == 0 { String::new() } else { format!("{:?}", self.terms) }
     }
 
     /// How it acts at a moment.

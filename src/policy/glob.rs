@@ -9,6 +9,7 @@ use crate::{
     push::RefName,
 };
 use globset::{Candidate, GlobBuilder, GlobSet};
+use std::collections::BTreeSet;
 
 /// The name that stands for the default branch.
 const DEFAULT_BRANCH: &str = "HEAD";
@@ -124,6 +125,11 @@ impl Globs {
             let literal = literal_start(glob);
             literal.starts_with(start) || start.starts_with(literal)
         })
+    }
+
+    /// As in the policy.
+    pub fn written(&self) -> BTreeSet<String> {
+        self.written.iter().cloned().collect()
     }
 
     /// As in the policy, for sentences: `` `a` or `b` ``.

@@ -1,6 +1,7 @@
 //! Facts in, verdict out. Pure.
 
 mod compile;
+pub mod diff;
 pub mod facts;
 mod finding;
 mod glob;

@@ -62,6 +62,16 @@ impl Who {
         }
     }
 
+    /// Every name, groups resolved, `*` for every registered person.
+    pub fn names(&self) -> BTreeSet<String> {
+        match self {
+            Self::Registered => BTreeSet::from([EVERYONE.to_owned()]),
+            Self::Named { everyone, names, .. } => {
+                names.iter().cloned().chain(everyone.then(|| EVERYONE.to_owned())).collect()
+            }
+        }
+    }
+
     /// For sentences: "any registered person", "`@maintainers` or `bob`", "nobody".
     pub fn described(&self) -> String {
         match self {

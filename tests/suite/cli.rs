@@ -327,6 +327,91 @@ fn policy_explain_says_what_applies_to_a_ref() {
 }
 
 #[test]
+fn policy_explain_says_what_a_rule_means_for_one_person() {
+    let world = World::new();
+    let (alice, bob) = (keys::public_ssh("alice-ssh"), keys::public_ssh("bob-ssh"));
+    world.registry(&[
+        ("allowed_signers", &format!("alice@example.com {alice}\nbob@example.com {bob}\n")),
+        (
+            "signers.toml",
+            "[[signer]]\nid = 'alice'\nemails = ['alice@example.com']\n\n[[signer]]\nid = 'bob'\n\
+             emails = ['bob@example.com']\nuntil = 2020-01-01\n",
+        ),
+    ]);
+    world.policy(
+        "version = 1\nunmatched-refs = 'accept'\n[[rule]]\nname = 'main'\nrefs = ['refs/heads/main']\n\
+         signatures = { commits = 'all', by = ['alice'] }\nupdates = { create = false }\ntags = { by = ['bob'] }\n",
+    );
+    let policy = world.policy_path();
+    let explain = |more: &[&str]| {
+        let mut arguments = vec!["policy", "explain", "--policy", policy.to_str().unwrap()];
+        arguments.extend(more);
+        countersign(&world, &arguments, "")
+    };
+    let (status, out, error) = explain(&["main", "--as", "alice"]);
+    assert_eq!(status, 0, "{error}");
+    for words in [
+        "`alice` is among those whose signature on a commit counts",
+        "`alice` is not among those whose signature on a tag counts: `bob`",
+        "`alice` may not create it",
+        "`alice` may update it",
+    ] {
+        assert!(out.contains(words), "{words}: {out}");
+    }
+    assert!(!out.contains("has left"), "{out}");
+    let (status, out, error) = explain(&["main", "--as", "bob@EXAMPLE.com"]);
+    assert_eq!(status, 0, "{error}");
+    for words in [
+        "`bob` has left",
+        "`bob` is not among those whose signature on a commit counts: `alice`",
+        "`bob` is among those whose signature on a tag",
+    ] {
+        assert!(out.contains(words), "{words}: {out}");
+    }
+    let (status, _, error) = explain(&["main", "--as", "carol"]);
+    assert!(status == 2 && error.contains("nobody in the registry"), "{error}");
+}
+
+#[test]
+fn policy_explain_prints_the_manual_of_a_requirement() {
+    let world = World::with_signed_main();
+    let (status, out, _) = countersign(&world, &["policy", "explain", "--manual", "signatures"], "");
+    assert!(status == 0 && out.contains("commits = \"all\""), "{out}");
+    let (status, _, error) = countersign(&world, &["policy", "explain", "--manual", "signature"], "");
+    assert!(status == 2 && error.contains("there are `updates`, `tags`, `signatures`"), "{error}");
+    assert_eq!(countersign(&world, &["policy", "explain"], "").0, 2);
+    assert_eq!(countersign(&world, &["policy", "explain", "main", "--manual", "tags"], "").0, 2);
+}
+
+#[test]
+fn policy_diff_tells_the_weaker_first_and_by_its_status() {
+    let world = World::new();
+    let policy = world.policy_path();
+    let other = policy.with_file_name("other.toml");
+    let text = |lines: &str| {
+        format!(
+            "version = 1\nunmatched-refs = 'accept'\n[[rule]]\nname = 'main'\nrefs = ['refs/heads/main']\n{lines}\n"
+        )
+    };
+    world.policy(&text("updates = { delete = true }"));
+    std::fs::copy(&policy, &other).unwrap();
+    world.policy(&text("updates = { create = false }"));
+    let (old, new) = (policy.to_str().unwrap(), other.to_str().unwrap());
+    let (status, out, error) = countersign(&world, &["policy", "diff", old, new], "");
+    assert_eq!(status, 1, "{error}");
+    let lines: Vec<_> = out.lines().collect();
+    let expected = [
+        "weaker: rule `main`: updates.create: `false` becomes `true`",
+        "weaker: rule `main`: updates.delete: `false` becomes `true`",
+    ];
+    assert_eq!(lines, expected);
+    let (status, out, _) = countersign(&world, &["policy", "diff", new, old], "");
+    assert!(status == 0 && out.lines().all(|line| line.starts_with("stricter: ")), "{out}");
+    let (status, out, _) = countersign(&world, &["policy", "diff", old, old, "--format", "json"], "");
+    assert_eq!((status, out.as_str()), (0, "{\"differences\":[],\"schema\":1}\n"));
+}
+
+#[test]
 fn registry_check_names_what_grants_nothing_and_list_shows_keys() {
     let world = World::new();
     let registry = world.registry_path();

@@ -14,10 +14,12 @@ use super::{Kind, Needs, Reach};
 use crate::{
     document::{Reader, Value},
     policy::{
+        diff::{Setting, Strictness},
         facts::{CommitFacts, Context, Terms, UpdateFacts},
         sentences::{Explanation, Said, abbreviated},
     },
     push::ObjectId,
+    registry::Signer,
 };
 
 /// The requirement.
@@ -118,6 +120,23 @@ impl Kind for History {
         };
         let max = self.max_commits.map(|max| format!("one update may bring no more than {max} commits to judge"));
         merges.into_iter().chain(max).collect()
+    }
+
+    fn sentences_for(&self, _: &Signer) -> Vec<String> {
+        Vec::new()
+    }
+
+    fn settings(&self) -> Vec<Setting> {
+        let merges = match self.merges {
+            Merges::Allow => Strictness::Any("allow".into()),
+            Merges::Forbid => Strictness::Unordered("forbid".into()),
+            Merges::Require => Strictness::Unordered("require".into()),
+        };
+        let most = match self.max_commits {
+            None => Strictness::Any("any number".into()),
+            Some(most) => Strictness::Rank(i64::try_from(most).unwrap_or(i64::MAX).saturating_neg(), most.to_string()),
+        };
+        vec![Setting { key: "merges", value: merges }, Setting { key: "max-commits", value: most }]
     }
 
     fn explain(reason: &Reason, said: &Said<'_>) -> Explanation {

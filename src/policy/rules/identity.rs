@@ -20,11 +20,12 @@ use crate::{
     document::{Reader, Value},
     object::Person,
     policy::{
+        diff::{Setting, Strictness},
         facts::{CommitFacts, Context, Terms, UpdateFacts},
         sentences::{Explanation, Said},
     },
     push::ObjectId,
-    registry::SignerId,
+    registry::{Signer, SignerId},
 };
 
 /// The requirement.
@@ -204,6 +205,34 @@ impl Kind for Identity {
         });
         let pusher = (self.pusher == Pushers::Signer).then(|| "whoever pushes must have signed the new tip".to_owned());
         asked.chain(pusher).collect()
+    }
+
+    fn sentences_for(&self, signer: &Signer) -> Vec<String> {
+        let emails = || match signer.emails.as_slice() {
+            [] => "an email of theirs, and has none".to_owned(),
+            emails => emails.iter().map(|email| format!("`{email}`")).collect::<Vec<_>>().join(" or "),
+        };
+        let asked = [(Role::Committer, self.committer), (Role::Author, self.author)].into_iter();
+        let asked = asked.filter(|(_, whom)| *whom == Whom::Signer);
+        let asked = asked.map(|(role, _)| format!("signs only commits that have them as the {}: {}", role.name(), emails()));
+        let pusher = (self.pusher == Pushers::Signer).then(|| "may push only tips that they signed".to_owned());
+        asked.chain(pusher).collect()
+    }
+
+    fn settings(&self) -> Vec<Setting> {
+        let setting = |key, whom| {
+            let value = match whom {
+                Whom::Any => Strictness::Any("any".into()),
+                Whom::Registered => Strictness::Unordered("registered".into()),
+                Whom::Signer => Strictness::Unordered("signer".into()),
+            };
+            Setting { key, value }
+        };
+        vec![
+            setting("committer", self.committer),
+            setting("author", self.author),
+            Setting::asks("pusher", self.pusher == Pushers::Signer),
+        ]
     }
 
     fn explain(reason: &Reason, said: &Said<'_>) -> Explanation {

@@ -18,12 +18,13 @@ use crate::{
     bounds::Bounds,
     document::{Reader, Value, What},
     policy::{
+        diff::{Setting, Strictness},
         facts::{CommitFacts, Context, Terms, UpdateFacts},
         sentences::{Explanation, Said},
         trailers::{email_of, trailers},
     },
     push::ObjectId,
-    registry::folded,
+    registry::{Signer, folded},
 };
 use regex::bytes::{Regex, RegexBuilder};
 
@@ -143,6 +144,24 @@ impl Kind for Messages {
         let forbid = self.forbid.iter().map(|pattern| format!("the message of {which} must not match `{pattern}`"));
         let sign_off = self.sign_off.map(|whose| format!("{which} must be signed off by its {}", whose.name()));
         require.chain(forbid).chain(sign_off).collect()
+    }
+
+    fn sentences_for(&self, _: &Signer) -> Vec<String> {
+        Vec::new()
+    }
+
+    fn settings(&self) -> Vec<Setting> {
+        let patterns = |patterns: &[Regex]| Strictness::Asked(patterns.iter().map(|one| one.as_str().to_owned()).collect());
+        let sign_off = match self.sign_off {
+            None => Strictness::Any("none".into()),
+            Some(who) => Strictness::Unordered(who.name().into()),
+        };
+        vec![
+            Setting { key: "require", value: patterns(&self.require) },
+            Setting { key: "forbid", value: patterns(&self.forbid) },
+            Setting { key: "sign-off", value: sign_off },
+            Setting::allows("skip-merges", self.merges == Merges::Skipped),
+        ]
     }
 
     fn explain(reason: &Reason, said: &Said<'_>) -> Explanation {

@@ -2,12 +2,14 @@
 //! [`Requirement`] and [`Reason`] enums, the keys and the dispatch.
 
 use super::{
+    diff::Setting,
     facts::{CommitFacts, Context, Terms, UpdateFacts},
     sentences::{Explanation, Said},
 };
 use crate::{
     document::{Fields, Reader, Value, What},
     push::ObjectId,
+    registry::Signer,
 };
 
 /// How much of what an update brings a requirement looks at.
@@ -87,6 +89,10 @@ pub trait Kind: Sized {
     );
     /// What it asks, in sentences without a subject ("commits must be …"), for `policy explain`.
     fn sentences(&self) -> Vec<String>;
+    /// What it means for one person, in sentences that begin with a verb ("may not delete it"), for `policy explain --as`.
+    fn sentences_for(&self, signer: &Signer) -> Vec<String>;
+    /// Everything that it judges by, for `policy diff`; always the same keys. What is left out would change unseen.
+    fn settings(&self) -> Vec<Setting>;
     /// A stable word for programs, what happened, and how to mend it.
     fn explain(reason: &Self::Reason, said: &Said<'_>) -> Explanation;
     /// Whether the object itself is ambiguous, which no mode softens.
@@ -154,6 +160,18 @@ macro_rules! kinds {
             /// See [`Kind::sentences`].
             pub fn sentences(&self) -> Vec<String> {
                 match self { $(Self::$Kind(kind) => kind.sentences()),* }
+            }
+            /// See [`Kind::KEY`].
+            pub fn key(&self) -> &'static str {
+                match self { $(Self::$Kind(_) => <$module::$Kind as Kind>::KEY),* }
+            }
+            /// See [`Kind::settings`].
+            pub fn settings(&self) -> Vec<Setting> {
+                match self { $(Self::$Kind(kind) => kind.settings()),* }
+            }
+            /// See [`Kind::sentences_for`].
+            pub fn sentences_for(&self, signer: &Signer) -> Vec<String> {
+                match self { $(Self::$Kind(kind) => kind.sentences_for(signer)),* }
             }
         }
 

@@ -21,6 +21,7 @@ use super::{Kind, Needs, Reach};
 use crate::{
     document::{Reader, Value, What},
     policy::{
+        diff::{Setting, Strictness},
         facts::{Changed, CommitFacts, Context, Terms, UpdateFacts},
         glob::Globs,
         sentences::{Explanation, Said, explain_fault, shell_word},
@@ -28,8 +29,9 @@ use crate::{
         whose::Whose,
     },
     push::ObjectId,
-    registry::{Fault, SignerId, Status},
+    registry::{Fault, Signer, SignerId, Status},
 };
+use std::collections::BTreeSet;
 
 /// How many paths a reason names; the rest are counted.
 const NAMED: usize = 3;
@@ -195,6 +197,26 @@ impl Kind for Paths {
         said
     }
 
+    fn sentences_for(&self, signer: &Signer) -> Vec<String> {
+        let mut said = Vec::new();
+        for entry in &self.entries {
+            let globs = entry.described();
+            said.extend(entry.by.as_ref().map(|by| match by.includes(signer) {
+                true => format!("may change what is at {globs}"),
+                false => format!("may not change what is at {globs}"),
+            }));
+            if entry.forbid {
+                said.push(format!("may not add or change anything at {globs}"));
+            }
+        }
+        said
+    }
+
+    fn settings(&self) -> Vec<Setting> {
+        // An entry that is not the same is another.
+        vec![Setting { key: "entries", value: Strictness::Asked(self.entries.iter().map(Entry::written).collect()) }]
+    }
+
     fn explain(reason: &Reason, said: &Said<'_>) -> Explanation {
         match reason {
             Reason::NotAllowed { paths, by, signed } => explain_not_allowed(paths, by.as_deref(), signed, said),
@@ -305,6 +327,20 @@ fn explain_not_allowed(paths: &Named, by: Option<&str>, signed: &Signed, said: &
 impl Entry {
     fn matches(&self, path: &[u8]) -> bool {
         self.matching.matches(path) && !self.except.as_ref().is_some_and(|globs| globs.matches(path))
+    }
+
+    /// All of it, in one form.
+    fn written(&self) -> String {
+        let listed = |words: BTreeSet<String>| words.into_iter().collect::<Vec<_>>().join(", ");
+        let mut written = format!("match [{}]", listed(self.matching.written()));
+        let parts = [
+            self.except.as_ref().map(|globs| format!(" except [{}]", listed(globs.written()))),
+            self.by.as_ref().map(|by| format!(" by [{}]", listed(by.names()))),
+            self.forbid.then(|| " forbid".to_owned()),
+            self.max_size.map(|size| format!(" max-size {}", described(size))),
+        ];
+        written.extend(parts.into_iter().flatten());
+        written
     }
 
     /// `` `a` or `b`, except `c` ``.

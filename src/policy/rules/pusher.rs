@@ -26,11 +26,13 @@ use super::{Kind, Needs};
 use crate::{
     document::{Reader, Value},
     policy::{
+        diff::{Setting, Strictness},
         facts::{CommitFacts, Context, Terms, UpdateFacts, Via},
         sentences::{Explanation, Said},
         who::Who,
     },
     push::ObjectId,
+    registry::Signer,
 };
 
 /// The requirement.
@@ -144,6 +146,28 @@ impl Kind for Pusher {
         let certificate = self.certificate.map(|Certificate::Required| "the push itself must be signed".to_owned());
         let via = self.via.as_ref().map(|ways| format!("it may change by {} only", listed(ways)));
         [by, certificate, via].into_iter().flatten().collect()
+    }
+
+    fn sentences_for(&self, signer: &Signer) -> Vec<String> {
+        let by = self.by.as_ref().map(|by| match by.includes(signer) {
+            true => "may push".to_owned(),
+            false => format!("may not push: that is for {}", by.described()),
+        });
+        let certificate = self.certificate.map(|Certificate::Required| "has to sign each push".to_owned());
+        by.into_iter().chain(certificate).collect()
+    }
+
+    fn settings(&self) -> Vec<Setting> {
+        let by = self.by.as_ref().map_or_else(|| Strictness::Any("anyone".into()), |by| Strictness::Allowed(by.names()));
+        let via = match &self.via {
+            None => Strictness::Any("any way".into()),
+            Some(ways) => Strictness::Allowed(ways.iter().map(|way| listed(&[*way])).collect()),
+        };
+        vec![
+            Setting { key: "by", value: by },
+            Setting::asks("certificate", self.requires_certificate()),
+            Setting { key: "via", value: via },
+        ]
     }
 
     fn explain(reason: &Reason, _: &Said<'_>) -> Explanation {

@@ -31,6 +31,7 @@ use crate::{
     document::{Reader, Value, What},
     object,
     policy::{
+        diff::{Setting, Strictness},
         facts::{CommitFacts, Context, Forges, TagFacts, TargetKind, Terms, UpdateFacts},
         sentences::{Explanation, Said, abbreviated, described_target, explain_fault},
         who::Who,
@@ -306,6 +307,65 @@ impl Kind for Signatures {
             format!("merges {must} of each commit that they merge, signed by {}", tags.by.described())
         }));
         said
+    }
+
+    fn sentences_for(&self, signer: &Signer) -> Vec<String> {
+        let mut said = vec![match self.by.includes(signer) {
+            true => "is among those whose signature on a commit counts".to_owned(),
+            false => format!("is not among those whose signature on a commit counts: {}", self.by.described()),
+        }];
+        if self.unsigned == Unsigned::Accept {
+            said.push("may leave commits unsigned".to_owned());
+        }
+        said
+    }
+
+    fn settings(&self) -> Vec<Setting> {
+        let judged: &[&str] = match self.commits {
+            Commits::All => &["tip", "merges", "all that it gains"],
+            // Also what is on the chain and not gained.
+            Commits::FirstParent => &["tip", "first-parent"],
+            Commits::Merges(_) => &["tip", "merges"],
+            Commits::Tip => &["tip"],
+        };
+        let forge = match self.terms.forge {
+            Forges::Refuse => "refuse",
+            Forges::Merges => "merges",
+            Forges::All => "all",
+        };
+        let (merge_tags, merge_tags_by) = match &self.merge_tags {
+            None => (Strictness::Any("not looked at".into()), Strictness::Any("anyone".into())),
+            Some(tags) => {
+                let required = tags.missing == Missing::Refuse;
+                (Setting::asks("required", required).value, Strictness::Allowed(tags.by.names()))
+            }
+        };
+        let verify_time = match self.terms.verify_time {
+            VerifyTime::Receipt => "receipt",
+            VerifyTime::Signature => "signature",
+        };
+        let security_key = match self.security_key {
+            None => (0, "any key"),
+            Some(UserCheck::Presence) => (1, "touch"),
+            Some(UserCheck::Verification) => (2, "pin"),
+        };
+        let formats = FORMATS.iter().filter(|(_, format)| self.formats.contains(format));
+        vec![
+            Setting { key: "commits", value: Strictness::Asked(judged.iter().map(|&word| word.to_owned()).collect()) },
+            Setting::allows("unsigned", self.unsigned == Unsigned::Accept),
+            Setting { key: "by", value: Strictness::Allowed(self.by.names()) },
+            Setting {
+                key: "formats",
+                value: Strictness::Allowed(formats.map(|(word, _)| (*word).to_owned()).collect()),
+            },
+            Setting { key: "verify-time", value: Strictness::Unordered(verify_time.into()) },
+            Setting { key: "grace", value: Strictness::Rank(self.terms.grace.saturating_neg(), duration(self.terms.grace)) },
+            // A forge that `by` names counts as itself under "refuse" alone.
+            Setting { key: "forge", value: Strictness::Unordered(forge.into()) },
+            Setting { key: "merge-tags.required", value: merge_tags },
+            Setting { key: "merge-tags.by", value: merge_tags_by },
+            Setting { key: "security-key", value: Strictness::Rank(security_key.0, security_key.1.into()) },
+        ]
     }
 
     fn explain(reason: &Reason, said: &Said<'_>) -> Explanation {

@@ -16,13 +16,14 @@ use super::{Kind, Needs};
 use crate::{
     document::{Reader, Value},
     policy::{
+        diff::{Setting, Strictness},
         facts::{CommitFacts, Context, Terms, UpdateFacts},
         glob::Globs,
         sentences::{Explanation, Said, abbreviated, explain_fault, shell_word, tag_named},
         who::Who,
     },
     push::{Change, ObjectId},
-    registry::{Attribution, Fault, SignerId, Status, VerifyTime, When},
+    registry::{Attribution, Fault, Signer, SignerId, Status, VerifyTime, When},
     signature::{Bad, Defect, Fingerprint, Signature},
 };
 
@@ -147,6 +148,29 @@ impl Kind for Tags {
         }
         said.extend(self.on.as_ref().map(|on| format!("the tagged commit must be on {}", on.described())));
         said
+    }
+
+    fn sentences_for(&self, signer: &Signer) -> Vec<String> {
+        let said = match (self.signed, self.by.includes(signer)) {
+            (false, _) => "may sign a tag or not: this rule asks no signature of tags".to_owned(),
+            (true, true) => "is among those whose signature on a tag counts".to_owned(),
+            (true, false) => format!("is not among those whose signature on a tag counts: {}", self.by.described()),
+        };
+        vec![said]
+    }
+
+    fn settings(&self) -> Vec<Setting> {
+        let on = match &self.on {
+            Some(on) => Strictness::Allowed(on.written()),
+            None => Strictness::Any("anywhere".into()),
+        };
+        vec![
+            Setting::asks("annotated", self.annotated),
+            Setting::asks("signed", self.signed),
+            Setting { key: "by", value: Strictness::Allowed(self.by.names()) },
+            Setting::asks("name-matches-ref", self.name_matches_ref),
+            Setting { key: "on", value: on },
+        ]
     }
 
     fn explain(reason: &Reason, said: &Said<'_>) -> Explanation {

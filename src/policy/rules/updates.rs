@@ -12,12 +12,15 @@ use super::{Kind, Needs};
 use crate::{
     document::{Reader, Value},
     policy::{
+        diff::{Setting, Strictness},
         facts::{CommitFacts, Context, Pusher, TargetKind, Terms, UpdateFacts},
         sentences::{Explanation, Said, described_target, shell_word},
         who::Who,
     },
     push::{Change, ObjectId},
+    registry::Signer,
 };
+use std::collections::BTreeSet;
 
 /// The requirement.
 #[derive(Debug)]
@@ -94,6 +97,23 @@ impl Allowed {
             return Who::read_list(value, reader).map(Self::Only);
         }
         Some(if reader.boolean(value)? { Self::Anyone } else { Self::Nobody })
+    }
+
+    fn includes(&self, signer: &Signer) -> bool {
+        match self {
+            Self::Anyone => true,
+            Self::Nobody => false,
+            Self::Only(who) => who.includes(signer),
+        }
+    }
+
+    fn setting(&self, key: &'static str) -> Setting {
+        let value = match self {
+            Self::Anyone => Strictness::Any("anyone".into()),
+            Self::Nobody => Strictness::Allowed(BTreeSet::new()),
+            Self::Only(who) => Strictness::Allowed(who.names()),
+        };
+        Setting { key, value }
     }
 
     fn is_anyone(&self) -> bool {
@@ -203,6 +223,27 @@ impl Kind for Updates {
             format!("{} may update it", self.update.described()),
             format!("{} may rewrite it (force-push, or move an existing tag)", rewrite.described()),
             format!("{} may delete it", self.delete.described()),
+        ]
+    }
+
+    fn sentences_for(&self, signer: &Signer) -> Vec<String> {
+        let may = |allowed: bool| if allowed { "may" } else { "may not" };
+        let [create, update, force_push, delete] =
+            [&self.create, &self.update, &self.force_push, &self.delete].map(|allowed| allowed.includes(signer));
+        vec![
+            format!("{} create it", may(create)),
+            format!("{} update it", may(update)),
+            format!("{} rewrite it (force-push, or move an existing tag)", may(force_push && update)),
+            format!("{} delete it", may(delete)),
+        ]
+    }
+
+    fn settings(&self) -> Vec<Setting> {
+        vec![
+            self.create.setting("create"),
+            self.update.setting("update"),
+            self.force_push.setting("force-push"),
+            self.delete.setting("delete"),
         ]
     }
 
