@@ -15,7 +15,7 @@ use crate::{
     Undecided,
     git::{References, Repository, Selection},
     policy::{
-        Judgement, Reason, Rule, Unmatched, Verdict,
+        Judgement, Reason, Rule, Tally, Unmatched, Verdict,
         facts::{Context, Defect, TagFacts, Terms, UpdateFacts},
         rules::{Needs, Reach},
     },
@@ -37,6 +37,33 @@ pub fn judge(
     policies: &[Loaded],
     now: Timestamp,
 ) -> Result<Verdict, Undecided> {
+    judged(push, evidence, repository, policies, now, None).map(|(verdict, _)| verdict)
+}
+
+/// Judges what is in the repository already as if this brought it, and counts all that is found, by policy. `on_commit` is
+/// called for each commit that is walked over.
+///
+/// # Errors
+/// What could not be found out.
+pub fn replay(
+    push: &Push,
+    repository: &Repository,
+    policies: &[Loaded],
+    now: Timestamp,
+    on_commit: &dyn Fn(),
+) -> Result<(Verdict, Vec<Tally>), Undecided> {
+    judged(push, &Evidence::default(), repository, policies, now, Some(on_commit))
+}
+
+/// Tallies, empty without `on_commit`, beside the verdict.
+fn judged(
+    push: &Push,
+    evidence: &Evidence,
+    repository: &Repository,
+    policies: &[Loaded],
+    now: Timestamp,
+    on_commit: Option<&dyn Fn()>,
+) -> Result<(Verdict, Vec<Tally>), Undecided> {
     let references = repository.references()?;
     let pusher = |loaded| pusher::pusher(push, evidence, loaded, repository.format(), now);
     let pushers: Vec<_> = policies.iter().map(pusher).collect();
@@ -44,7 +71,11 @@ pub fn judge(
     for (number, (loaded, (pusher, fault))) in policies.iter().zip(&pushers).enumerate() {
         let context = Context { registry: &loaded.registry, now, pusher, terms: Terms::default() };
         let mut judgement = Judgement::under(&loaded.policy, number, context);
-        let pipeline = Pipeline::new(repository, &loaded.registry, push.updates.len() > 1);
+        let mut pipeline = Pipeline::new(repository, &loaded.registry, push.updates.len() > 1);
+        if let Some(on_commit) = on_commit {
+            judgement = judgement.tallying();
+            pipeline = pipeline.watched_by(on_commit);
+        }
         let mut containment = Containment::new(push, repository, &references, loaded);
         let repository_name = loaded.repository_name(repository.git_dir(), evidence);
         for (at, update) in push.updates.iter().enumerate() {
@@ -61,7 +92,8 @@ pub fn judge(
         }
         judgements.push(judgement);
     }
-    Verdict::of(judgements, push.updates.len())
+    let tallies = judgements.iter_mut().map(Judgement::take_tally).collect();
+    Ok((Verdict::of(judgements, push.updates.len())?, tallies))
 }
 
 /// A rule that asks for a push certificate cannot be judged where git shows none.

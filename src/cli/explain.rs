@@ -152,7 +152,7 @@ fn manual(common: &Common, kind: &str, output: &mut Output) -> Result<Outcome, U
 }
 
 /// `HEAD` is the default branch, as in a policy; what is not full is a branch.
-fn ref_name(written: &str, references: &References) -> Option<RefName> {
+pub(super) fn ref_name(written: &str, references: &References) -> Option<RefName> {
     match written {
         "HEAD" => references.head.clone(),
         full if full.starts_with("refs/") => RefName::new(full.as_bytes()),

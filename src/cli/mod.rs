@@ -5,6 +5,7 @@ mod diff;
 mod evidence;
 mod explain;
 mod hook;
+mod install;
 mod judge;
 mod log;
 mod manual;
@@ -12,6 +13,8 @@ mod output;
 mod place;
 mod policy;
 mod registry;
+mod replay;
+mod rollback;
 mod verify;
 
 use crate::{error::Undecided, report};
@@ -72,7 +75,7 @@ enum Command {
     Judge(judge::Arguments),
     /// Checks signatures of commits and tags against the registry
     Verify(verify::Arguments),
-    /// Checks and explains policies
+    /// Checks, explains and installs policies
     #[command(subcommand)]
     Policy(policy::Commands),
     /// Checks and lists the registry of signers

@@ -1,12 +1,14 @@
-//! `policy check`: all mistakes at once, else what the policy protects.
+//! `policy`, and of its commands `check`: all mistakes at once, else what the policy protects.
 
 use super::{
-    Common, Form, Outcome, diff, explain,
+    Common, Form, Outcome, diff, explain, install,
     output::{Output, tell},
     place::{Files, git_dir, now},
+    replay, rollback,
 };
 use crate::{
     Undecided,
+    document::Problem,
     git::{Quarantine, Repository},
     policy::{Mode, Rule, Server},
     push::Timestamp,
@@ -15,7 +17,7 @@ use crate::{
 };
 use clap::{Args, Subcommand};
 use serde_json::json;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 #[derive(Subcommand, Debug)]
 pub(super) enum Commands {
@@ -25,6 +27,14 @@ pub(super) enum Commands {
     Explain(explain::Arguments),
     /// Says what becomes weaker from one policy to another, and what stricter
     Diff(diff::Arguments),
+    /// Says what the policy would have said to existing history, by person and reason
+    Replay(replay::Arguments),
+    /// Puts a policy in force and keeps the former one
+    Install(install::Arguments),
+    /// Brings the former policy back, at once; a second one undoes it
+    ///
+    /// Which policy: as for `install`. Exit status 1, and nothing changes, if the former one has mistakes by now.
+    Rollback,
 }
 
 /// Exit status 1 if there are mistakes. Warnings are about what is allowed and surprises.
@@ -43,6 +53,9 @@ pub(super) fn run(common: &Common, commands: &Commands, output: &mut Output) -> 
         Commands::Check(arguments) => check(common, arguments, output),
         Commands::Explain(arguments) => explain::run(common, arguments, output),
         Commands::Diff(arguments) => diff::run(common, arguments, output),
+        Commands::Replay(arguments) => replay::run(common, arguments, output),
+        Commands::Install(arguments) => install::run(common, arguments, output),
+        Commands::Rollback => rollback::run(common, output),
     }
 }
 
@@ -52,16 +65,7 @@ fn check(common: &Common, arguments: &Check, output: &mut Output) -> Result<Outc
         Ok(loaded) => loaded,
         Err(Unusable::Unread(undecided)) => return Err(undecided),
         Err(Unusable::Broken(source, problems)) => {
-            match common.format {
-                Form::Json => {
-                    let problems = diagnostics::json(&arguments.file, &source, &problems);
-                    output.line(&json!({ "schema": SCHEMA, "errors": problems, "warnings": [] }).to_string())?;
-                }
-                Form::Human | Form::Porcelain => {
-                    tell(&diagnostics::rendered(&arguments.file, &source, &problems, output.coloured));
-                }
-            }
-            return Ok(Outcome::NotGood);
+            return broken(common, &arguments.file, &source, &problems, output);
         }
     };
     let warnings = warnings(common, &loaded, now()?)?;
@@ -100,8 +104,28 @@ fn asks_in_vain(rule: &Rule, server: Option<Server>) -> impl Iterator<Item = Str
     [nobody, how, certificate].into_iter().flatten()
 }
 
+/// All mistakes of a file.
+pub(super) fn broken(
+    common: &Common,
+    file: &Path,
+    source: &str,
+    problems: &[Problem],
+    output: &mut Output,
+) -> Result<Outcome, Undecided> {
+    match common.format {
+        Form::Json => {
+            let problems = diagnostics::json(file, source, problems);
+            output.line(&json!({ "schema": SCHEMA, "errors": problems, "warnings": [] }).to_string())?;
+        }
+        Form::Human | Form::Porcelain => {
+            tell(&diagnostics::rendered(file, source, problems, output.coloured));
+        }
+    }
+    Ok(Outcome::NotGood)
+}
+
 /// What is allowed and surprises.
-fn warnings(common: &Common, loaded: &Loaded, now: Timestamp) -> Result<Vec<String>, Undecided> {
+pub(super) fn warnings(common: &Common, loaded: &Loaded, now: Timestamp) -> Result<Vec<String>, Undecided> {
     let mut warnings = Vec::new();
     for (name, line) in loaded.policy.unknown_people(&loaded.registry) {
         warnings.push(format!("line {line}: nobody in the registry is `{name}`"));

@@ -8,6 +8,7 @@ mod glob;
 pub mod rules;
 pub mod sentences;
 mod server;
+mod tally;
 #[cfg(test)]
 mod tests;
 pub mod trailers;
@@ -18,4 +19,5 @@ pub mod whose;
 pub use compile::{Mode, Policy, Rule, Unmatched, compile, registry_folder};
 pub use finding::{Brought, CertificateFault, Effect, Finding, Label, Reason, Subject};
 pub use server::{Server, Stated};
+pub use tally::{Group, Person, Tally};
 pub use verdict::{AcceptedPush, Judgement, Verdict};

@@ -1,14 +1,14 @@
 //! Rules and verdicts in memory: what is decided, and why. That signatures are what they seem is tested elsewhere.
 
 use super::{
-    Effect, Judgement, Policy, Reason, Verdict, compile,
+    Effect, Judgement, Person, Policy, Reason, Verdict, compile,
     facts::{CommitFacts, Context, Defect, Pusher, Standing, TargetKind, Terms, UpdateFacts},
     rules::{self, signatures, updates},
 };
 use crate::{
     document::Groups,
     object::{Commit, Malformed},
-    push::{Change, ObjectFormat, ObjectId, RefName, RefUpdate, Timestamp},
+    push::{Change, ObjectFormat, ObjectId, Push, RefName, RefUpdate, Timestamp},
     registry::{Parts, Registry, Status},
     signature::{Bad, Defect as SignatureDefect, Signature},
 };
@@ -258,4 +258,58 @@ fn the_manual_page_of_a_kind_is_its_own_documentation() {
         assert!(rest.starts_with(&format!("`{key} = ")), "{key}: {rest}");
     }
     assert_eq!(rules::manual("nonsense"), None);
+}
+
+#[test]
+fn a_tally_leaves_nothing_out_whoever_of_the_threads_found_it() {
+    let policy = rule(SIGNED);
+    let registry = registry();
+    let weak = |number: usize| bad(SignatureDefect::Weak(format!("algorithm {number}")));
+    let update =
+        RefUpdate { name: RefName::new(b"refs/heads/main").unwrap(), change: Change::Move { old: id(1), new: id(9) } };
+    let push = Push { updates: vec![update] };
+    let told = |shards: usize| {
+        let mut judgement = Judgement::under(&policy, 0, context(Timestamp(1_800_000_000), &registry)).tallying();
+        let mut parts: Vec<_> = (0..shards).map(|_| judgement.shard()).collect();
+        // Of one word, but of more kinds than a verdict keeps apart.
+        for place in 0..1000 {
+            let bytes = commit(9, if place % 4 == 0 { "a@x" } else { "b@x" }, "Subject");
+            let bytes = String::from_utf8(bytes).unwrap().replace("> 1 +", &format!("> {} +", 5_000 - place));
+            let commit = Commit::parse(bytes.as_bytes(), ObjectFormat::Sha1).unwrap();
+            let signature = if place % 10 == 0 { Signature::Absent } else { weak(place) };
+            let standing = Standing { tip: place == 0, gained: true, first_parent: true };
+            let number = u8::try_from(place % 200).unwrap();
+            let facts = CommitFacts {
+                id: id(number),
+                commit: &commit,
+                signature: &signature,
+                standing,
+                changes: None,
+                merge_tags: &[],
+            };
+            parts[place % shards].commit(0, &[0], u64::try_from(place).unwrap(), &facts);
+        }
+        parts.into_iter().for_each(|part| judgement.merge(part));
+        let groups = judgement.take_tally().groups(&policy, &push);
+        judgement.expect(1000);
+        judgement.seen();
+        drop(Verdict::of(vec![judgement], 1).unwrap());
+        groups
+            .into_iter()
+            .map(|group| {
+                let Person::Committer { email, .. } = group.person else { panic!("{group:?}") };
+                let (first, last) = group.times.unwrap();
+                (String::from_utf8(email).unwrap(), group.code, group.count, first.0, last.0, group.example.unwrap())
+            })
+            .collect::<Vec<_>>()
+    };
+    let expected = [
+        ("b@x".to_owned(), "weak", 700, 4001, 4999, id(1)),
+        ("b@x".to_owned(), "unsigned", 50, 4010, 4990, id(10)),
+        ("a@x".to_owned(), "weak", 200, 4004, 4996, id(4)),
+        ("a@x".to_owned(), "unsigned", 50, 4020, 5000, id(0)),
+    ];
+    for shards in 1..4 {
+        assert_eq!(told(shards), expected, "{shards}");
+    }
 }

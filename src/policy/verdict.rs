@@ -8,6 +8,7 @@
 use super::{
     Brought, Effect, Finding, Label, Policy, Reason, Rule, Subject,
     facts::{CommitFacts, Context, Defect, UpdateFacts},
+    tally::{Origin, Tally},
 };
 use crate::{Undecided, push::ObjectId};
 use std::collections::BTreeMap;
@@ -83,6 +84,8 @@ pub struct Judgement<'p> {
     judged: u64,
     walked: u64,
     updates: usize,
+    /// Kept where history is judged.
+    tally: Option<Tally>,
 }
 
 impl<'p> Judgement<'p> {
@@ -98,12 +101,24 @@ impl<'p> Judgement<'p> {
             judged: 0,
             walked: 0,
             updates: 0,
+            tally: None,
         }
+    }
+
+    /// The same, which also counts all that is found, by reason and person.
+    pub fn tallying(self) -> Self {
+        Self { tally: Some(Tally::default()), ..self }
+    }
+
+    /// What was counted, once everything was judged; empty unless it is [`Self::tallying`].
+    pub fn take_tally(&mut self) -> Tally {
+        self.tally.take().unwrap_or_default()
     }
 
     /// An empty one of the same policy, for another thread; to be given back to [`Self::merge`].
     pub fn shard(&self) -> Self {
-        Self::under(self.policy, self.number, self.context)
+        let tally = self.tally.as_ref().map(|_| Tally::default());
+        Self { tally, ..Self::under(self.policy, self.number, self.context) }
     }
 
     /// Takes in what a shard found.
@@ -111,6 +126,9 @@ impl<'p> Judgement<'p> {
         self.judged += shard.judged;
         self.walked += shard.walked;
         self.updates += shard.updates;
+        if let (Some(tally), Some(counted)) = (&mut self.tally, shard.tally) {
+            tally.merge(counted);
+        }
         for (update, brought) in shard.brought {
             self.brought.entry(update).or_default().merge(brought);
         }
@@ -135,10 +153,11 @@ impl<'p> Judgement<'p> {
             for requirement in &rule.requirements {
                 requirement.judge_commit(facts, &context, &mut |reason| reasons.push(reason));
             }
+            let origin = self.tally.as_ref().filter(|_| !reasons.is_empty()).map(|_| Origin::of(facts, &context));
             for reason in reasons {
                 let subject = Subject { sequence, id: facts.id, label: Label::of(facts.commit) };
                 let last = Some((sequence, facts.commit.parents.first().copied()));
-                self.found(update, Some(number), Reason::Rule(reason), Some(subject), last);
+                self.found_in(origin.clone(), update, Some(number), Reason::Rule(reason), Some(subject), last);
             }
         }
     }
@@ -203,10 +222,25 @@ impl<'p> Judgement<'p> {
         subject: Option<Subject>,
         last: Option<(u64, Option<ObjectId>)>,
     ) {
+        self.found_in(None, update, rule, reason, subject, last);
+    }
+
+    fn found_in(
+        &mut self,
+        origin: Option<Origin>,
+        update: usize,
+        rule: Option<usize>,
+        reason: Reason,
+        subject: Option<Subject>,
+        last: Option<(u64, Option<ObjectId>)>,
+    ) {
         let effect = match rule.and_then(|number| self.policy.rules.get(number)) {
             Some(rule) if !reason.is_never_softened() => rule.effect_at(self.context.now),
             Some(_) | None => Effect::Refuses,
         };
+        if let Some(tally) = &mut self.tally {
+            tally.add((update, rule), reason.clone(), effect, subject.as_ref(), origin);
+        }
         let finding = Finding {
             policy: self.number,
             rule,

@@ -48,6 +48,8 @@ pub(super) struct Pipeline<'a> {
     /// By rules: what was judged under them with all its ancestors, and nothing was found. The refs of a push that
     /// creates thousands share most of their history.
     clean: RefCell<HashMap<Vec<usize>, HashSet<ObjectId>>>,
+    /// Called for each commit of a walk.
+    on_commit: &'a dyn Fn(),
 }
 
 /// What the threads share.
@@ -99,7 +101,13 @@ impl<'a> Pipeline<'a> {
             verifier: Verifier { registry, format: repository.format(), known },
             missing: RefCell::default(),
             clean: RefCell::default(),
+            on_commit: &|| (),
         }
+    }
+
+    /// The same, which tells of each commit that it walks over.
+    pub(super) fn watched_by(self, on_commit: &'a dyn Fn()) -> Self {
+        Self { on_commit, ..self }
     }
 
     /// Walks what the selection names and judges it; `None` if the tip alone was asked for.
@@ -129,6 +137,7 @@ impl<'a> Pipeline<'a> {
             let changes = Changes::new(self.repository, needs);
             let mut hands = Hands::new(scope, &self.verifier, purpose, changes, judgement);
             let walked = self.repository.walk_beyond(&clean, selection, &mut |commit| {
+                (self.on_commit)();
                 let is_tip = commit.id == selection.tip;
                 tip_seen |= is_tip;
                 if several {

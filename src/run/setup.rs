@@ -80,6 +80,14 @@ impl Setup<'_> {
     /// Whatever keeps it from being used.
     pub fn load(&self, path: &Path) -> Result<Loaded, Unusable> {
         let source = self.trusted.read(path, Bounds::POLICY).map_err(Unusable::Unread)?;
+        self.in_place(source, path)
+    }
+
+    /// The same of what may stand elsewhere yet, as it would be at `path`: its registry is found from there.
+    ///
+    /// # Errors
+    /// Whatever would keep it from being used there.
+    pub fn in_place(&self, source: Vec<u8>, path: &Path) -> Result<Loaded, Unusable> {
         let source = String::from_utf8(source).map_err(|_| {
             Unusable::Unread(Undecided::server(format!("reading {}", path.display()), "it is not UTF-8 text"))
         })?;

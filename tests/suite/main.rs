@@ -19,6 +19,8 @@ mod oracle_objects;
 mod oracle_ssh;
 mod oracle_trailers;
 mod policies;
+mod policy_install;
+mod policy_replay;
 mod project;
 mod push_certificates;
 mod repository;

@@ -1,0 +1,226 @@
+//! `policy replay`: what the policy would have said to history that is there already.
+
+use super::{
+    Common, Form, Outcome,
+    output::{Output, tell},
+    place::{Files, now, repository},
+};
+use crate::{
+    Undecided,
+    git::{Repository, Resolved},
+    policy::{Effect, Group, Person, Verdict},
+    push::{Change, ObjectId, Push, RefName, RefUpdate},
+    report::{SCHEMA, date, escaped},
+    run::{self, Loaded},
+};
+use clap::Args;
+use serde_json::{Value, json};
+use std::{
+    cell::Cell,
+    io::{IsTerminal, stderr},
+    time::{Duration, Instant},
+};
+
+/// Judges history as if an update from the range's bottom to its top brought it to a ref, and counts what would be
+/// refused by person and reason. Nothing is changed.
+///
+/// A person is the signer, where there is a signature of somebody registered, else whom the commit names as its committer.
+/// Keys are judged as of now, and who would have pushed is not known.
+///
+/// Exit status 1 if the update would be refused. What a rule in `warn` or `observe` finds is listed, and refuses nothing.
+#[derive(Args, Debug)]
+pub(super) struct Arguments {
+    /// `A..B`: from A to B; `A^!`: from A's first parent; one commit: all of its history
+    #[arg(value_name = "RANGE")]
+    range: String,
+    /// The ref that would be updated; `main` stands for `refs/heads/main` [default: the default branch]
+    #[arg(long = "ref", value_name = "REF", default_value = "HEAD", hide_default_value = true)]
+    name: String,
+}
+
+pub(super) fn run(common: &Common, arguments: &Arguments, output: &mut Output) -> Result<Outcome, Undecided> {
+    let repository = repository(common)?;
+    let Some(name) = super::explain::ref_name(&arguments.name, &repository.references()?) else {
+        tell(&escaped(&format!("error: `{}` is not the name of a ref", arguments.name)));
+        tell("\n");
+        return Ok(Outcome::Usage);
+    };
+    let change = change(&repository, &arguments.range)?;
+    let push = Push { updates: vec![RefUpdate { name: name.clone(), change }] };
+    let policies = Files::new(common)?.policies(common, repository.git_dir())?;
+    let progress = Progress::new();
+    let replayed = run::replay(&push, &repository, &policies, now()?, &|| progress.step());
+    progress.finish();
+    let (verdict, tallies) = replayed?;
+    let walked = progress.count.get();
+    let rows: Vec<_> = policies
+        .iter()
+        .zip(tallies)
+        .flat_map(|(loaded, tally)| tally.groups(&loaded.policy, &push).into_iter().map(move |group| (loaded, group)))
+        .collect();
+    match common.format {
+        Form::Json => output.line(&as_json(&name, change, &verdict, walked, &rows).to_string())?,
+        Form::Human | Form::Porcelain => {
+            for row in table(&rows) {
+                output.line(&row)?;
+            }
+            let word = match verdict {
+                Verdict::Accepted(_) => "accepted",
+                Verdict::Refused(_) => "refused",
+            };
+            output.line(&escaped(&format!("{name}: {} commits read; the update would be {word}", walked)))?;
+        }
+    }
+    Ok(match verdict {
+        Verdict::Accepted(_) => Outcome::Good,
+        Verdict::Refused(_) => Outcome::NotGood,
+    })
+}
+
+/// The update from the bottom of the range to its top.
+fn change(repository: &Repository, range: &str) -> Result<Change, Undecided> {
+    Ok(match repository.resolve(range)? {
+        Resolved::Object(new) => Change::Create { new },
+        Resolved::Range { tip: new, excluded } => match excluded.first() {
+            Some(&old) => Change::Move { old, new },
+            None => Change::Create { new },
+        },
+    })
+}
+
+/// On a terminal, how many commits were walked over; one line that is written anew and goes at the end.
+struct Progress {
+    shown: bool,
+    count: Cell<u64>,
+    told: Cell<Option<Instant>>,
+}
+
+impl Progress {
+    /// So long it waits, at first and then each time.
+    const EVERY: Duration = Duration::from_millis(100);
+
+    fn new() -> Self {
+        Self { shown: stderr().is_terminal(), count: Cell::new(0), told: Cell::new(None) }
+    }
+
+    fn step(&self) {
+        let count = self.count.get() + 1;
+        self.count.set(count);
+        if !self.shown || !count.is_multiple_of(64) {
+            return;
+        }
+        let now = Instant::now();
+        if self.told.get().is_none_or(|told| now.duration_since(told) >= Self::EVERY) {
+            tell(&format!("\rjudging: {count} commits"));
+            self.told.set(Some(now));
+        }
+    }
+
+    fn finish(&self) {
+        if self.told.get().is_some() {
+            // Back to the start of the line, and erase it (ECMA-48, EL).
+            tell("\r\u{1b}[K");
+        }
+    }
+}
+
+fn effect(group: &Group) -> &'static str {
+    match group.effect {
+        Effect::Refuses => "refuses",
+        Effect::Warns => "warns",
+        Effect::Observed => "observed",
+    }
+}
+
+fn rule<'a>(loaded: &'a Loaded, group: &Group) -> Option<&'a crate::policy::Rule> {
+    group.rule.and_then(|rule| loaded.policy.rules.get(rule))
+}
+
+fn as_json(name: &RefName, change: Change, verdict: &Verdict, walked: u64, rows: &[(&Loaded, Group)]) -> Value {
+    let groups = rows.iter().map(|(loaded, group)| {
+        let (signer, committer) = match &group.person {
+            Person::Signer(id) => (Some(id.0.as_str()), None),
+            Person::Committer { name, email } => {
+                (None, Some((String::from_utf8_lossy(name), String::from_utf8_lossy(email))))
+            }
+            Person::Nobody => (None, None),
+        };
+        let time =
+            |time: crate::push::Timestamp| jiff::Timestamp::from_second(time.0).ok().map(|time| time.to_string());
+        json!({
+            "policy": loaded.path.to_string_lossy(),
+            "rule": rule(loaded, group).map(|rule| rule.name.as_str()),
+            "line": rule(loaded, group).map(|rule| rule.line),
+            "effect": effect(group), "reason": group.code,
+            "signer": signer,
+            "name": committer.as_ref().map(|(name, _)| name), "email": committer.as_ref().map(|(_, email)| email),
+            "count": group.count,
+            "first": group.times.and_then(|(first, _)| time(first)),
+            "last": group.times.and_then(|(_, last)| time(last)),
+            "example": group.example.map(|id| id.to_string()),
+        })
+    });
+    let verdict = match verdict {
+        Verdict::Accepted(_) => "accepted",
+        Verdict::Refused(_) => "refused",
+    };
+    let id = |id: Option<ObjectId>| id.map(|id| id.to_string());
+    json!({
+        "schema": SCHEMA, "verdict": verdict, "ref": name.to_string(), "old": id(change.old()), "new": id(change.new()),
+        "commits": walked, "groups": groups.collect::<Vec<_>>(),
+    })
+}
+
+/// Reasons by person, in columns; empty if nothing was found.
+fn table(rows: &[(&Loaded, Group)]) -> Vec<String> {
+    const HEAD: [&str; 8] = ["PERSON", "REASON", "RULE", "EFFECT", "COUNT", "FIRST", "LAST", "EXAMPLE"];
+    const COUNT: usize = 4;
+    if rows.is_empty() {
+        return Vec::new();
+    }
+    let mut lines = vec![HEAD.map(str::to_owned)];
+    lines.extend(rows.iter().map(|(loaded, group)| {
+        let person = match &group.person {
+            Person::Signer(id) => id.0.clone(),
+            Person::Committer { name, email } => {
+                format!("{} <{}>", String::from_utf8_lossy(name), String::from_utf8_lossy(email))
+            }
+            Person::Nobody => "-".to_owned(),
+        };
+        let (first, last) = group.times.map_or(("-".into(), "-".into()), |(first, last)| (date(first), date(last)));
+        [
+            cell(&person),
+            group.code.to_owned(),
+            cell(rule(loaded, group).map_or("-", |rule| &rule.name)),
+            effect(group).to_owned(),
+            group.count.to_string(),
+            first,
+            last,
+            group.example.map_or_else(|| "-".to_owned(), |id| id.short()),
+        ]
+    }));
+    let mut widths = [0; 8];
+    for line in &lines {
+        for (width, cell) in widths.iter_mut().zip(line) {
+            *width = cell.chars().count().max(*width);
+        }
+    }
+    let aligned = |line: &[String; 8]| {
+        let cells = line.iter().zip(widths).enumerate().map(|(at, (cell, width))| match at {
+            COUNT => format!("{cell:>width$}"),
+            _ => format!("{cell:<width$}"),
+        });
+        cells.collect::<Vec<_>>().join("  ").trim_end().to_owned()
+    };
+    lines.iter().map(aligned).collect()
+}
+
+/// Escaped, and no longer than leaves room for the other columns.
+fn cell(text: &str) -> String {
+    const LONGEST: usize = 48;
+    let text = escaped(text);
+    match text.char_indices().nth(LONGEST) {
+        Some((end, _)) => format!("{}…", text.get(..end).unwrap_or_default()),
+        None => text,
+    }
+}
