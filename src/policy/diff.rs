@@ -21,6 +21,8 @@ pub struct Setting {
 pub enum Strictness {
     /// Anything will do, in a word: every other value is stricter.
     Any(String),
+    /// Nothing is allowed, in a word: every other value is weaker.
+    Nothing(String),
     /// Ranked: the higher refuses all that the lower refuses. With its word.
     Rank(i64, String),
     /// What is allowed: a part of it is stricter.
@@ -212,8 +214,9 @@ impl Strictness {
     fn towards(&self, new: &Self) -> Direction {
         match (self, new) {
             (Self::Any(_), Self::Any(_)) => Direction::Neutral,
-            (Self::Any(_), _) => Direction::Stricter,
-            (_, Self::Any(_)) => Direction::Weaker,
+            (Self::Nothing(_), Self::Nothing(_)) => Direction::Neutral,
+            (Self::Any(_), _) | (_, Self::Nothing(_)) => Direction::Stricter,
+            (_, Self::Any(_)) | (Self::Nothing(_), _) => Direction::Weaker,
             (Self::Rank(old, _), Self::Rank(new, _)) if new > old => Direction::Stricter,
             (Self::Rank(old, _), Self::Rank(new, _)) if new < old => Direction::Weaker,
             (Self::Allowed(old), Self::Allowed(new)) | (Self::Asked(new), Self::Asked(old)) if new.is_subset(old) => {
@@ -228,7 +231,7 @@ impl Strictness {
 
     fn described(&self) -> String {
         match self {
-            Self::Any(word) | Self::Rank(_, word) | Self::Unordered(word) => word.clone(),
+            Self::Any(word) | Self::Nothing(word) | Self::Rank(_, word) | Self::Unordered(word) => word.clone(),
             Self::Allowed(set) | Self::Asked(set) => {
                 let words: Vec<_> = set.iter().map(String::as_str).collect();
                 format!("[{}]", words.join(", "))

@@ -27,7 +27,9 @@ pub fn trailers(message: &[u8]) -> Vec<Trailer<'_>> {
             if let Some(last) = found.last_mut() {
                 let more = line.trim_ascii();
                 if !more.is_empty() {
-                    last.value.push(b' ');
+                    if !last.value.is_empty() {
+                        last.value.push(b' ');
+                    }
                     last.value.extend_from_slice(more);
                 }
             }

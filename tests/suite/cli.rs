@@ -401,14 +401,14 @@ fn policy_diff_tells_the_weaker_first_and_by_its_status() {
     assert_eq!(status, 1, "{error}");
     let lines: Vec<_> = out.lines().collect();
     let expected = [
-        "weaker: rule `main`: updates.create: `false` becomes `true`",
-        "weaker: rule `main`: updates.delete: `false` becomes `true`",
+        "weaker: rule `main`: updates.create: `nobody` becomes `anyone`",
+        "weaker: rule `main`: updates.delete: `nobody` becomes `anyone`",
     ];
     assert_eq!(lines, expected);
     let (status, out, _) = countersign(&world, &["policy", "diff", new, old], "");
     assert!(status == 0 && out.lines().all(|line| line.starts_with("stricter: ")), "{out}");
     let (status, out, _) = countersign(&world, &["policy", "diff", old, old, "--format", "json"], "");
-    assert_eq!((status, out.as_str()), (0, "{\"differences\":[],\"schema\":1}\n"));
+    assert_eq!((status, out.as_str()), (0, "{\"schema\":1,\"differences\":[]}\n"));
 }
 
 #[test]
@@ -612,7 +612,7 @@ fn both_policies_must_accept_where_a_repository_has_its_own() {
 #[test]
 fn a_log_goes_to_its_file_and_not_to_the_pusher() {
     let world = World::new();
-    let log = world.path("log");
+    let log = world.path("hook.log");
     let mut command = world.command(env!("CARGO_BIN_EXE_countersign"), &world.server());
     command.args(["hook", "pre-receive", "--policy", "/nowhere/policy.toml", "--log"]).arg(&log).env("GIT_DIR", ".");
     let line = format!("{} {} refs/heads/main\n", "0".repeat(40), "1".repeat(40));
@@ -637,7 +637,7 @@ fn hook_refuses(world: &World, command: impl FnOnce(&mut std::process::Command))
 #[test]
 fn a_log_says_which_repository_was_pushed_to() {
     let world = World::with_signed_main();
-    let log = world.path("log");
+    let log = world.path("hook.log");
     let (status, error) = hook_refuses(&world, |hook| {
         hook.arg("--log").arg(&log);
     });
@@ -658,7 +658,7 @@ fn a_log_says_which_repository_was_pushed_to() {
 fn a_pusher_who_can_set_the_level_of_the_log_silences_nothing() {
     for level in ["off", "error", "countersign=off", "[[["] {
         let world = World::with_signed_main();
-        let log = world.path("log");
+        let log = world.path("hook.log");
         let (status, error) = hook_refuses(&world, |hook| {
             hook.env("COUNTERSIGN_LOG", level).arg("--log").arg(&log);
         });

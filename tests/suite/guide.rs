@@ -253,9 +253,7 @@ fn without_ids(line: &str) -> String {
     let mut out = String::new();
     for part in line.split_inclusive(|character: char| !character.is_ascii_alphanumeric()) {
         let word = part.trim_end_matches(|character: char| !character.is_ascii_alphanumeric());
-        let is_id = word.len() >= 7
-            && word.bytes().all(|byte| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte))
-            && word.bytes().any(|byte| byte.is_ascii_digit());
+        let is_id = word.len() >= 7 && word.bytes().all(|byte| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte));
         out.push_str(if is_id { "<id>" } else { word });
         out.push_str(&part[word.len()..]);
     }

@@ -20,7 +20,6 @@ use crate::{
     push::{Change, ObjectId},
     registry::Signer,
 };
-use std::collections::BTreeSet;
 
 /// The requirement.
 #[derive(Debug)]
@@ -110,7 +109,7 @@ impl Allowed {
     fn setting(&self, key: &'static str) -> Setting {
         let value = match self {
             Self::Anyone => Strictness::Any("anyone".into()),
-            Self::Nobody => Strictness::Allowed(BTreeSet::new()),
+            Self::Nobody => Strictness::Nothing("nobody".into()),
             Self::Only(who) => Strictness::Allowed(who.names()),
         };
         Setting { key, value }
