@@ -1,4 +1,6 @@
-//! `registry check` and `registry list`.
+//! `registry check` and `registry list`; those that edit are in [`editing`].
+
+mod editing;
 
 use super::{
     Common, Form, Outcome,
@@ -21,6 +23,9 @@ pub(super) enum Commands {
     Check(Arguments),
     /// People and their keys, with states and expiry
     List(Arguments),
+    Retire(editing::Retire),
+    Leave(editing::Leave),
+    Compromise(editing::Compromise),
 }
 
 #[derive(Args, Debug)]
@@ -36,13 +41,16 @@ pub(super) fn run(common: &Common, commands: &Commands, output: &mut Output) -> 
         tell("error: `registry` has `--format human` and `json`\n");
         return Ok(Outcome::Usage);
     }
-    match commands {
-        Commands::Check(arguments) => match registries(common, arguments) {
-            Ok(registries) => check(common, &registries, output),
-            Err(undecided) => broken(common, undecided, output),
-        },
-        Commands::List(arguments) => list(common, &registries(common, arguments)?, output),
-    }
+    let result = match commands {
+        Commands::Check(arguments) => {
+            registries(common, arguments).and_then(|registries| check(common, &registries, output))
+        }
+        Commands::List(arguments) => return list(common, &registries(common, arguments)?, output),
+        Commands::Retire(arguments) => editing::retire(common, arguments, output),
+        Commands::Leave(arguments) => editing::leave(common, arguments, output),
+        Commands::Compromise(arguments) => editing::compromise(common, arguments, output),
+    };
+    result.or_else(|undecided| broken(common, undecided, output))
 }
 
 fn registries(common: &Common, arguments: &Arguments) -> Result<Vec<Registry>, Undecided> {

@@ -6,6 +6,8 @@ mod allowed_signers;
 mod attribution;
 mod book;
 mod check;
+mod draft;
+mod edit;
 mod folder;
 mod judgement;
 mod key_states;
@@ -23,6 +25,7 @@ mod window;
 
 pub use attribution::{Attribution, Barred, Fault, Status, VerifiedSigner};
 pub use check::Lint;
+pub use draft::{Draft, NotDone};
 pub use list::Entry;
 pub use parts::Parts;
 pub use revocation::{Issuer, Revocations, Revoked};
@@ -39,7 +42,7 @@ pub(crate) use people::folded;
 use resolution::{Owner, certified};
 use std::{
     collections::{HashMap, HashSet},
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::{Arc, Mutex, OnceLock, PoisonError},
 };
 
@@ -120,6 +123,11 @@ pub struct Registry {
 }
 
 impl Registry {
+    /// Where it was read from.
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
     /// What OpenPGP signatures are verified with.
     pub fn certificates(&self) -> &Certificates {
         &self.certificates

@@ -18,6 +18,7 @@ mod oracle_ssh;
 mod policies;
 mod project;
 mod push_certificates;
+mod registry_edits;
 mod repository;
 mod signatures;
 mod support;
