@@ -1,5 +1,6 @@
-//! `registry check` and `registry list`; those that edit are in [`editing`].
+//! `registry check` and `registry list`; those that edit are in files of their own.
 
+mod adding;
 mod editing;
 
 use super::{
@@ -23,6 +24,7 @@ pub(super) enum Commands {
     Check(Arguments),
     /// People and their keys, with states and expiry
     List(Arguments),
+    Add(adding::Add),
     Retire(editing::Retire),
     Leave(editing::Leave),
     Compromise(editing::Compromise),
@@ -46,6 +48,7 @@ pub(super) fn run(common: &Common, commands: &Commands, output: &mut Output) -> 
             registries(common, arguments).and_then(|registries| check(common, &registries, output))
         }
         Commands::List(arguments) => return list(common, &registries(common, arguments)?, output),
+        Commands::Add(arguments) => adding::add(common, arguments, output),
         Commands::Retire(arguments) => editing::retire(common, arguments, output),
         Commands::Leave(arguments) => editing::leave(common, arguments, output),
         Commands::Compromise(arguments) => editing::compromise(common, arguments, output),

@@ -4,7 +4,7 @@
 use super::{
     Registry, SignerId,
     edit::{List, NewSigner, NotEdited, SignersFile},
-    folder::SIGNERS,
+    folder::{ALLOWED_SIGNERS, OPENPGP, SIGNERS},
     key_states::KeyState,
     window::written,
 };
@@ -22,12 +22,23 @@ use std::{
 pub struct Draft {
     folder: PathBuf,
     zone: TimeZone,
-    now: Timestamp,
-    before: Registry,
+    pub(super) now: Timestamp,
+    pub(super) before: Registry,
+    /// Whose each key is, before the edit.
+    pub(super) owners: Owners,
     /// The bytes of `signers.toml`; none where it is not there.
     held: Option<Vec<u8>>,
-    signers: SignersFile,
+    pub(super) signers: SignersFile,
+    /// The bytes of `allowed_signers`; none where it is not there.
+    held_allowed: Option<Vec<u8>>,
+    pub(super) allowed: Vec<u8>,
+    /// Files of certificates to be, with their paths below the folder.
+    pub(super) certificates: Vec<(String, Vec<u8>)>,
+    /// Keys that are to be somebody's, each with whose.
+    pub(super) added: BTreeMap<Fingerprint, String>,
 }
+
+pub(super) type Owners = BTreeMap<Fingerprint, Option<SignerId>>;
 
 /// Why nothing is changed: a sentence without its full stop, lower case.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -52,16 +63,29 @@ impl Draft {
     /// It cannot be read or trusted. A broken `signers.toml` has [`BrokenSigners`](super::BrokenSigners) as its cause.
     pub fn open(trusted: &TrustedFiles, folder: &Path, zone: &TimeZone, now: Timestamp) -> Result<Self, Undecided> {
         let before = Registry::load(trusted, folder, &[], zone)?;
-        let path = folder.join(SIGNERS);
-        let held = match trusted.exists(&path)? {
-            true => Some(trusted.read(&path, Bounds::SIGNERS_FILE)?),
-            false => None,
+        let read = |name: &str, at_most| {
+            let path = folder.join(name);
+            trusted.exists(&path)?.then(|| trusted.read(&path, at_most)).transpose()
         };
-        let reading = |why: String| Undecided::server(format!("reading `{}`", path.display()), why);
+        let held = read(SIGNERS, Bounds::SIGNERS_FILE)?;
+        let held_allowed = read(ALLOWED_SIGNERS, Bounds::KEY_FILE)?;
+        let reading = |why: String| Undecided::server(format!("reading `{}`", folder.join(SIGNERS).display()), why);
         let source =
             String::from_utf8(held.clone().unwrap_or_default()).map_err(|_| reading("it is not UTF-8".into()))?;
         let signers = SignersFile::new(source).map_err(|why| reading(NotDone::from(why).0))?;
-        Ok(Self { folder: folder.to_owned(), zone: zone.clone(), now, before, held, signers })
+        Ok(Self {
+            folder: folder.to_owned(),
+            zone: zone.clone(),
+            now,
+            owners: owners(&before, now),
+            before,
+            held,
+            signers,
+            allowed: held_allowed.clone().unwrap_or_default(),
+            held_allowed,
+            certificates: Vec::new(),
+            added: BTreeMap::new(),
+        })
     }
 
     /// From `since` on, nothing that this key signed is taken in any more.
@@ -105,7 +129,7 @@ impl Draft {
         note: Option<&str>,
     ) -> Result<String, NotDone> {
         self.signers.state(key, state, since, note)?;
-        let whose = self.owners().remove(key).flatten();
+        let whose = self.owners.get(key).cloned().flatten();
         let of = whose.map(|id| format!(" of {}", id.0)).unwrap_or_default();
         Ok(format!("{key}{of} is {} since {}", state.name(), written(since)))
     }
@@ -133,7 +157,7 @@ impl Draft {
     }
 
     /// The entry of one whom the registry knows without an entry.
-    fn as_entry(&self, id: &str) -> Result<NewSigner, NotDone> {
+    pub(super) fn as_entry(&self, id: &str) -> Result<NewSigner, NotDone> {
         let signer_id = SignerId(id.to_owned());
         let named = self.before.named(id);
         if !named.contains(&signer_id) {
@@ -169,44 +193,89 @@ impl Draft {
         )))
     }
 
-    /// Whose each key is, before the edit.
-    fn owners(&self) -> BTreeMap<Fingerprint, Option<SignerId>> {
-        owners(&self.before, self.now)
-    }
-
     /// Whether there is anything to write.
     pub fn has_changes(&self) -> bool {
+        self.writes_signers() || self.writes_allowed() || !self.certificates.is_empty()
+    }
+
+    fn writes_signers(&self) -> bool {
         self.signers.source().as_bytes() != self.held.as_deref().unwrap_or_default()
     }
 
-    /// Reads the registry as it would be: no key may get into other hands by what is said of another.
-    ///
-    /// # Errors
-    /// The folder cannot be read any more, or the edit cannot be made for what it would do beside.
-    pub fn check(&self, trusted: &TrustedFiles) -> Result<Result<(), NotDone>, Undecided> {
-        let after = Registry::load_with(trusted, &self.folder, &self.zone, |parts| {
-            parts.signers = self.signers.source().as_bytes().to_vec();
-            Ok(())
-        })?;
-        let after = owners(&after, self.now);
-        let name = |owner: &Option<SignerId>| owner.as_ref().map_or_else(|| "nobody".to_owned(), |id| id.0.clone());
-        for (key, owner) in self.owners() {
-            let Some(other) = after.get(&key).filter(|other| **other != owner) else { continue };
-            let why = format!("{key} would change hands, from {} to {}", name(&owner), name(other));
-            return Ok(Err(NotDone(why)));
-        }
-        Ok(Ok(()))
+    fn writes_allowed(&self) -> bool {
+        self.allowed != self.held_allowed.as_deref().unwrap_or_default()
     }
 
-    /// Writes what is to be, unless somebody else changed the file meanwhile. Returns what was written.
+    /// Reads the registry as it would be: keys that are given have to be whose they are to be, and no other key may get
+    /// into other hands. Returns, a sentence each, which keys an entry claims that were known by a name alone.
+    ///
+    /// # Errors
+    /// The outer one: the folder cannot be read any more. The inner one: what the edit would do beside.
+    pub fn check(&self, trusted: &TrustedFiles) -> Result<Result<Vec<String>, NotDone>, Undecided> {
+        let after = owners(&self.after(trusted)?, self.now);
+        let name = |owner: Option<&SignerId>| owner.map_or_else(|| "nobody".to_owned(), |id| id.0.clone());
+        for (key, id) in &self.added {
+            // What no other part of the registry has is not in the list.
+            let Some(owner) = after.get(key).filter(|owner| owner.as_ref().is_none_or(|owner| owner.0 != *id)) else {
+                continue;
+            };
+            return Ok(Err(NotDone(format!("{key} would be {}'s, and not {id}'s", name(owner.as_ref())))));
+        }
+        let mut claimed = Vec::new();
+        for (key, owner) in self.owners.iter().filter(|(key, _)| !self.added.contains_key(key)) {
+            let Some(other) = after.get(key).filter(|other| *other != owner) else { continue };
+            let (from, to) = (name(owner.as_ref()), name(other.as_ref()));
+            if other.is_none() || owner.as_ref().is_some_and(|owner| self.signers.signer(&owner.0).is_some()) {
+                return Ok(Err(NotDone(format!("{key} would change hands, from {from} to {to}"))));
+            }
+            claimed.push(format!("{key} of {from} is {to}'s"));
+        }
+        Ok(Ok(claimed))
+    }
+
+    /// The registry as it would be.
+    pub(super) fn after(&self, trusted: &TrustedFiles) -> Result<Registry, Undecided> {
+        Registry::load_with(trusted, &self.folder, &self.zone, |parts| {
+            parts.signers = self.signers.source().as_bytes().to_vec();
+            parts.allowed_signers.clone_from(&self.allowed);
+            for (name, bytes) in &self.certificates {
+                let doing = || format!("adding `{name}`");
+                parts.certificates.add_file(bytes).map_err(|why| Undecided::server(doing(), why))?;
+            }
+            Ok(())
+        })
+    }
+
+    /// Writes what is to be, unless somebody else changed a file meanwhile. People come before their keys: should it end
+    /// halfway, nobody has a key that is not said to be theirs.
     ///
     /// # Errors
     /// See [`TrustedFiles::replace`].
     pub fn save(&self, trusted: &TrustedFiles) -> Result<(), Undecided> {
-        trusted.replace(&self.folder.join(SIGNERS), self.held.as_deref(), self.signers.source().as_bytes())
+        if self.writes_signers() {
+            trusted.replace(&self.folder.join(SIGNERS), self.held.as_deref(), self.signers.source().as_bytes())?;
+        }
+        if !self.certificates.is_empty() {
+            trusted.make_folder(&self.folder.join(OPENPGP))?;
+        }
+        for (name, bytes) in &self.certificates {
+            let path = self.folder.join(name);
+            let held = trusted.exists(&path)?.then(|| trusted.read(&path, Bounds::KEY_FILE)).transpose()?;
+            let new = match &held {
+                Some(held) if held == bytes => continue,
+                // Both are merged when they are read.
+                Some(held) => [held, bytes.as_slice()].concat(),
+                None => bytes.clone(),
+            };
+            trusted.replace(&path, held.as_deref(), &new)?;
+        }
+        if self.writes_allowed() {
+            trusted.replace(&self.folder.join(ALLOWED_SIGNERS), self.held_allowed.as_deref(), &self.allowed)?;
+        }
+        Ok(())
     }
 }
 
-fn owners(registry: &Registry, now: Timestamp) -> BTreeMap<Fingerprint, Option<SignerId>> {
+pub(super) fn owners(registry: &Registry, now: Timestamp) -> Owners {
     registry.list(now).into_iter().map(|entry| (entry.key, entry.signer)).collect()
 }

@@ -2,6 +2,7 @@
 //!
 //! The folder's files are read once, through [`TrustedFiles`](crate::trusted::TrustedFiles); all else is pure.
 
+mod adding;
 mod allowed_signers;
 mod attribution;
 mod book;
@@ -9,6 +10,7 @@ mod check;
 mod draft;
 mod edit;
 mod folder;
+mod incoming;
 mod judgement;
 mod key_states;
 mod keyring;
@@ -23,6 +25,7 @@ mod signers;
 mod tests;
 mod window;
 
+pub use adding::{Addition, GivenKey};
 pub use attribution::{Attribution, Barred, Fault, Status, VerifiedSigner};
 pub use check::Lint;
 pub use draft::{Draft, NotDone};

@@ -1,6 +1,9 @@
 //! The commands that edit the registry, and what a push makes of it before and after.
 
-use crate::support::{self, World, keys, objects, set_mode};
+use crate::{
+    cli::WEAK_SSH,
+    support::{self, World, keys, objects, set_mode},
+};
 use std::fs;
 
 /// The commands' exit status, results and complaints. The registry is that of the policy.
@@ -201,4 +204,109 @@ fn a_dry_run_says_what_would_be_and_writes_nothing() {
     let (status, out, _) = registry(&world, &["leave", "x", "--format", "json"], b"");
     let expected = "{\"schema\":1,\"done\":[],\"refused\":\"nobody in the registry is `x`\",\"written\":false}\n";
     assert_eq!((status, &*out), (1, expected));
+}
+
+/// A file of the fixtures.
+fn fixture(name: &str) -> String {
+    format!("{}/fixtures/keys/{name}", env!("CARGO_MANIFEST_DIR"))
+}
+
+#[test]
+fn an_added_key_counts_from_the_next_push_on() {
+    let world = World::with_signed_main();
+    next(&world, keys::MALLORY_SSH);
+    world.refuses(&["main"], &["unknown-key"]);
+    let key = keys::fingerprint(keys::MALLORY_SSH);
+    let file = fixture("mallory-ssh.pub");
+    let new =
+        ["add", "mallory", "--name", "Mallory", "--email", "mallory@example.net", "--group", "dev", "--key", &file];
+    let told = done(&world, &[&new[..], &["--dry-run"]].concat());
+    let expected = |more: &str| format!("mallory has an entry{more}\n{key} is mallory's{more}\n");
+    assert_eq!(told, expected("; nothing is written (--dry-run)"));
+    assert_eq!(done(&world, &new), expected(""));
+    world.accepts(&["main"]);
+    let entry =
+        "[[signer]]\nid = \"mallory\"\nname = \"Mallory\"\nemails = [\"mallory@example.net\"]\ngroups = [\"dev\"]\n";
+    assert_eq!(signers(&world), entry);
+    let lines = fs::read_to_string(world.registry_path().join("allowed_signers")).unwrap();
+    let public = keys::public_ssh(keys::MALLORY_SSH);
+    let public: Vec<_> = public.split(' ').take(2).collect();
+    assert!(lines.ends_with(&format!("\nmallory@example.net {}\n", public.join(" "))), "{lines}");
+    // Once more, and more of her.
+    let before = files(&world);
+    assert_eq!(done(&world, &new), format!("{key} is mallory's already\n"));
+    assert_eq!(files(&world), before);
+    let told =
+        done(&world, &["add", "mallory", "--account", "mal", "--group", "dev", "--group", "ops", "--kind", "bot"]);
+    assert_eq!(told, "mallory's entry has more\n");
+    let entry = entry.replace("[\"dev\"]", "[\"dev\", \"ops\"]");
+    assert_eq!(signers(&world), format!("{entry}kind = \"bot\"\naccounts = [\"mal\"]\n"));
+}
+
+#[test]
+fn an_added_certificate_counts_from_the_next_push_on() {
+    for (email, listed) in [("mallory@example.net", false), ("m@example.org", true)] {
+        let world = World::with_signed_main();
+        next(&world, keys::MALLORY_OPENPGP);
+        world.refuses(&["main"], &["unknown-key"]);
+        let key = format!("openpgp:{}", keys::fingerprint(keys::MALLORY_OPENPGP));
+        let told = done(&world, &["add", "mallory", "--email", email, "--key", &fixture("mallory-openpgp.asc")]);
+        assert_eq!(told, format!("mallory has an entry\n{key} is mallory's\n"));
+        let keys = if listed { format!("keys = [\"{key}\"]\n") } else { String::new() };
+        assert_eq!(signers(&world), format!("[[signer]]\nid = \"mallory\"\nemails = [\"{email}\"]\n{keys}"));
+        world.accepts(&["main"]);
+    }
+}
+
+#[test]
+fn an_entry_claims_the_keys_that_bear_its_email() {
+    let world = World::with_signed_main();
+    let (ssh, dave) = (keys::fingerprint(keys::ALICE_SSH), keys::fingerprint(keys::DAVE_OPENPGP));
+    let told = done(&world, &["add", "alice", "--email", "alice@example.com"]);
+    assert_eq!(told, format!("alice has an entry\n{ssh} of alice@example.com is alice's\n"));
+    // A list of keys holds what she has, or it would take it away.
+    let told = done(&world, &["add", "alice", "--key", &keys::fingerprint(keys::MALLORY_SSH)]);
+    assert_eq!(told, format!("{} is alice's\n", keys::fingerprint(keys::MALLORY_SSH)));
+    assert!(signers(&world).contains(&format!("\"{ssh}\"")), "{}", signers(&world));
+    next(&world, keys::ALICE_SSH);
+    world.accepts(&["main"]);
+    let error = not_done(&world, &["add", "alice", "--key", &format!("openpgp:{dave}")]);
+    assert_eq!(error, format!("error: openpgp:{dave} is dave@example.com's: a key has one owner\n"));
+}
+
+#[test]
+fn what_must_not_be_added_is_refused() {
+    let world = World::with_signed_main();
+    let file = |name: &str, text: &str| {
+        let path = world.path(name);
+        fs::write(&path, text).unwrap();
+        path.to_str().unwrap().to_owned()
+    };
+    let alice = keys::fingerprint(keys::ALICE_SSH);
+    done(&world, &["retire", &keys::fingerprint(keys::BOB_SSH), "--since", "2026-05-01", "--note", "lost"]);
+    let garbage = file("garbage.pub", "\nssh-ed25519 AAAA\n");
+    for (key, why) in [
+        (fixture("alice-ssh.pub"), format!("{alice} is alice@example.com's: a key has one owner")),
+        (alice.clone(), format!("{alice} is alice@example.com's: a key has one owner")),
+        (fixture("bob-ssh.pub"), "is retired since 2026-05-01T00:00:00Z: lost".into()),
+        (fixture("dave-openpgp.asc"), "is dave@example.com's: a key has one owner".into()),
+        (fixture("carol-expired.asc"), "expired on 2021-01-01T00:00:00Z".into()),
+        (fixture("mallory-ssh"), "is a PRIVATE KEY. Nobody but its owner may have it: it is compromised now.".into()),
+        (fixture("mallory-openpgp.secret.asc"), "is a PRIVATE KEY. Nobody but its owner may have it".into()),
+        (garbage.clone(), format!("`{garbage}` line 2 is no public key: it is not whole")),
+    ] {
+        let error = not_done(&world, &["add", "mallory", "--email", "m@example.net", "--key", &key]);
+        assert!(error.starts_with("error: ") && error.contains(&why), "{key}: {error}");
+    }
+    let weak = file("weak.pub", WEAK_SSH);
+    let error = not_done(&world, &["add", "mallory", "--email", "m@example.net", "--key", &weak]);
+    assert!(error.contains(" is too weak: RSA of 1024 bits"), "{error}");
+    for (id, email) in [("*", "m@x.org"), ("mallory", "*@x.org"), ("mallory", "a@x,b@x"), ("mallory", "!a@x")] {
+        let error = not_done(&world, &["add", id, "--email", email, "--key", &fixture("mallory-ssh.pub")]);
+        assert!(error.contains("is a pattern or no name: a person has a whole one"), "{error}");
+    }
+    let error = not_done(&world, &["add", "Mal Lory", "--key", &fixture("mallory-ssh.pub")]);
+    assert!(error.contains("cannot be a principal in `allowed_signers`: give an email"), "{error}");
+    let (status, _, error) = registry(&world, &["add", "mallory", "--key", "/nowhere.pub"], b"");
+    assert!(status == 3 && error.contains("reading `/nowhere.pub`"), "{error}");
 }

@@ -12,6 +12,7 @@ use crate::{
     registry::{Draft, NotDone},
     report::{SCHEMA, escaped},
     signature::Fingerprint,
+    trusted::TrustedFiles,
 };
 use clap::Args;
 use serde_json::json;
@@ -19,7 +20,7 @@ use std::path::{Path, PathBuf};
 
 /// Where an edit is made.
 #[derive(Args, Debug)]
-pub(in crate::cli) struct Place {
+pub(super) struct Place {
     /// The registry folder [default: that of the policy in force]
     #[arg(long, value_name = "DIR")]
     registry: Option<PathBuf>,
@@ -83,33 +84,32 @@ pub(in crate::cli) struct Leave {
 }
 
 pub(super) fn retire(common: &Common, arguments: &Retire, output: &mut Output) -> Result<Outcome, Undecided> {
-    edit(common, &arguments.place, output, |draft| {
-        draft.retire(&arguments.key, arguments.since, arguments.note.as_deref())
-    })
+    let Retire { key, since, note, place } = arguments;
+    edit(common, place, output, |draft, _| Ok(one(draft.retire(key, *since, note.as_deref()))))
 }
 
 pub(super) fn compromise(common: &Common, arguments: &Compromise, output: &mut Output) -> Result<Outcome, Undecided> {
     let Compromise { key, since, note, place } = arguments;
-    edit(common, place, output, |draft| draft.compromise(key, *since, note.as_deref()))
+    edit(common, place, output, |draft, _| Ok(one(draft.compromise(key, *since, note.as_deref()))))
 }
 
 pub(super) fn leave(common: &Common, arguments: &Leave, output: &mut Output) -> Result<Outcome, Undecided> {
-    edit(common, &arguments.place, output, |draft| draft.leave(&arguments.id, arguments.at))
+    edit(common, &arguments.place, output, |draft, _| Ok(one(draft.leave(&arguments.id, arguments.at))))
 }
 
 /// Edits, checks, writes and tells. What is told begins with what was done, a line each.
-fn edit(
+pub(super) fn edit(
     common: &Common,
     place: &Place,
     output: &mut Output,
-    edit: impl FnOnce(&mut Draft) -> Result<String, NotDone>,
+    edit: impl FnOnce(&mut Draft, &TrustedFiles) -> Result<Result<Vec<String>, NotDone>, Undecided>,
 ) -> Result<Outcome, Undecided> {
     let files = Files::new(common)?;
     let Some(folder) = folder(common, &files, place)? else { return Ok(Outcome::Usage) };
     let setup = files.setup();
     let mut draft = Draft::open(setup.trusted, &folder, &setup.zone, now()?)?;
-    let done = match edit(&mut draft) {
-        Ok(done) => draft.check(setup.trusted)?.map(|()| done),
+    let done = match edit(&mut draft, setup.trusted)? {
+        Ok(done) => draft.check(setup.trusted)?.map(|claimed| [done, claimed].concat()),
         Err(not_done) => Err(not_done),
     };
     let done = match done {
@@ -123,15 +123,23 @@ fn edit(
     match common.format {
         Form::Json => {
             let written = changes && !place.dry_run;
-            output
-                .line(&json!({ "schema": SCHEMA, "done": [done], "refused": null, "written": written }).to_string())?;
+            output.line(&json!({ "schema": SCHEMA, "done": done, "refused": null, "written": written }).to_string())?;
         }
         Form::Human | Form::Porcelain => {
             let not_written = if place.dry_run { "; nothing is written (--dry-run)" } else { "" };
-            output.line(&format!("{}{not_written}", escaped(&done)))?;
+            for done in &done {
+                output.line(&format!("{}{not_written}", escaped(done)))?;
+            }
+            if done.is_empty() {
+                output.line("nothing to do")?;
+            }
         }
     }
     Ok(Outcome::Good)
+}
+
+fn one(done: Result<String, NotDone>) -> Result<Vec<String>, NotDone> {
+    done.map(|done| vec![done])
 }
 
 fn not_done(common: &Common, why: &str, output: &mut Output) -> Result<Outcome, Undecided> {
