@@ -310,3 +310,59 @@ fn what_must_not_be_added_is_refused() {
     let (status, _, error) = registry(&world, &["add", "mallory", "--key", "/nowhere.pub"], b"");
     assert!(status == 3 && error.contains("reading `/nowhere.pub`"), "{error}");
 }
+
+#[test]
+fn keys_that_are_about_to_end_are_listed_and_no_others() {
+    let world = World::with_signed_main();
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs();
+    let day = |days: u64| {
+        let at = jiff::Timestamp::from_second((now + days * 86_400).try_into().unwrap()).unwrap();
+        at.to_string()
+    };
+    assert_eq!(done(&world, &["list", "--expiring", "36500d"]), "");
+    let lines = world.registry_path().join("allowed_signers");
+    let compact: String = day(10).chars().filter(|character| !"-:T".contains(*character)).collect();
+    let bob = keys::public_ssh(keys::BOB_SSH);
+    let line = format!(
+        "bob@example.com valid-before=\"{compact}\" {bob}\n*@ca.org cert-authority,valid-before=\"{compact}\" {}\n",
+        keys::public_ssh(keys::MALLORY_SSH)
+    );
+    fs::write(&lines, format!("alice@example.com {}\n{line}", keys::public_ssh(keys::ALICE_SSH))).unwrap();
+    done(&world, &["leave", "alice@example.com", "--at", &day(5)]);
+    let dave = format!("openpgp:{}", keys::fingerprint(keys::DAVE_OPENPGP));
+    done(&world, &["retire", &dave, "--since", &day(20)]);
+    done(&world, &["retire", &format!("openpgp:{}", keys::fingerprint(keys::ERIN_OPENPGP))]);
+    let listed = |duration: &str| -> Vec<String> {
+        let out = done(&world, &["list", "--expiring", duration]);
+        out.lines().map(|line| line.split(' ').next().unwrap().to_owned()).collect()
+    };
+    assert_eq!(listed("4d"), [""; 0]);
+    assert_eq!(listed("144h"), ["alice@example.com"]);
+    assert_eq!(listed("15d"), ["alice@example.com", "(nobody)", "bob@example.com"]);
+    assert_eq!(listed("30d"), ["alice@example.com", "(nobody)", "bob@example.com", "dave@example.com"]);
+    let json = done(&world, &["list", "--expiring", "6d", "--format", "json"]);
+    assert!(json.contains("\"signer\":\"alice@example.com\"") && !json.contains("bob@"), "{json}");
+    let (status, _, error) = registry(&world, &["list", "--expiring", "soon"], b"");
+    assert!(status == 2 && error.contains("a duration such as 90s"), "{error}");
+}
+
+#[test]
+fn a_person_is_shown_with_their_keys() {
+    let world = World::with_signed_main();
+    let (ssh, dave) = (keys::fingerprint(keys::ALICE_SSH), keys::fingerprint(keys::DAVE_OPENPGP));
+    let entry = "[[signer]]\nid = 'alice'\nname = 'Alice Example'\nemails = ['alice@example.com', 'a@x.org']\n";
+    write_signers(&world, &format!("{entry}accounts = ['al']\ngroups = ['dev', 'ops']\nuntil = 2099-01-01\n"));
+    let shown = format!(
+        "alice\n  name      Alice Example\n  emails    alice@example.com, a@x.org\n  accounts  al\n  groups    dev, ops\n  \
+         kind      person\n  until     2099-01-01T00:00:00Z\n  key       ssh      {ssh} good, leaves on 2099-01-01T00:00:00Z\n"
+    );
+    assert_eq!(done(&world, &["show", "alice"]), shown);
+    let json = format!(
+        "{{\"schema\":1,\"signer\":{{\"id\":\"dave@example.com\",\"name\":\"Dave Example <dave@example.com>\",\"emails\":[\"dave@example.com\"],\
+         \"accounts\":[],\"groups\":[],\"kind\":\"person\",\"until\":null}},\"keys\":[{{\"signer\":\"dave@example.com\",\
+         \"fingerprint\":\"openpgp:{dave}\",\"format\":\"openpgp\",\"state\":\"good\",\"expires\":null}}]}}\n"
+    );
+    assert_eq!(done(&world, &["show", "dave@example.com", "--format", "json"]), json);
+    let error = not_done(&world, &["show", "alicia"]);
+    assert_eq!(error, "error: nobody in the registry is `alicia`; did you mean `alice`?\n");
+}
