@@ -29,6 +29,7 @@ pub(super) enum Commands {
     /// Shows a person and their keys
     Show(Show),
     Add(adding::Add),
+    Import(adding::Import),
     Retire(editing::Retire),
     Leave(editing::Leave),
     Compromise(editing::Compromise),
@@ -81,6 +82,7 @@ pub(super) fn run(common: &Common, commands: &Commands, output: &mut Output) -> 
             return show(common, &registries(common, &arguments.place)?, &arguments.id, output);
         }
         Commands::Add(arguments) => adding::add(common, arguments, output),
+        Commands::Import(arguments) => adding::import(common, arguments, output),
         Commands::Retire(arguments) => editing::retire(common, arguments, output),
         Commands::Leave(arguments) => editing::leave(common, arguments, output),
         Commands::Compromise(arguments) => editing::compromise(common, arguments, output),

@@ -209,7 +209,7 @@ impl Draft {
     }
 
     /// What the person is called in `allowed_signers`: the first email, else the id.
-    fn principal(&self, id: &str) -> Result<String, NotDone> {
+    pub(super) fn principal(&self, id: &str) -> Result<String, NotDone> {
         let entry = self.signers.signer(id).and_then(|place| self.signers.people().entry(place));
         let email = entry.and_then(|entry| entry.signer.emails.first());
         let principal = email.map_or(id, String::as_str);
@@ -221,14 +221,14 @@ impl Draft {
     }
 
     /// Remembers that the key is to be the person's, and lists it where the person has a list.
-    fn take(&mut self, id: &str, key: &Fingerprint) -> Result<(), NotDone> {
+    pub(super) fn take(&mut self, id: &str, key: &Fingerprint) -> Result<(), NotDone> {
         self.added.insert(key.clone(), id.to_owned());
         let entry = self.signers.signer(id).and_then(|place| self.signers.people().entry(place));
         if entry.is_some_and(|entry| entry.keys.is_some()) { self.list_key(id, key) } else { Ok(()) }
     }
 
     /// Puts the key into the person's `keys`. A new list holds all the person has: what is not in it is not theirs.
-    fn list_key(&mut self, id: &str, key: &Fingerprint) -> Result<(), NotDone> {
+    pub(super) fn list_key(&mut self, id: &str, key: &Fingerprint) -> Result<(), NotDone> {
         self.is_had(id, key)?;
         let place = self.signers.signer(id);
         let Some((place, entry)) = place.and_then(|place| Some((place, self.signers.people().entry(place)?))) else {
@@ -261,7 +261,7 @@ impl Draft {
         Ok(self.signers.extend(place, List::Keys, &keys)?)
     }
 
-    fn append(&mut self, line: &str) {
+    pub(super) fn append(&mut self, line: &str) {
         if self.allowed.last().is_some_and(|&last| last != b'\n') {
             self.allowed.push(b'\n');
         }

@@ -193,6 +193,11 @@ impl Draft {
         )))
     }
 
+    /// Of windows that name none.
+    pub(super) fn zone(&self) -> &TimeZone {
+        &self.zone
+    }
+
     /// Whether there is anything to write.
     pub fn has_changes(&self) -> bool {
         self.writes_signers() || self.writes_allowed() || !self.certificates.is_empty()

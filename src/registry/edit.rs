@@ -122,6 +122,11 @@ impl SignersFile {
         self.splice(place..place, &text)
     }
 
+    /// Gives the signer a list of keys with none in it.
+    pub(super) fn empty_keys(&mut self, signer: usize) -> Result<(), NotEdited> {
+        self.set("signer", signer, List::Keys.key(), "[]")
+    }
+
     /// Says of a key that it is retired or compromised; what is said of it already is replaced.
     pub(super) fn state(
         &mut self,

@@ -10,6 +10,7 @@ mod check;
 mod draft;
 mod edit;
 mod folder;
+mod importing;
 mod incoming;
 mod judgement;
 mod key_states;

@@ -366,3 +366,92 @@ fn a_person_is_shown_with_their_keys() {
     let error = not_done(&world, &["show", "alicia"]);
     assert_eq!(error, "error: nobody in the registry is `alicia`; did you mean `alice`?\n");
 }
+
+/// Imports from standard input; what is told.
+#[track_caller]
+fn imported(world: &World, arguments: &[&str], stdin: &str) -> String {
+    let (status, out, error) = registry(world, &[&["import", "-"], arguments].concat(), stdin.as_bytes());
+    assert_eq!((status, &*error), (0, ""), "{out}");
+    out
+}
+
+#[test]
+fn keys_come_in_from_an_allowed_signers_and_the_others_are_named() {
+    let world = World::with_signed_main();
+    next(&world, keys::MALLORY_SSH);
+    world.refuses(&["main"], &["unknown-key"]);
+    let (mallory, alice) = (keys::fingerprint(keys::MALLORY_SSH), keys::fingerprint(keys::ALICE_SSH));
+    let public = keys::public_ssh(keys::MALLORY_SSH);
+    let alices = keys::public_ssh(keys::ALICE_SSH);
+    let lines = format!(
+        "# a list\nmallory@example.net namespaces=\"git\" {public}\neve@example.net {public}\neve magic {public}\n\
+         eve@example.net {alices}\nweak@x.org {WEAK_SSH}\n"
+    );
+    let out = imported(&world, &[], &lines);
+    let told: Vec<_> = out.lines().collect();
+    assert!(told[0].starts_with("skipped line 4: it "), "{out}");
+    assert_eq!(told[1], format!("imported {mallory} as mallory@example.net's"));
+    assert_eq!(told[2], format!("skipped {mallory}: it is on another line, too"));
+    assert_eq!(told[3], format!("skipped {alice}: it is alice@example.com's: a key has one owner"));
+    assert!(told[4].ends_with(": it is too weak: RSA of 1024 bits"), "{out}");
+    assert_eq!(signers(&world), format!("[[signer]]\nid = \"mallory@example.net\"\nkeys = [\"{mallory}\"]\n"));
+    world.accepts(&["main"]);
+    let before = files(&world);
+    let again = imported(&world, &[], &format!("mallory@example.net {public}\n"));
+    assert_eq!(again, format!("skipped {mallory}: it is mallory@example.net's already\n"));
+    for (line, why) in [
+        (format!("*@x.org {public}"), "it is whoever matches the pattern `*@x.org`"),
+        (format!("x cert-authority {public}"), "it is an authority, which certifies others: enter it by hand"),
+        (format!("x namespaces=\"file\" {public}"), "it is for other uses: its `namespaces` leave out `git`"),
+        (format!("x valid-before=\"20200101Z\" {public}"), "it expired on 2020-01-01T00:00:00Z"),
+    ] {
+        assert_eq!(imported(&world, &[], &line), format!("skipped {mallory}: {why}\n"));
+    }
+    assert_eq!(files(&world), before);
+}
+
+#[test]
+fn keys_come_in_from_a_forges_list_for_one_person() {
+    let world = World::with_signed_main();
+    next(&world, keys::MALLORY_SSH);
+    let (mallory, public) = (keys::fingerprint(keys::MALLORY_SSH), keys::public_ssh(keys::MALLORY_SSH));
+    let nobodys = format!("skipped {mallory}: it names nobody: say whose it is with --for\n");
+    assert_eq!(imported(&world, &[], &public), nobodys);
+    world.refuses(&["main"], &["unknown-key"]);
+    let out =
+        imported(&world, &["--for", "alice@example.com"], &format!("{public}\n{}\n", keys::public_ssh("alice-ssh")));
+    let alice = keys::fingerprint(keys::ALICE_SSH);
+    let skipped = format!("skipped {alice}: it is alice@example.com's already");
+    assert_eq!(out, format!("imported {mallory} as alice@example.com's\n{skipped}\n"));
+    world.accepts(&["main"]);
+    // Her other key is hers still.
+    next(&world, keys::ALICE_SSH);
+    world.accepts(&["main"]);
+}
+
+#[test]
+fn certificates_come_in_from_a_keyring() {
+    let world = World::with_signed_main();
+    next(&world, keys::MALLORY_OPENPGP);
+    world.refuses(&["main"], &["unknown-key"]);
+    let fingerprint = |name| format!("openpgp:{}", keys::fingerprint(name));
+    let mallory = fingerprint(keys::MALLORY_OPENPGP);
+    let names = [keys::MALLORY_OPENPGP, keys::DAVE_OPENPGP, keys::CAROL_EXPIRED];
+    let keyring: String = names.map(keys::public_openpgp).concat();
+    let out = imported(&world, &[], &keyring);
+    let mut told: Vec<_> = out.lines().collect();
+    told.sort_unstable();
+    let mut expected = [
+        format!("imported {mallory} as mallory@example.net's"),
+        format!("skipped {}: it is dave@example.com's already", fingerprint(keys::DAVE_OPENPGP)),
+        format!("skipped {}: it expired on 2021-01-01T00:00:00Z", fingerprint(keys::CAROL_EXPIRED)),
+    ];
+    expected.sort_unstable();
+    assert_eq!(told, expected);
+    world.accepts(&["main"]);
+    let (status, _, error) = registry(&world, &["import", &fixture("mallory-ssh")], b"");
+    assert!(status == 1 && error.contains("is a PRIVATE KEY"), "{error}");
+    let many = "x ssh-ed25519 AAAA\n".repeat(1001);
+    let (status, _, error) = registry(&world, &["import", "-"], many.as_bytes());
+    assert!(status == 1 && error.contains("holds more than 1000 keys: import it in parts"), "{error}");
+}

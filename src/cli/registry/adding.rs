@@ -1,4 +1,4 @@
-//! `registry add`.
+//! `registry add` and `registry import`.
 
 use super::{
     super::{Common, Outcome, output::Output},
@@ -64,6 +64,28 @@ pub(super) fn add(common: &Common, arguments: &Add, output: &mut Output) -> Resu
     edit(common, &arguments.place, output, |draft, trusted| draft.add(trusted, &new))
 }
 
+/// Enters keys from a file that another program keeps.
+///
+/// Reads an allowed_signers, what a forge exports (`.keys`, `.gpg`), or an OpenPGP keyring. Each key is its principal's or
+/// user ID's, or that of the person named. Says of each key whether it is imported or why it is skipped. Nothing is fetched.
+#[derive(Args, Debug)]
+pub(in crate::cli) struct Import {
+    /// The file; `-` is standard input
+    #[arg(value_name = "FILE")]
+    file: String,
+    /// Whose all keys of the file are
+    #[arg(long = "for", value_name = "ID")]
+    person: Option<String>,
+    #[command(flatten)]
+    place: Place,
+}
+
+pub(super) fn import(common: &Common, arguments: &Import, output: &mut Output) -> Result<Outcome, Undecided> {
+    let Import { file, person, place } = arguments;
+    let bytes = contents(file)?;
+    edit(common, place, output, |draft, trusted| draft.import(trusted, file, &bytes, person.as_deref()))
+}
+
 fn given(key: &str) -> Result<GivenKey, Undecided> {
     if let Some(key) = Fingerprint::parse(key) {
         return Ok(GivenKey::Fingerprint(key));
@@ -73,7 +95,7 @@ fn given(key: &str) -> Result<GivenKey, Undecided> {
 
 /// What a file holds, or standard input for `-`. The administrator names it, and sees what becomes of it: who else can
 /// write it does not matter.
-pub(super) fn contents(name: &str) -> Result<Vec<u8>, Undecided> {
+fn contents(name: &str) -> Result<Vec<u8>, Undecided> {
     let reading = |error: std::io::Error| Undecided::server(format!("reading `{name}`"), error);
     let mut bytes = Vec::new();
     let most = u64::try_from(Bounds::KEY_FILE).unwrap_or(u64::MAX);
