@@ -9,7 +9,7 @@ mod reader;
 
 pub use nearest::nearest;
 pub use problem::{Problem, What};
-pub use reader::{CALENDAR_CYCLE, Fields, Groups, Mention, Reader};
+pub use reader::{CALENDAR_CYCLE, Fields, Groups, Mention, Reader, seconds};
 
 use crate::bounds::Bounds;
 use toml::de::{DeTable, DeValue};

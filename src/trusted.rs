@@ -4,6 +4,8 @@
 //! what was checked is what is read: between the check and the reading there is no name to swap.
 #![expect(clippy::disallowed_methods, reason = "reads `/etc/group`; all else goes through open handles")]
 
+mod replacing;
+
 use crate::{Undecided, bounds::Bounds};
 use rustix::{
     fs::{CWD, Dir, FileType, Mode, OFlags, Stat, fstat, openat, readlinkat},

@@ -202,7 +202,7 @@ struct Row {
 }
 
 /// An RFC 3339 time, a day (its first moment, UTC), or seconds since 1970.
-fn time(text: &str) -> Result<Timestamp, String> {
+pub(super) fn time(text: &str) -> Result<Timestamp, String> {
     if let Ok(seconds) = text.parse() {
         return Ok(Timestamp(seconds));
     }

@@ -287,7 +287,8 @@ impl<'a> Fields<'_, 'a, '_> {
     }
 }
 
-fn seconds(text: &str) -> Option<i64> {
+/// A duration such as `72h` (`s`, `m`, `h`, `d`), in seconds; none for what is no such thing, or over a hundred years.
+pub fn seconds(text: &str) -> Option<i64> {
     let unit = text.chars().last()?;
     let number = text.strip_suffix(unit)?;
     let each = match unit {

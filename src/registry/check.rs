@@ -132,7 +132,7 @@ impl Registry {
     }
 
     /// Certified keys are not among them: any key may be certified.
-    fn held_keys(&self) -> HashSet<Fingerprint> {
+    pub(super) fn held_keys(&self) -> HashSet<Fingerprint> {
         let mut held: HashSet<_> = self.book().allowed.lines.iter().map(|line| line.key.clone()).collect();
         for summary in self.certificates.summaries(super::keyring::LATEST) {
             held.insert(summary.fingerprint);

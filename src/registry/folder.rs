@@ -14,9 +14,9 @@ use std::{
     path::{Path, PathBuf},
 };
 
-const ALLOWED_SIGNERS: &str = "allowed_signers";
+pub(super) const ALLOWED_SIGNERS: &str = "allowed_signers";
 pub(super) const REVOKED_KEYS: &str = "revoked_keys";
-const OPENPGP: &str = "openpgp";
+pub(super) const OPENPGP: &str = "openpgp";
 pub(super) const SIGNERS: &str = "signers.toml";
 
 /// The parts that this version reads; `registry-require` may name them.
@@ -39,15 +39,21 @@ impl Registry {
         for part in required {
             folder.require(part)?;
         }
-        let (certificates, of_other_versions) = folder.certificates()?;
-        let parts = Parts {
-            signers: folder.part(SIGNERS, Bounds::SIGNERS_FILE)?,
-            allowed_signers: folder.part(ALLOWED_SIGNERS, Bounds::KEY_FILE)?,
-            revoked_keys: folder.part(REVOKED_KEYS, Bounds::KEY_FILE)?,
-            certificates,
-        };
-        let unused = folder.entries.iter().filter(|name| !PARTS.contains(&name.as_str())).cloned().collect();
-        Ok(Self { unused, of_other_versions, ..Self::from_parts(folder.path, parts, zone)? })
+        let parts = folder.parts()?;
+        folder.registry(parts, zone)
+    }
+
+    /// Reads the folder as it would be with other contents of some parts.
+    pub(super) fn load_with(
+        trusted: &TrustedFiles,
+        folder: &Path,
+        zone: &TimeZone,
+        change: impl FnOnce(&mut Parts) -> Result<(), Undecided>,
+    ) -> Result<Self, Undecided> {
+        let folder = Folder { trusted, path: folder, entries: entries(trusted, folder)? };
+        let (mut parts, of_other_versions) = folder.parts()?;
+        change(&mut parts)?;
+        folder.registry((parts, of_other_versions), zone)
     }
 }
 
@@ -64,6 +70,26 @@ fn entries(trusted: &TrustedFiles, folder: &Path) -> Result<BTreeSet<String>, Un
 }
 
 impl Folder<'_> {
+    fn parts(&self) -> Result<(Parts, Vec<(String, OfOtherVersion)>), Undecided> {
+        let (certificates, of_other_versions) = self.certificates()?;
+        let parts = Parts {
+            signers: self.part(SIGNERS, Bounds::SIGNERS_FILE)?,
+            allowed_signers: self.part(ALLOWED_SIGNERS, Bounds::KEY_FILE)?,
+            revoked_keys: self.part(REVOKED_KEYS, Bounds::KEY_FILE)?,
+            certificates,
+        };
+        Ok((parts, of_other_versions))
+    }
+
+    fn registry(
+        &self,
+        (parts, of_other_versions): (Parts, Vec<(String, OfOtherVersion)>),
+        zone: &TimeZone,
+    ) -> Result<Registry, Undecided> {
+        let unused = self.entries.iter().filter(|name| !PARTS.contains(&name.as_str())).cloned().collect();
+        Ok(Registry { unused, of_other_versions, ..Registry::from_parts(self.path, parts, zone)? })
+    }
+
     fn require(&self, part: &str) -> Result<(), Undecided> {
         let missing = if !PARTS.contains(&part) {
             "this version knows no such part of a registry"

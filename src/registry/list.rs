@@ -29,6 +29,9 @@ pub struct Entry {
     pub state: String,
     /// When that ends, as far as it is known.
     pub expires: Option<Timestamp>,
+    /// The next moment from which it counts no more, be it that it expires, is retired or that its person leaves. None
+    /// where there is none, and where it counts no more already.
+    pub ends: Option<Timestamp>,
 }
 
 impl Registry {
@@ -64,9 +67,10 @@ impl Registry {
                 Holding::Over(phase) => Some(Found::Passing(self.over(places, phase, now))),
                 Holding::All | Holding::Some(_) | Holding::None => None,
             };
+            let ends = self.ends(key, None, found.as_ref(), self.end(places), now);
             let patterns: Vec<_> = self.lines(places).map(|line| format!("`{}`", line.principals.0)).collect();
             let state = self.state(key, None, found, format!("certifies {}", patterns.join(", ")), now);
-            Entry { signer: None, key: key.clone(), format: Format::SshCert, state, expires: self.end(places) }
+            Entry { signer: None, key: key.clone(), format: Format::SshCert, state, expires: self.end(places), ends }
         })
     }
 
@@ -111,8 +115,22 @@ impl Registry {
             Ok(signer) => (Some(signer), "good".to_owned()),
             Err(why) => (None, format!("nobody's: {why}")),
         };
+        let ends = self.ends(key, signer.as_deref(), found.as_ref(), expires, now);
         let state = self.state(key, signer.as_deref(), found, good, now);
-        Entry { signer: signer.map(|signer| signer.id.clone()), key: key.clone(), format, state, expires }
+        Entry { signer: signer.map(|signer| signer.id.clone()), key: key.clone(), format, state, expires, ends }
+    }
+
+    fn ends(
+        &self,
+        key: &Fingerprint,
+        owner: Option<&Signer>,
+        found: Option<&Found>,
+        expires: Option<Timestamp>,
+        now: Timestamp,
+    ) -> Option<Timestamp> {
+        let stated = self.shelf.people.states.of(key).map(|stated| stated.since);
+        let first = [stated, owner.and_then(|owner| owner.until), expires].into_iter().flatten().min();
+        first.filter(|&first| first > now && !matches!(found, Some(Found::Void(_))))
     }
 
     /// In the order of the judgement: what is graver is told instead of what is not.

@@ -3,11 +3,16 @@
 //! The folder's files are read once, through [`TrustedFiles`](crate::trusted::TrustedFiles); all else is pure.
 
 mod accounts;
+mod adding;
 mod allowed_signers;
 mod attribution;
 mod book;
 mod check;
+mod draft;
+mod edit;
 mod folder;
+mod importing;
+mod incoming;
 mod judgement;
 mod key_states;
 mod keyring;
@@ -23,8 +28,10 @@ mod tests;
 mod window;
 
 pub use accounts::Holder;
+pub use adding::{Addition, GivenKey};
 pub use attribution::{Attribution, Barred, Fault, Status, VerifiedSigner};
 pub use check::Lint;
+pub use draft::{Draft, NotDone};
 pub use list::Entry;
 pub use parts::Parts;
 pub use revocation::{Issuer, Revocations, Revoked};
@@ -41,7 +48,7 @@ pub(crate) use people::folded;
 use resolution::{Owner, certified};
 use std::{
     collections::{HashMap, HashSet},
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::{Arc, Mutex, OnceLock, PoisonError},
 };
 
@@ -132,6 +139,11 @@ pub struct Registry {
 }
 
 impl Registry {
+    /// Where it was read from.
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
     /// What OpenPGP signatures are verified with.
     pub fn certificates(&self) -> &Certificates {
         &self.certificates

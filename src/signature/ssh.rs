@@ -9,7 +9,7 @@ mod wire;
 
 pub use certificate::Certificate;
 pub use key::PublicKey;
-pub(crate) use key::is_certificate;
+pub(crate) use key::{is_certificate, is_key_type};
 pub(crate) use wire::Wire;
 
 use super::{Bad, Defect, Evidence, Fingerprint, Format, Verified};

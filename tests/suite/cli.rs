@@ -453,7 +453,7 @@ fn registry_check_names_what_grants_nothing_and_list_shows_keys() {
 }
 
 /// An RSA key of 1024 bits.
-const WEAK_SSH: &str = "ssh-rsa AAAAB3NzaC1yc2EAAAADAQABAAAAgQCsGPGEBunwwLtA9MRLbO4VsI9wqgV5bPsBFpP33aQn3Spubu2cnEmJmw+wLZAYEriYoHdgvo\
+pub const WEAK_SSH: &str = "ssh-rsa AAAAB3NzaC1yc2EAAAADAQABAAAAgQCsGPGEBunwwLtA9MRLbO4VsI9wqgV5bPsBFpP33aQn3Spubu2cnEmJmw+wLZAYEriYoHdgvo\
     MAdVfKWRjicAe+mesvv66CQp+DiekfUDeGRvX7Ymf9rjkFFkLMzBO5dE5Ge3rbypsntLsaQpcu0F3D8pYSBPi33Am39njdUQffWw==";
 
 /// A certificate with such a key.

@@ -23,6 +23,7 @@ mod policy_install;
 mod policy_replay;
 mod project;
 mod push_certificates;
+mod registry_edits;
 mod repository;
 mod signatures;
 mod support;

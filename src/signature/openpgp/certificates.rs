@@ -161,14 +161,22 @@ impl Certificates {
 
     /// The one of this fingerprint (its primary key's), as of a time.
     pub fn summary(&self, certificate: &Fingerprint, at: Timestamp) -> Option<CertificateSummary> {
+        self.held(certificate)?.holder().map(|holder| holder.summary(at))
+    }
+
+    /// All pieces of the one of this fingerprint, in binary.
+    pub fn binary(&self, certificate: &Fingerprint) -> Option<Vec<u8>> {
+        self.held(certificate).map(|held| held.pieces.concat())
+    }
+
+    fn held(&self, certificate: &Fingerprint) -> Option<&Held> {
         let bytes = match certificate {
             Fingerprint::OpenPgp(bytes) => bytes,
             Fingerprint::Ssh(_) | Fingerprint::X509(_) => return None,
         };
         let version = if bytes.len() == 20 { 4 } else { 6 };
         let fingerprint = sequoia_openpgp::Fingerprint::from_bytes(version, bytes).ok()?;
-        let held = self.held.get(*self.by_fingerprint.get(&fingerprint)?)?;
-        held.holder().map(|holder| holder.summary(at))
+        self.held.get(*self.by_fingerprint.get(&fingerprint)?)
     }
 
     /// Those that may have this email (case apart), as of a time: theirs, all the same, are the emails that the summary

@@ -165,6 +165,11 @@ impl PublicKey {
     }
 }
 
+/// Whether a word names a type of key or certificate.
+pub(crate) fn is_key_type(name: &str) -> bool {
+    is_certificate(name) || Algorithm::new(name).is_ok_and(|algorithm| !matches!(algorithm, Algorithm::Other(_)))
+}
+
 /// Whether a type's name is a certificate's.
 pub(crate) fn is_certificate(name: &str) -> bool {
     name.contains("-cert-v")

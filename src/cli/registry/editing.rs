@@ -1,0 +1,180 @@
+//! `registry retire`, `leave` and `compromise`: what they share is how an edit is checked, written and told.
+
+use super::super::{
+    Common, Form, Outcome,
+    output::{Output, tell},
+    place::{Files, git_dir, now},
+    verify::time,
+};
+use crate::{
+    Undecided,
+    push::Timestamp,
+    registry::{Draft, NotDone},
+    report::{SCHEMA, escaped},
+    signature::Fingerprint,
+    trusted::TrustedFiles,
+};
+use clap::Args;
+use serde_json::json;
+use std::path::{Path, PathBuf};
+
+/// Where an edit is made.
+#[derive(Args, Debug)]
+pub(super) struct Place {
+    /// The registry folder [default: that of the policy in force]
+    #[arg(long, value_name = "DIR")]
+    registry: Option<PathBuf>,
+    /// Says what would be done, and writes nothing
+    #[arg(long)]
+    dry_run: bool,
+}
+
+/// Enters in signers.toml that a key is out of use.
+///
+/// From then on the server refuses what it receives that this key signed; what it has already stays. Comments and
+/// formatting of the file stay as they are.
+#[derive(Args, Debug)]
+pub(in crate::cli) struct Retire {
+    /// `SHA256:…`, `openpgp:…`, whole, as `registry list` shows it
+    #[arg(value_name = "FINGERPRINT", value_parser = fingerprint)]
+    key: Fingerprint,
+    /// The first moment at which it counts no more: an RFC 3339 time, or a day [default: now]
+    #[arg(long, value_name = "TIME", value_parser = time)]
+    since: Option<Timestamp>,
+    /// Why; shown to whoever is refused for it
+    #[arg(long, value_name = "TEXT")]
+    note: Option<String>,
+    #[command(flatten)]
+    place: Place,
+}
+
+/// Enters in signers.toml that a key is in other hands.
+///
+/// The server refuses all that this key signed, whatever date it bears, unless it was received before then. Comments and
+/// formatting of the file stay as they are.
+#[derive(Args, Debug)]
+pub(in crate::cli) struct Compromise {
+    /// `SHA256:…`, `openpgp:…`, whole, as `registry list` shows it
+    #[arg(value_name = "FINGERPRINT", value_parser = fingerprint)]
+    key: Fingerprint,
+    /// From when on it may have been in other hands: an RFC 3339 time, or a day
+    #[arg(long, value_name = "TIME", value_parser = time)]
+    since: Timestamp,
+    /// Why; shown to whoever is refused for it
+    #[arg(long, value_name = "TEXT")]
+    note: Option<String>,
+    #[command(flatten)]
+    place: Place,
+}
+
+/// Enters in signers.toml when somebody leaves.
+///
+/// From then on none of their keys counts. Who has no entry there gets one. Comments and formatting of the file stay as
+/// they are.
+#[derive(Args, Debug)]
+pub(in crate::cli) struct Leave {
+    /// Whose id it is, as `registry list` shows it
+    #[arg(value_name = "ID")]
+    id: String,
+    /// An RFC 3339 time, or a day [default: now]
+    #[arg(long, value_name = "TIME", value_parser = time)]
+    at: Option<Timestamp>,
+    #[command(flatten)]
+    place: Place,
+}
+
+pub(super) fn retire(common: &Common, arguments: &Retire, output: &mut Output) -> Result<Outcome, Undecided> {
+    let Retire { key, since, note, place } = arguments;
+    edit(common, place, output, |draft, _| Ok(one(draft.retire(key, *since, note.as_deref()))))
+}
+
+pub(super) fn compromise(common: &Common, arguments: &Compromise, output: &mut Output) -> Result<Outcome, Undecided> {
+    let Compromise { key, since, note, place } = arguments;
+    edit(common, place, output, |draft, _| Ok(one(draft.compromise(key, *since, note.as_deref()))))
+}
+
+pub(super) fn leave(common: &Common, arguments: &Leave, output: &mut Output) -> Result<Outcome, Undecided> {
+    edit(common, &arguments.place, output, |draft, _| Ok(one(draft.leave(&arguments.id, arguments.at))))
+}
+
+/// Edits, checks, writes and tells. What is told begins with what was done, a line each.
+pub(super) fn edit(
+    common: &Common,
+    place: &Place,
+    output: &mut Output,
+    edit: impl FnOnce(&mut Draft, &TrustedFiles) -> Result<Result<Vec<String>, NotDone>, Undecided>,
+) -> Result<Outcome, Undecided> {
+    let files = Files::new(common)?;
+    let Some(folder) = folder(common, &files, place)? else { return Ok(Outcome::Usage) };
+    let setup = files.setup();
+    let mut draft = Draft::open(setup.trusted, &folder, &setup.zone, now()?)?;
+    let done = match edit(&mut draft, setup.trusted)? {
+        Ok(done) => draft.check(setup.trusted)?.map(|claimed| [done, claimed].concat()),
+        Err(not_done) => Err(not_done),
+    };
+    let done = match done {
+        Ok(done) => done,
+        Err(NotDone(why)) => return not_done(common, &why, output),
+    };
+    let changes = draft.has_changes();
+    if changes && !place.dry_run {
+        draft.save(setup.trusted)?;
+    }
+    match common.format {
+        Form::Json => {
+            let written = changes && !place.dry_run;
+            output.line(&json!({ "schema": SCHEMA, "done": done, "refused": null, "written": written }).to_string())?;
+        }
+        Form::Human | Form::Porcelain => {
+            let not_written = if place.dry_run { "; nothing is written (--dry-run)" } else { "" };
+            for done in &done {
+                output.line(&format!("{}{not_written}", escaped(done)))?;
+            }
+            if done.is_empty() {
+                output.line("nothing to do")?;
+            }
+        }
+    }
+    Ok(Outcome::Good)
+}
+
+fn one(done: Result<String, NotDone>) -> Result<Vec<String>, NotDone> {
+    done.map(|done| vec![done])
+}
+
+fn not_done(common: &Common, why: &str, output: &mut Output) -> Result<Outcome, Undecided> {
+    match common.format {
+        Form::Json => {
+            output.line(&json!({ "schema": SCHEMA, "done": [], "refused": why, "written": false }).to_string())?;
+        }
+        Form::Human | Form::Porcelain => {
+            tell(&format!("error: {}\n", escaped(why)));
+        }
+    }
+    Ok(Outcome::NotGood)
+}
+
+/// The one registry that is meant; none, and told, where it could be two.
+fn folder(common: &Common, files: &Files, place: &Place) -> Result<Option<PathBuf>, Undecided> {
+    if let Some(folder) = &place.registry {
+        return Ok(Some(folder.clone()));
+    }
+    let git_dir = match (&common.policy, git_dir(common)) {
+        (_, Ok(git_dir)) => git_dir,
+        (Some(_), Err(_)) => Path::new(".").to_owned(),
+        (None, Err(missing)) => return Err(missing),
+    };
+    let policies = files.policies(common, &git_dir)?;
+    let mut folders: Vec<_> = policies.iter().map(|loaded| loaded.registry.folder().to_owned()).collect();
+    folders.dedup();
+    if folders.len() > 1 {
+        tell("error: two policies are in force here; say whose registry is meant with --registry or --policy\n");
+        return Ok(None);
+    }
+    Ok(folders.pop())
+}
+
+fn fingerprint(text: &str) -> Result<Fingerprint, String> {
+    Fingerprint::parse(text)
+        .ok_or_else(|| "a whole fingerprint, such as SHA256:… (`ssh-keygen -l`) or openpgp:…".to_owned())
+}
