@@ -267,6 +267,13 @@ fn an_added_certificate_counts_from_the_next_push_on() {
         let keys = if listed { format!("keys = [\"{key}\"]\n") } else { String::new() };
         assert_eq!(signers(&world), format!("[[signer]]\nid = \"mallory\"\nemails = [\"{email}\"]\n{keys}"));
         world.accepts(&["main"]);
+        let before = files(&world);
+        let again = done(&world, &["add", "mallory", "--key", &fixture("mallory-openpgp.asc"), "--format", "json"]);
+        assert_eq!(
+            again,
+            format!("{{\"schema\":1,\"done\":[\"{key} is mallory's already\"],\"refused\":null,\"written\":false}}\n")
+        );
+        assert_eq!(files(&world), before);
     }
 }
 
