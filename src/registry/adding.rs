@@ -9,7 +9,11 @@ use super::{
     people::folded,
     window::written,
 };
-use crate::{Undecided, signature::Fingerprint, trusted::TrustedFiles};
+use crate::{
+    Undecided,
+    signature::{Certificates, Fingerprint},
+    trusted::TrustedFiles,
+};
 
 /// A person, or what more there is of one who is known.
 #[derive(Clone, Debug, Default)]
@@ -151,7 +155,9 @@ impl Draft {
                 }
             }
             Incoming::OpenPgp(summaries) => {
-                let mut files = Vec::new();
+                let mut certificates = Certificates::default();
+                certificates.add_file(bytes).map_err(of_file)?;
+                let (mut first, mut is_new) = (None, false);
                 for summary in summaries {
                     let key = summary.fingerprint;
                     let refuse = |why: String| NotDone(format!("{key} {why}"));
@@ -164,16 +170,22 @@ impl Draft {
                     if let Some(end) = summary.expires.filter(|&end| end <= self.now) {
                         return Err(refuse(format!("expired on {}", written(end))));
                     }
-                    // One that is there already is merged with what is new in it.
-                    self.is_had(id, &key)?;
+                    let is_had = self.is_had(id, &key)?;
+                    first.get_or_insert_with(|| key.to_string().trim_start_matches("openpgp:").to_owned());
+                    // One that is there with other contents is merged with what is new in this one.
+                    if is_had && certificates.binary(&key) == self.before.certificates().binary(&key) {
+                        added.push((key, " already"));
+                        continue;
+                    }
+                    is_new = true;
                     self.take(id, &key)?;
-                    files.push(key.to_string());
                     added.push((key, ""));
                 }
-                let first = files.first().map(|key| key.trim_start_matches("openpgp:").to_owned()).unwrap_or_default();
-                let armored = bytes.starts_with(b"-") || bytes.first().is_some_and(|first| first & 0x80 == 0);
-                let file = format!("{OPENPGP}/{first}.{}", if armored { "asc" } else { "pgp" });
-                self.certificates.push((file, bytes.to_vec()));
+                let armored = bytes.first().is_some_and(|first| first & 0x80 == 0);
+                if let Some(first) = first.filter(|_| is_new) {
+                    let file = format!("{OPENPGP}/{first}.{}", if armored { "asc" } else { "pgp" });
+                    self.certificates.push((file, bytes.to_vec()));
+                }
             }
         }
         Ok(added)

@@ -100,14 +100,14 @@ impl Draft {
     ) -> Result<String, NotDone> {
         self.is_known(key)?;
         if let Some(stated) = self.signers.people().states.of(key) {
-            let is = format!("{key} is {} {} already", stated.state.name(), stated.since_and_why());
+            let (held, is) =
+                (stated.since, format!("{key} is {} {} already", stated.state.name(), stated.since_and_why()));
             match stated.state {
                 KeyState::Compromised => return Err(NotDone(format!("{is}, which is graver"))),
-                KeyState::Retired if since.is_none() && note.is_none() => return Ok(is),
+                KeyState::Retired if held <= self.now && since.is_none() && note.is_none() => return Ok(is),
                 KeyState::Retired => {}
             }
-            let since = since.unwrap_or(stated.since);
-            return self.state(key, KeyState::Retired, since, note);
+            return self.state(key, KeyState::Retired, since.unwrap_or(held.min(self.now)), note);
         }
         self.state(key, KeyState::Retired, since.unwrap_or(self.now), note)
     }
@@ -115,9 +115,15 @@ impl Draft {
     /// Nothing that this key signed counts, unless it was received before `since`.
     ///
     /// # Errors
-    /// The registry does not know the key.
+    /// The registry does not know the key, or `since` is still to come: it would count until then.
     pub fn compromise(&mut self, key: &Fingerprint, since: Timestamp, note: Option<&str>) -> Result<String, NotDone> {
         self.is_known(key)?;
+        if since > self.now {
+            let since = written(since);
+            return Err(NotDone(format!(
+                "{since} is still to come: {key} would count until then; did you mean `retire`?"
+            )));
+        }
         self.state(key, KeyState::Compromised, since, note)
     }
 
@@ -131,7 +137,11 @@ impl Draft {
         self.signers.state(key, state, since, note)?;
         let whose = self.owners.get(key).cloned().flatten();
         let of = whose.map(|id| format!(" of {}", id.0)).unwrap_or_default();
-        Ok(format!("{key}{of} is {} since {}", state.name(), written(since)))
+        let when = match since <= self.now {
+            true => format!("since {}", written(since)),
+            false => format!("from {} on", written(since)),
+        };
+        Ok(format!("{key}{of} is {} {when}", state.name()))
     }
 
     /// From `at` on, none of the person's keys counts.
@@ -141,8 +151,8 @@ impl Draft {
     pub fn leave(&mut self, id: &str, at: Option<Timestamp>) -> Result<String, NotDone> {
         let entry = self.signers.signer(id);
         let known = entry.and_then(|place| self.signers.people().entry(place)).and_then(|entry| entry.signer.until);
-        if let (Some(until), None) = (known, at) {
-            return Ok(format!("{id} leaves on {} already", written(until)));
+        if let (Some(until), None) = (known.filter(|&until| until <= self.now), at) {
+            return Ok(format!("{id} left on {} already", written(until)));
         }
         let at = at.unwrap_or(self.now);
         match entry {

@@ -69,7 +69,7 @@ fn a_retired_key_is_refused_from_then_on() {
     next(&world, keys::ALICE_SSH);
     world.accepts(&["main"]);
     let told = done(&world, &["retire", &key, "--since", "2099-01-01", "--note", "replaced by \"her\" token"]);
-    assert_eq!(told, format!("{key} of alice@example.com is retired since 2099-01-01T00:00:00Z\n"));
+    assert_eq!(told, format!("{key} of alice@example.com is retired from 2099-01-01T00:00:00Z on\n"));
     next(&world, keys::ALICE_SSH);
     world.accepts(&["main"]);
     done(&world, &["retire", &key, "--since", "2026-05-01T12:00:00+02:00"]);
@@ -86,6 +86,10 @@ fn a_retired_key_is_refused_from_then_on() {
     assert!(again.contains(" is retired since 2026-05-01T10:00:00Z: replaced by "), "{again}");
     next(&world, keys::BOB_SSH);
     world.accepts(&["main"]);
+    for since in ["2026", "soon", "2026-05-01T12:00:00"] {
+        let (status, _, error) = registry(&world, &["retire", &key, "--since", since], b"");
+        assert!(status == 2 && error.contains("an RFC 3339 time such as"), "{error}");
+    }
 }
 
 #[test]
@@ -93,7 +97,10 @@ fn a_key_is_retired_as_of_now_unless_told_otherwise() {
     let world = World::with_signed_main();
     next(&world, keys::DAVE_OPENPGP);
     world.accepts(&["main"]);
-    done(&world, &["retire", &format!("openpgp:{}", keys::fingerprint(keys::DAVE_OPENPGP))]);
+    let key = format!("openpgp:{}", keys::fingerprint(keys::DAVE_OPENPGP));
+    // Sooner than it was to be.
+    done(&world, &["retire", &key, "--since", "2099-01-01"]);
+    done(&world, &["retire", &key]);
     next(&world, keys::DAVE_OPENPGP);
     world.refuses(&["main"], &["key-retired"]);
 }
@@ -105,6 +112,8 @@ fn a_compromised_key_is_refused_whatever_was_said_of_it() {
     next(&world, keys::ALICE_SSH);
     world.accepts(&["main"]);
     done(&world, &["retire", &key, "--since", "2099-01-01"]);
+    let error = not_done(&world, &["compromise", &key, "--since", "2099-01-01"]);
+    assert!(error.starts_with(&format!("error: 2099-01-01T00:00:00Z is still to come: {key} would count")), "{error}");
     let told = done(&world, &["compromise", &key, "--since", "2026-05-01", "--note", "stolen laptop"]);
     assert_eq!(told, format!("{key} of alice@example.com is compromised since 2026-05-01T00:00:00Z\n"));
     next(&world, keys::ALICE_SSH);
@@ -133,7 +142,10 @@ fn whoever_left_signs_no_more() {
     // By an email in a certificate, and now.
     next(&world, keys::DAVE_OPENPGP);
     world.accepts(&["main"]);
+    done(&world, &["leave", "dave@example.com", "--at", "2099-01-01"]);
     done(&world, &["leave", "dave@example.com"]);
+    let again = done(&world, &["leave", "dave@example.com"]);
+    assert!(again.starts_with("dave@example.com left on 2") && again.ends_with("Z already\n"), "{again}");
     next(&world, keys::DAVE_OPENPGP);
     world.refuses(&["main"], &["key-retired"]);
 }
@@ -255,6 +267,13 @@ fn an_added_certificate_counts_from_the_next_push_on() {
         let keys = if listed { format!("keys = [\"{key}\"]\n") } else { String::new() };
         assert_eq!(signers(&world), format!("[[signer]]\nid = \"mallory\"\nemails = [\"{email}\"]\n{keys}"));
         world.accepts(&["main"]);
+        let before = files(&world);
+        let again = done(&world, &["add", "mallory", "--key", &fixture("mallory-openpgp.asc"), "--format", "json"]);
+        assert_eq!(
+            again,
+            format!("{{\"schema\":1,\"done\":[\"{key} is mallory's already\"],\"refused\":null,\"written\":false}}\n")
+        );
+        assert_eq!(files(&world), before);
     }
 }
 

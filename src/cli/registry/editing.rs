@@ -39,7 +39,7 @@ pub(in crate::cli) struct Retire {
     #[arg(value_name = "FINGERPRINT", value_parser = fingerprint)]
     key: Fingerprint,
     /// The first moment at which it counts no more: an RFC 3339 time, or a day [default: now]
-    #[arg(long, value_name = "TIME", value_parser = time)]
+    #[arg(long, value_name = "TIME", value_parser = moment)]
     since: Option<Timestamp>,
     /// Why; shown to whoever is refused for it
     #[arg(long, value_name = "TEXT")]
@@ -58,7 +58,7 @@ pub(in crate::cli) struct Compromise {
     #[arg(value_name = "FINGERPRINT", value_parser = fingerprint)]
     key: Fingerprint,
     /// From when on it may have been in other hands: an RFC 3339 time, or a day
-    #[arg(long, value_name = "TIME", value_parser = time)]
+    #[arg(long, value_name = "TIME", value_parser = moment)]
     since: Timestamp,
     /// Why; shown to whoever is refused for it
     #[arg(long, value_name = "TEXT")]
@@ -77,7 +77,7 @@ pub(in crate::cli) struct Leave {
     #[arg(value_name = "ID")]
     id: String,
     /// An RFC 3339 time, or a day [default: now]
-    #[arg(long, value_name = "TIME", value_parser = time)]
+    #[arg(long, value_name = "TIME", value_parser = moment)]
     at: Option<Timestamp>,
     #[command(flatten)]
     place: Place,
@@ -172,6 +172,15 @@ fn folder(common: &Common, files: &Files, place: &Place) -> Result<Option<PathBu
         return Ok(None);
     }
     Ok(folders.pop())
+}
+
+/// A number alone is as likely a year as the seconds that it would be.
+fn moment(text: &str) -> Result<Timestamp, String> {
+    let is_number = text.bytes().all(|byte| byte.is_ascii_digit());
+    time(text)
+        .ok()
+        .filter(|_| !is_number)
+        .ok_or_else(|| "an RFC 3339 time such as 2026-05-01T00:00:00Z, or a day".to_owned())
 }
 
 fn fingerprint(text: &str) -> Result<Fingerprint, String> {
