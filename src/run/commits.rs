@@ -127,7 +127,7 @@ impl<'a> Pipeline<'a> {
         }
         let mut tip_seen = false;
         // On whose first-parent chain a commit is differs from ref to ref.
-        let shares_history = reach == Reach::All && !needs.first_parent;
+        let shares_history = reach == Reach::All && !needs.first_parent && !needs.counted;
         let mut clean = match shares_history {
             true => self.clean.borrow_mut().remove(rules).unwrap_or_default(),
             false => HashSet::new(),

@@ -4,11 +4,10 @@
 //!
 //! `merges`: `"allow"` (default); `"forbid"`: the ref gains no commit with several parents; `"require"`: every commit on
 //! the first-parent chain is a merge, from the new tip down to the first that was on that chain of the old value, also
-//! where the ref has them already; a commit without parents is exempt. Side branches may be as they like. A tip that
+//! where the ref has them already; a commit without parents is exempt, and one that names a single parent twice is none. Side branches may be as they like. A tip that
 //! swaps its parents, so that what was merged becomes the chain, is found so. `max-commits`: how many commits one update
 //! may make the rule judge, from 1 on (default: any number). How many that are depends on what else the rule asks: a rule
-//! that looks at the tip alone judges one. What another ref of the same push brought and this rule judged there is not
-//! judged twice.
+//! that looks at the tip alone judges one.
 
 use super::{Kind, Needs, Reach};
 use crate::{
@@ -81,7 +80,8 @@ impl Kind for History {
             (Merges::Require, None) => Reach::FirstParent,
             (Merges::Allow, None) => Reach::Nothing,
         };
-        Needs { commits, first_parent: self.merges == Merges::Require, ..Needs::default() }
+        let counted = self.max_commits.is_some();
+        Needs { commits, first_parent: self.merges == Merges::Require, counted, ..Needs::default() }
     }
 
     fn asks_about(&self, _: &[u8]) -> bool {
@@ -93,10 +93,12 @@ impl Kind for History {
     }
 
     fn judge_commit(&self, facts: &CommitFacts<'_>, _: &Context<'_>, refuse: &mut dyn FnMut(Reason)) {
-        let (standing, parents) = (facts.standing, facts.commit.parents.len());
+        let (standing, parents) = (facts.standing, &facts.commit.parents);
+        // Naming one parent twice merges nothing.
+        let merges_nothing = || parents.first().is_some_and(|first| parents.iter().all(|parent| parent == first));
         match self.merges {
-            Merges::Forbid if (standing.gained || standing.tip) && parents > 1 => refuse(Reason::Merge),
-            Merges::Require if (standing.first_parent || standing.tip) && parents == 1 => refuse(Reason::NotAMerge),
+            Merges::Forbid if (standing.gained || standing.tip) && parents.len() > 1 => refuse(Reason::Merge),
+            Merges::Require if (standing.first_parent || standing.tip) && merges_nothing() => refuse(Reason::NotAMerge),
             Merges::Allow | Merges::Forbid | Merges::Require => {}
         }
     }

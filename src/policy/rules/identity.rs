@@ -22,10 +22,11 @@ use crate::{
     policy::{
         diff::{Setting, Strictness},
         facts::{CommitFacts, Context, Terms, UpdateFacts},
-        sentences::{Explanation, Said},
+        sentences::{Explanation, Said, explain_fault},
+        whose::Whose,
     },
     push::ObjectId,
-    registry::{Signer, SignerId},
+    registry::{Fault, Signer, SignerId, Status},
 };
 
 /// The requirement.
@@ -96,6 +97,8 @@ pub enum Reason {
     OtherSigner(Role, Vec<u8>, SignerId),
     /// It has to be the signer's, and no signature says who that is.
     NoSigner(Role),
+    /// It has to be the signer's, and is signed more than once, which no mode softens.
+    Ambiguous(Fault),
     /// Who pushes has to be the tip's signer, and is not known.
     UnknownPusher,
     /// Nobody is known to have signed the tip: who pushes.
@@ -167,7 +170,10 @@ impl Kind for Identity {
                         refuse(Reason::NotRegistered(role, email.to_vec()));
                     }
                 }
-                (Whom::Signer, None) => refuse(Reason::NoSigner(role)),
+                (Whom::Signer, None) => refuse(match &whose {
+                    Some(Whose::NotGood(fault)) if fault.status == Status::Ambiguous => Reason::Ambiguous(fault.clone()),
+                    Some(_) | None => Reason::NoSigner(role),
+                }),
                 (Whom::Signer, Some(signer)) => {
                     if !signer.has_email(email) {
                         refuse(Reason::OtherSigner(role, email.to_vec(), signer.id.clone()));
@@ -242,6 +248,10 @@ impl Kind for Identity {
             (count, _) => format!("{count} of {} commits have", said.finding.brought.commits.max(count)),
         };
         let (code, what) = match reason {
+            Reason::Ambiguous(fault) => {
+                let sign = said.signing_command();
+                return explain_fault(fault, &said.subject_and_verb(), said.objects(), sign.as_deref());
+            }
             Reason::NotRegistered(role, email) => (
                 "identity-unregistered",
                 format!("{subject} the {} {}, whom nobody has registered", role.name(), quoted(email)),
@@ -278,13 +288,13 @@ impl Kind for Identity {
             Reason::NoSigner(_) | Reason::PusherUnsigned(_) | Reason::PusherOther(..) => {
                 said.signing_command().map(|sign| format!("sign it: {sign}"))
             }
-            Reason::UnknownPusher => None,
+            Reason::UnknownPusher | Reason::Ambiguous(_) => None,
         };
         Explanation { code, lines, hints: hint.into_iter().collect() }
     }
 
-    fn is_ambiguous(_: &Reason) -> bool {
-        false
+    fn is_ambiguous(reason: &Reason) -> bool {
+        matches!(reason, Reason::Ambiguous(_))
     }
 }
 

@@ -2,10 +2,10 @@
 //!
 //! `messages = { require = ['\b[A-Z]+-\d+\b'], forbid = ['(?i)^wip'], sign-off = "author", skip-merges = true }`
 //!
-//! Every commit that the ref gains is judged by its whole message, raw bytes. `require`: regular expressions that must
+//! Every commit that the ref gains is judged by its message, raw bytes, as git shows it: without blank lines around it. `require`: regular expressions that must
 //! all match somewhere in it; `forbid`: none of these may. The syntax is that of Rust's `regex` crate, which has no
 //! backreferences and no look-around: write patterns in single quotes, so that `\` stays as it is. `^` and `$` are the
-//! beginning and the end of the whole message, and `(?m)` makes them those of a line; `(?i)` ignores case. `sign-off`:
+//! beginning and the end of the message, and `(?m)` makes them those of a line; `(?i)` ignores case. `sign-off`:
 //! `"author"` or `"committer"`: a `Signed-off-by` trailer bears that person's email. A trailer counts where git finds it
 //! (git-interpret-trailers(1)): in the last paragraph, and never in the subject. Emails are compared without regard to
 //! case in the domain, exactly before it; what is not UTF-8 matches nobody. `skip-merges`: `true` leaves merges out
@@ -116,10 +116,11 @@ impl Kind for Messages {
         if skipped || !(facts.standing.gained || facts.standing.tip) {
             return;
         }
-        for pattern in self.require.iter().filter(|pattern| !pattern.is_match(commit.message)) {
+        let message = shown(commit.message);
+        for pattern in self.require.iter().filter(|pattern| !pattern.is_match(message)) {
             refuse(Reason::Missing(pattern.as_str().to_owned()));
         }
-        for pattern in self.forbid.iter().filter(|pattern| pattern.is_match(commit.message)) {
+        for pattern in self.forbid.iter().filter(|pattern| pattern.is_match(message)) {
             refuse(Reason::Forbidden(pattern.as_str().to_owned()));
         }
         if let Some(whose) = self.sign_off {
@@ -197,6 +198,16 @@ impl Kind for Messages {
     }
 }
 
+/// As git shows it: without blank lines before the first line and after the last, and without that line's end.
+fn shown(message: &[u8]) -> &[u8] {
+    let is_blank = |line: &&[u8]| line.iter().all(|byte| b" \t\r\n".contains(byte));
+    let blank = message.split_inclusive(|&byte| byte == b'\n').take_while(is_blank).map(<[u8]>::len).sum();
+    let message = message.get(blank..).unwrap_or_default();
+    let Some(last) = message.iter().rposition(|byte| !b" \t\r\n".contains(byte)) else { return &[] };
+    let rest = message.iter().skip(last).position(|&byte| byte == b'\n');
+    message.get(..rest.map_or(message.len(), |rest| last + rest)).unwrap_or_default()
+}
+
 fn is_signed_off(message: &[u8], email: &[u8]) -> bool {
     let Ok(email) = std::str::from_utf8(email) else { return false };
     let email = folded(email);
@@ -248,6 +259,19 @@ fn compile(pattern: &str) -> Result<Regex, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn blank_lines_around_a_message_hide_nothing_of_it() {
+        for (message, expected) in [
+            (&b"\n\t \n  WIP \n\nb \r\n \n\n"[..], &b"  WIP \n\nb \r"[..]),
+            (b"a", b"a"),
+            (b"a \n", b"a "),
+            (b"\n\n", b""),
+            (b"", b""),
+        ] {
+            assert_eq!(shown(message), expected);
+        }
+    }
 
     #[test]
     fn a_pattern_that_does_not_compile_says_why_and_where() {

@@ -43,6 +43,8 @@ pub struct Needs {
     pub sizes: bool,
     /// The tags that a merge says it merged.
     pub merge_tags: bool,
+    /// How many commits there are: what another ref of the push brings, too, is not passed over.
+    pub counted: bool,
 }
 
 impl Needs {
@@ -56,6 +58,7 @@ impl Needs {
             changes: self.changes || other.changes,
             sizes: self.sizes || other.sizes,
             merge_tags: self.merge_tags || other.merge_tags,
+            counted: self.counted || other.counted,
         }
     }
 }
