@@ -2,7 +2,8 @@
 //!
 //! `messages = { require = ['\b[A-Z]+-\d+\b'], forbid = ['(?i)^wip'], sign-off = "author", skip-merges = true }`
 //!
-//! Every commit that the ref gains is judged by its whole message, raw bytes. `require`: regular expressions that must
+//! Every commit that the ref gains is judged by its whole message, raw bytes, but for blank lines before its subject, which
+//! git does not show. `require`: regular expressions that must
 //! all match somewhere in it; `forbid`: none of these may. The syntax is that of Rust's `regex` crate, which has no
 //! backreferences and no look-around: write patterns in single quotes, so that `\` stays as it is. `^` and `$` are the
 //! beginning and the end of the whole message, and `(?m)` makes them those of a line; `(?i)` ignores case. `sign-off`:
@@ -37,7 +38,7 @@ pub struct Messages {
     merges: Merges,
 }
 
-/// SignOff sign-off it must be.
+/// Whose sign-off it must be.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub enum SignOff {
     /// Who wrote the change.
@@ -116,10 +117,11 @@ impl Kind for Messages {
         if skipped || !(facts.standing.gained || facts.standing.tip) {
             return;
         }
-        for pattern in self.require.iter().filter(|pattern| !pattern.is_match(commit.message)) {
+        let message = without_blank_start(commit.message);
+        for pattern in self.require.iter().filter(|pattern| !pattern.is_match(message)) {
             refuse(Reason::Missing(pattern.as_str().to_owned()));
         }
-        for pattern in self.forbid.iter().filter(|pattern| pattern.is_match(commit.message)) {
+        for pattern in self.forbid.iter().filter(|pattern| pattern.is_match(message)) {
             refuse(Reason::Forbidden(pattern.as_str().to_owned()));
         }
         if let Some(whose) = self.sign_off {
@@ -197,8 +199,21 @@ impl Kind for Messages {
     }
 }
 
+/// From the subject on: blank lines before it are there only to be no `^` (commit.c, `skip_blank_lines`).
+fn without_blank_start(message: &[u8]) -> &[u8] {
+    let mut rest = message;
+    while let Some(end) = rest.iter().position(|&byte| byte == b'\n')
+        && let Some((line, below)) = rest.split_at_checked(end + 1)
+        && line.trim_ascii().is_empty()
+    {
+        rest = below;
+    }
+    rest
+}
+
+/// Nobody has an empty email.
 fn is_signed_off(message: &[u8], email: &[u8]) -> bool {
-    let Ok(email) = std::str::from_utf8(email) else { return false };
+    let Some(email) = std::str::from_utf8(email).ok().filter(|email| !email.is_empty()) else { return false };
     let email = folded(email);
     trailers(message).iter().filter(|trailer| trailer.key.eq_ignore_ascii_case(b"Signed-off-by")).any(|trailer| {
         let signer = email_of(&trailer.value).and_then(|signer| std::str::from_utf8(signer).ok());
@@ -259,11 +274,25 @@ mod tests {
     }
 
     #[test]
+    fn the_message_begins_with_its_subject() {
+        for (message, expected) in [
+            (&b"WIP: x\n"[..], &b"WIP: x\n"[..]),
+            (b"\n \t\r\n\nWIP: x\n\nmore\n", b"WIP: x\n\nmore\n"),
+            (b" WIP: x", b" WIP: x"),
+            (b"\n\n", b""),
+            (b"", b""),
+        ] {
+            assert_eq!(without_blank_start(message), expected, "{message:?}");
+        }
+    }
+
+    #[test]
     fn sign_offs_compare_emails_as_the_registry_does() {
         let message = b"Subject\n\nSIGNED-OFF-BY: Alice <alice@Example.COM>\n";
         assert!(is_signed_off(message, b"alice@example.com"));
         assert!(!is_signed_off(message, b"Alice@example.com"));
         assert!(!is_signed_off(message, b"\xff"));
+        assert!(!is_signed_off(b"Subject\n\nSigned-off-by: Nobody <>\n", b""));
         assert!(!is_signed_off(b"Signed-off-by: Alice <alice@example.com>\n", b"alice@example.com"));
     }
 }
