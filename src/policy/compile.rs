@@ -134,7 +134,7 @@ pub fn compile(source: &str, members: &Groups) -> Result<Policy, Vec<Problem>> {
         let rules = if fields.has("rule") {
             let mut names = Names::new();
             fields.required("rule", |value, reader| {
-                reader.list(value, |value, reader| read_rule(value, source, &mut names, reader))
+                reader.list(value, |value, reader| read_rule(value, source, server, &mut names, reader))
             })
         } else {
             Some(Vec::new())
@@ -225,14 +225,25 @@ fn read_part(value: &Value<'_>, reader: &mut Reader<'_>) -> Option<()> {
 /// The rules' names so far, each with its first place.
 type Names = HashMap<String, Range<usize>>;
 
-fn read_rule(value: &Value<'_>, source: &str, names: &mut Names, reader: &mut Reader<'_>) -> Option<Rule> {
+fn read_rule(
+    value: &Value<'_>,
+    source: &str,
+    server: Option<Server>,
+    names: &mut Names,
+    reader: &mut Reader<'_>,
+) -> Option<Rule> {
+    let read_repositories: fn(&Value<'_>, &mut Reader<'_>) -> Option<Globs> =
+        match server.is_some_and(Server::ignores_case_of_repositories) {
+            true => Globs::read_names_of_any_case,
+            false => Globs::read_names,
+        };
     reader.table(value, |fields| {
         let line = line(source, fields.place().start);
         let name = fields.required("name", |value, reader| read_rule_name(value, names, reader));
         let refs = fields.required("refs", Globs::read_refs_or_head);
         let except_refs = fields.optional("except-refs", Globs::read_refs_or_head);
-        let repositories = fields.optional("repositories", Globs::read_names);
-        let except_repositories = fields.optional("except-repositories", Globs::read_names);
+        let repositories = fields.optional("repositories", read_repositories);
+        let except_repositories = fields.optional("except-repositories", read_repositories);
         let mode = fields.optional("mode", |value, reader| {
             let modes =
                 [("enforce", Mode::Enforce), ("warn", Mode::Warn), ("observe", Mode::Observe), ("off", Mode::Off)];
@@ -582,6 +593,24 @@ mod tests {
         };
         assert!(matches(Some("infra/dns")) && matches(None));
         assert!(!matches(Some("web")) && !matches(Some("infra/dns.wiki")));
+    }
+
+    #[test]
+    fn where_the_client_chooses_the_case_of_a_repository_it_escapes_no_rule() {
+        for (server, escapes) in [("gitea", false), ("forgejo", false), ("gitolite", true), ("plain", true)] {
+            let source = format!(
+                "version = 1\nunmatched-refs = \"accept\"\nserver = \"{server}\"\n[[rule]]\nname = \"x\"\n\
+                 refs = [\"HEAD\"]\nrepositories = [\"Infra/**\"]\nexcept-repositories = [\"infra/Old\"]\n"
+            );
+            let policy = compile(&source, &Groups::new()).unwrap();
+            let matches = |name: &[u8]| {
+                policy.rules.iter().any(|rule| rule.matches(&[b"refs/heads/m"], Some(b"refs/heads/m"), Some(name)))
+            };
+            assert!(matches(b"Infra/dns"), "{server}");
+            assert_eq!(!matches(b"INFRA/dns"), escapes, "{server}");
+            assert_eq!(matches(b"Infra/old"), escapes, "{server}");
+            assert!(!matches(b"web"), "{server}");
+        }
     }
 
     #[test]

@@ -49,6 +49,24 @@ impl Globs {
         })
     }
 
+    /// The same, where upper and lower case are one: the server finds a repository by a name of any case, and passes it on as
+    /// the client wrote it.
+    pub fn read_names_of_any_case(value: &Value<'_>, reader: &mut Reader<'_>) -> Option<Self> {
+        let mut globs = Self::read_names(value, reader)?;
+        let mut builder = GlobSet::builder();
+        for text in &globs.written {
+            match GlobBuilder::new(text).literal_separator(true).case_insensitive(true).build() {
+                Ok(glob) => drop(builder.add(glob)),
+                Err(error) => reader.problem(value.span(), What::Pattern(error.kind().to_string())),
+            }
+        }
+        match builder.build() {
+            Ok(set) => globs.set = set,
+            Err(error) => reader.problem(value.span(), What::Pattern(error.kind().to_string())),
+        }
+        Some(globs)
+    }
+
     /// Reads a list of globs over paths in a tree, which are never folders: `x/**` also matches `x`, or a symbolic link
     /// put in a folder's place would be none of what the glob covers.
     pub fn read_paths(value: &Value<'_>, reader: &mut Reader<'_>) -> Option<Self> {

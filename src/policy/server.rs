@@ -107,6 +107,15 @@ impl Server {
         }
     }
 
+    /// Whether the client chooses the case in which a repository is named. Gitea finds it by the name in lower case, and over
+    /// HTTP states what the address has (routers/web/repo/githttp.go, `httpBase`).
+    pub(super) fn ignores_case_of_repositories(self) -> bool {
+        match self {
+            Self::Gitea | Self::Forgejo => true,
+            Self::Plain | Self::Http | Self::Gitolite | Self::Gitlab | Self::Pagure => false,
+        }
+    }
+
     /// How the change came about; `None`: it does not say.
     pub fn via(self, evidence: &Evidence) -> Option<Via> {
         match self {

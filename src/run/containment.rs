@@ -58,7 +58,12 @@ impl<'a> Containment<'a> {
     /// The commits that the refs in question point at. A ref is asked about under each of its names.
     fn tips(&self, rule: usize) -> Result<Vec<ObjectId>, Undecided> {
         let mut values = self.repository.all_refs()?;
-        values.extend(self.push.updates.iter().filter_map(|update| Some((update.name.clone(), update.change.new()?))));
+        // Git refuses by itself an update whose old value is not the ref's, and takes the others: it counts for nothing.
+        let present: BTreeMap<_, _> = values.iter().cloned().collect();
+        let updates = self.push.updates.iter();
+        let in_time = updates
+            .filter(|update| present.get(&self.references.written(&update.name)).copied() == update.change.old());
+        values.extend(in_time.filter_map(|update| Some((update.name.clone(), update.change.new()?))));
         let mut asked: Vec<ObjectId> = Vec::new();
         for (name, value) in values {
             let names = self.references.names_of(&name);

@@ -2,7 +2,8 @@
 //!
 //! `messages = { require = ['\b[A-Z]+-\d+\b'], forbid = ['(?i)^wip'], sign-off = "author", skip-merges = true }`
 //!
-//! Every commit that the ref gains is judged by its message, raw bytes, as git shows it: without blank lines around it. `require`: regular expressions that must
+//! Every commit that the ref gains is judged by its message, raw bytes, as git shows it: without blank lines around it.
+//! `require`: regular expressions that must
 //! all match somewhere in it; `forbid`: none of these may. The syntax is that of Rust's `regex` crate, which has no
 //! backreferences and no look-around: write patterns in single quotes, so that `\` stays as it is. `^` and `$` are the
 //! beginning and the end of the message, and `(?m)` makes them those of a line; `(?i)` ignores case. `sign-off`:
@@ -37,7 +38,7 @@ pub struct Messages {
     merges: Merges,
 }
 
-/// SignOff sign-off it must be.
+/// Whose sign-off it must be.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub enum SignOff {
     /// Who wrote the change.
@@ -208,8 +209,9 @@ fn shown(message: &[u8]) -> &[u8] {
     message.get(..rest.map_or(message.len(), |rest| last + rest)).unwrap_or_default()
 }
 
+/// Nobody has an empty email.
 fn is_signed_off(message: &[u8], email: &[u8]) -> bool {
-    let Ok(email) = std::str::from_utf8(email) else { return false };
+    let Some(email) = std::str::from_utf8(email).ok().filter(|email| !email.is_empty()) else { return false };
     let email = folded(email);
     trailers(message).iter().filter(|trailer| trailer.key.eq_ignore_ascii_case(b"Signed-off-by")).any(|trailer| {
         let signer = email_of(&trailer.value).and_then(|signer| std::str::from_utf8(signer).ok());
@@ -288,6 +290,7 @@ mod tests {
         assert!(is_signed_off(message, b"alice@example.com"));
         assert!(!is_signed_off(message, b"Alice@example.com"));
         assert!(!is_signed_off(message, b"\xff"));
+        assert!(!is_signed_off(b"Subject\n\nSigned-off-by: Nobody <>\n", b""));
         assert!(!is_signed_off(b"Signed-off-by: Alice <alice@example.com>\n", b"alice@example.com"));
     }
 }

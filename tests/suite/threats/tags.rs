@@ -179,6 +179,17 @@ fn a_tag_of_a_commit_that_is_not_on_main() {
 }
 
 #[test]
+fn a_tag_on_what_main_would_be_if_its_old_value_were_another() {
+    let world = World::new();
+    world.policy_for_tags("tags = { signed = true, on = [\"refs/heads/main\"] }");
+    let off = objects::signed(&world, ALICE_SSH, &[], "off main");
+    let child = objects::signed(&world, ALICE_SSH, &[&off], "child");
+    let tag = objects::signed_tag(&world, ALICE_SSH, &off, "commit", "v1");
+    // Git refuses the update of `main` after the hook, and takes the tag.
+    world.refuses_unsent(&tag, &format!("refs/tags/v1\n{off} {child} refs/heads/main"), &["tag-not-on"]);
+}
+
+#[test]
 fn one_of_many_tags_is_not_on_main() {
     let world = World::new();
     world.policy_for_tags("tags = { signed = true, on = [\"refs/heads/main\"] }");
