@@ -17,6 +17,9 @@ impl Bounds {
     /// What sshd tells of how somebody authenticated: one key a line, and few of them.
     pub const AUTHENTICATION: u64 = 64 * 1024;
 
+    /// What a Git server calls an account: no server's have longer names, in bytes.
+    pub const ACCOUNT: usize = 256;
+
     /// A push certificate's nonce: git's clients sign no longer one (send-pack.c, `NONCE_LEN_LIMIT`).
     pub const NONCE: usize = 256;
 

@@ -10,8 +10,12 @@ use crate::{
     Undecided,
     document::Problem,
     git::{Quarantine, Repository},
-    policy::{Mode, Rule, Server},
+    policy::{
+        Mode, Rule, Server,
+        facts::{Forges, Via},
+    },
     push::Timestamp,
+    registry::Registry,
     report::{SCHEMA, diagnostics, escaped},
     run::{Loaded, Unusable},
 };
@@ -88,10 +92,22 @@ fn check(common: &Common, arguments: &Check, output: &mut Output) -> Result<Outc
 }
 
 /// What a rule asks of the pusher that this server gives no way to know.
-fn asks_in_vain(rule: &Rule, server: Option<Server>) -> impl Iterator<Item = String> {
+fn asks_in_vain(rule: &Rule, server: Option<Server>, registry: &Registry) -> impl Iterator<Item = String> {
     let unsigned = !rule.requires_push_certificate();
-    let nobody = rule.asks_who_pushed() && unsigned && server.is_none();
-    let nobody = nobody.then(|| "it asks who pushed, and without `server` only a push certificate says".to_owned());
+    let web = !matches!(server, Some(Server::Plain | Server::Http | Server::Gitolite));
+    let nobody = match server {
+        Some(server) if rule.terms.forge != Forges::Refuse && !web => {
+            Some(format!("`forge` lets in nothing that a forge signed: a `{}` server is none", server.name()))
+        }
+        None if rule.asks_who_pushed() && unsigned => {
+            Some("it asks who pushed, and without `server` only a push certificate says".to_owned())
+        }
+        Some(server) if rule.asks_who_pushed() && unsigned && !registry.knows_whoever_pushes(server.name()) => Some(
+            "it asks who pushed, and nobody in `signers.toml` has an account there; only a push certificate says"
+                .to_owned(),
+        ),
+        None | Some(_) => None,
+    };
     let mute = matches!(server, None | Some(Server::Pagure));
     let how = (rule.asks_how_it_came_about() && mute).then(|| match server {
         Some(server) => {
@@ -101,7 +117,27 @@ fn asks_in_vain(rule: &Rule, server: Option<Server>) -> impl Iterator<Item = Str
     });
     let certificate = (!unsigned && server == Some(Server::Gitlab))
         .then(|| "`certificate` refuses every push: GitLab passes no push certificate to hooks".to_owned());
-    [nobody, how, certificate].into_iter().flatten()
+    let lets = |way| rule.admits(way);
+    let other = match server {
+        Some(Server::Gitlab) if !lets(Via::Push) && !lets(Via::Web) => Some(
+            "`via` refuses every push: GitLab does not tell a merge from an edit, so list both or neither".to_owned(),
+        ),
+        Some(server @ (Server::Plain | Server::Http | Server::Gitolite)) if !lets(Via::Push) => Some(format!(
+            "`via` refuses every push: on a `{}` server every change is a push, and `via` does not list it",
+            server.name()
+        )),
+        None
+        | Some(
+            Server::Plain
+            | Server::Http
+            | Server::Gitolite
+            | Server::Gitea
+            | Server::Forgejo
+            | Server::Gitlab
+            | Server::Pagure,
+        ) => None,
+    };
+    [nobody, how, certificate, other].into_iter().flatten()
 }
 
 /// All mistakes of a file.
@@ -148,8 +184,10 @@ pub(super) fn warnings(common: &Common, loaded: &Loaded, now: Timestamp) -> Resu
                 "line {line}: rule `{name}`: `tags` asks nothing: none of its `refs` can match below `refs/tags/`"
             ));
         }
-        warnings
-            .extend(asks_in_vain(rule, loaded.policy.server).map(|why| format!("line {line}: rule `{name}`: {why}")));
+        warnings.extend(
+            asks_in_vain(rule, loaded.policy.server, &loaded.registry)
+                .map(|why| format!("line {line}: rule `{name}`: {why}")),
+        );
         if rule.mode == Mode::Off {
             warnings.push(format!("line {line}: rule `{name}` is off: it protects nothing"));
         }

@@ -2,7 +2,7 @@
 
 use super::{
     diff::Strictness,
-    facts::Terms,
+    facts::{Terms, Via},
     glob::Globs,
     rules::{self, Requirement},
     server::Server,
@@ -429,6 +429,13 @@ impl Rule {
     pub fn asks_how_it_came_about(&self) -> bool {
         let asks = |requirement: &Requirement| matches!(requirement, Requirement::Pusher(pusher) if pusher.asks_how());
         self.requirements.iter().any(asks)
+    }
+
+    /// Whether a change that came about so is let in.
+    pub fn admits(&self, way: Via) -> bool {
+        let refuses =
+            |requirement: &Requirement| matches!(requirement, Requirement::Pusher(pusher) if !pusher.admits(way));
+        !self.requirements.iter().any(refuses)
     }
 
     /// What it is about, for sentences: `` `refs/heads/main`, except `…`, in the repositories `…` ``.

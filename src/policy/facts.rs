@@ -57,8 +57,8 @@ pub struct Pusher {
     pub signer: Option<Arc<Signer>>,
     /// What the Git server calls them, if it says.
     pub account: Option<String>,
-    /// Whether there is a push certificate that counts.
-    pub certified: bool,
+    /// What becomes of the push certificate.
+    pub certified: Certified,
     /// How the change came about, if the Git server says.
     pub via: Option<Via>,
     /// Where `signer` is not known, why: a sentence's end. Empty: nothing says who it is.
@@ -74,6 +74,18 @@ impl Pusher {
             None => format!("who you are is not known here: {}", self.why_unknown),
         }
     }
+}
+
+/// What becomes of a push certificate.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Certified {
+    /// There is none.
+    #[default]
+    No,
+    /// There is one, and it does not count: refused as such, whatever the rules say.
+    Refused,
+    /// It counts.
+    Yes,
 }
 
 /// How a change came about, as the Git server says.

@@ -80,13 +80,16 @@ impl Server {
                 None => text("GITEA_PUSHER_NAME").into_iter().collect(),
             },
             Self::Gitlab => match text("GL_ID") {
-                Some(id) if id.starts_with("user-") => text("GL_USERNAME").into_iter().chain([id]).collect(),
+                // Everybody chooses their own name there, and might choose another's id.
+                Some(id) if id.starts_with("user-") => {
+                    text("GL_USERNAME").filter(|name| !is_gitlab_id(name)).into_iter().chain([id]).collect()
+                }
                 // A key that is no user's: a deploy key.
                 Some(id) => match id.strip_prefix("key-") {
                     Some(number) => vec![format!("deploy-key:{number}"), id.clone()],
                     None => vec![id],
                 },
-                None => text("GL_USERNAME").into_iter().collect(),
+                None => text("GL_USERNAME").filter(|name| !is_gitlab_id(name)).into_iter().collect(),
             },
         }
     }
@@ -121,20 +124,27 @@ impl Server {
         match self {
             // Without a web interface there is nothing but pushes.
             Self::Plain | Self::Http | Self::Gitolite => Some(Via::Push),
-            Self::Gitea | Self::Forgejo => Some(match () {
-                () if evidence.variable("GITEA_PR_ID").is_some_and(|id| id != b"0") => Via::Merge,
-                () if evidence.variable("SSH_ORIGINAL_COMMAND") == Some(b"gitea-internal") => Via::Edit,
-                () if evidence.variable("GITEA_INTERNAL_PUSH") == Some(b"true") => Via::Edit,
-                () => Via::Push,
-            }),
+            Self::Gitea | Self::Forgejo => match () {
+                () if evidence.variable("GITEA_PR_ID").is_some_and(|id| id != b"0") => Some(Via::Merge),
+                () if evidence.variable("SSH_ORIGINAL_COMMAND") == Some(b"gitea-internal") => Some(Via::Edit),
+                () if evidence.variable("GITEA_INTERNAL_PUSH") == Some(b"true") => Some(Via::Edit),
+                // Whatever does not even say who pushes, was not run by Gitea.
+                () => evidence.variable("GITEA_PUSHER_NAME").map(|_| Via::Push),
+            },
             Self::Gitlab => match evidence.variable("GL_PROTOCOL")? {
                 b"web" => Some(Via::Web),
-                b"ssh" | b"http" | b"https" => Some(Via::Push),
+                b"ssh" | b"http" => Some(Via::Push),
                 _ => None,
             },
             Self::Pagure => None,
         }
     }
+}
+
+/// Whether a name is written like one of GitLab's own ids, `GL_ID`.
+fn is_gitlab_id(name: &str) -> bool {
+    let number = name.strip_prefix("user-").or(name.strip_prefix("key-"));
+    number.is_some_and(|number| !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit()))
 }
 
 #[cfg(test)]
@@ -165,12 +175,36 @@ mod tests {
     }
 
     #[test]
+    fn a_deploy_key_is_not_its_owner() {
+        let name = ("GITEA_PUSHER_NAME", "alice");
+        assert_eq!(Server::Gitea.account(&evidence(&[name, ("GITEA_DEPLOY_KEY_ID", "4")])), ["deploy-key:4"]);
+        assert_eq!(Server::Gitea.account(&evidence(&[name, ("GITEA_DEPLOY_KEY_ID", "0")])), ["alice"]);
+        let key = evidence(&[("GL_USERNAME", "alice"), ("GL_ID", "key-3")]);
+        assert_eq!(Server::Gitlab.account(&key), ["deploy-key:3", "key-3"]);
+    }
+
+    #[test]
+    fn nobody_on_gitlab_is_another_by_choice_of_name() {
+        let gitlab = |variables: &[(&str, &str)]| Server::Gitlab.account(&evidence(variables));
+        assert_eq!(gitlab(&[("GL_USERNAME", "user-12"), ("GL_ID", "user-99")]), ["user-99"]);
+        assert_eq!(gitlab(&[("GL_USERNAME", "key-3"), ("GL_ID", "user-99")]), ["user-99"]);
+        assert_eq!(gitlab(&[("GL_USERNAME", "key-3")]), [""; 0]);
+        assert_eq!(gitlab(&[("GL_USERNAME", "user-friendly")]), ["user-friendly"]);
+    }
+
+    #[test]
     fn ways() {
         for (server, variables, way) in [
             (Server::Gitea, &[("GITEA_PR_ID", "12"), ("SSH_ORIGINAL_COMMAND", "gitea-internal")][..], Some(Via::Merge)),
             (Server::Gitea, &[("GITEA_PR_ID", "0"), ("SSH_ORIGINAL_COMMAND", "gitea-internal")], Some(Via::Edit)),
             (Server::Forgejo, &[("GITEA_INTERNAL_PUSH", "true")], Some(Via::Edit)),
-            (Server::Gitea, &[("SSH_ORIGINAL_COMMAND", "git-receive-pack 'a/b'")], Some(Via::Push)),
+            (
+                Server::Gitea,
+                &[("GITEA_PUSHER_NAME", "alice"), ("SSH_ORIGINAL_COMMAND", "git-receive-pack 'a/b'")],
+                Some(Via::Push),
+            ),
+            (Server::Gitea, &[("SSH_ORIGINAL_COMMAND", "git-receive-pack 'a/b'")], None),
+            (Server::Gitlab, &[("GL_PROTOCOL", "x")], None),
             (Server::Gitlab, &[("GL_PROTOCOL", "web")], Some(Via::Web)),
             (Server::Gitlab, &[("GL_PROTOCOL", "ssh")], Some(Via::Push)),
             (Server::Gitlab, &[], None),

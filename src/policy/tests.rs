@@ -2,7 +2,7 @@
 
 use super::{
     Effect, Judgement, Person, Policy, Reason, Verdict, compile,
-    facts::{CommitFacts, Context, Defect, Pusher, Standing, TargetKind, Terms, UpdateFacts},
+    facts::{Certified, CommitFacts, Context, Defect, Pusher, Standing, TargetKind, Terms, UpdateFacts},
     rules::{self, signatures, updates},
 };
 use crate::{
@@ -37,7 +37,7 @@ fn registry() -> Registry {
 /// Of a push by nobody who is known.
 fn context(now: Timestamp, registry: &Registry) -> Context<'_> {
     static NOBODY: Pusher =
-        Pusher { signer: None, account: None, certified: false, via: None, why_unknown: String::new() };
+        Pusher { signer: None, account: None, certified: Certified::No, via: None, why_unknown: String::new() };
     Context { registry, now, pusher: &NOBODY, terms: Terms::default() }
 }
 

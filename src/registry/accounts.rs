@@ -24,13 +24,8 @@ impl Registry {
     /// Who claims any of the names by which a server of this kind calls one account. Names compare byte for byte; a claim
     /// `kind:name` is about servers of that kind alone.
     pub fn holder_of_account(&self, server: &str, names: &[String], now: Timestamp) -> Holder {
-        let claims = |claim: &String| {
-            let name = match claim.split_once(':') {
-                Some((kind, name)) if SERVERS.contains(&kind) => Some(name).filter(|_| kind == server),
-                Some(_) | None => Some(claim.as_str()),
-            };
-            name.is_some_and(|name| names.iter().any(|known| known == name))
-        };
+        let claims =
+            |claim: &String| claimed(claim, server).is_some_and(|name| names.iter().any(|known| known == name));
         let entries = self.shelf.people.entries.iter();
         let mut found = entries.map(|entry| &entry.signer).filter(|signer| signer.accounts.iter().any(claims));
         let Some(first) = found.next() else { return Holder::Nobody };
@@ -42,12 +37,26 @@ impl Registry {
         }
     }
 
+    /// Whether anybody claims an account of this kind of server, or is known there by their key.
+    pub fn knows_whoever_pushes(&self, server: &str) -> bool {
+        let claims = |claim: &String| claimed(claim, server).is_some();
+        server == "plain" || self.shelf.people.entries.iter().any(|entry| entry.signer.accounts.iter().any(claims))
+    }
+
     /// The fingerprints of the keys that are theirs and count now.
     pub fn good_keys(&self, signer: &Signer, now: Timestamp) -> Vec<String> {
         let entries = self.list(now).into_iter();
         let theirs =
             entries.filter(|entry| entry.signer.as_ref() == Some(&signer.id) && entry.state.starts_with("good"));
         theirs.map(|entry| entry.key.to_string()).collect()
+    }
+}
+
+/// The account that a claim names, if it is about servers of this kind.
+fn claimed<'a>(claim: &'a str, server: &str) -> Option<&'a str> {
+    match claim.split_once(':') {
+        Some((kind, name)) if SERVERS.contains(&kind) => Some(name).filter(|_| kind == server),
+        Some(_) | None => Some(claim),
     }
 }
 

@@ -2,8 +2,12 @@
 
 use super::Loaded;
 use crate::{
+    bounds::Bounds,
     object::{Signed, Slot},
-    policy::{CertificateFault, Server, facts::Pusher},
+    policy::{
+        CertificateFault, Server,
+        facts::{Certified, Pusher},
+    },
     push::{Evidence, ObjectFormat, Push, PushCertificate, Timestamp, evidence::Certificate},
     registry::{Attribution, Holder, Registry, Signer, VerifyTime, When},
     signature::{self, ssh},
@@ -22,22 +26,27 @@ pub(super) fn pusher(
     let mut pusher = account.pusher(loaded.policy.server, evidence);
     let signer = match &evidence.certificate {
         Certificate::Absent | Certificate::Unseen => return (pusher, None),
-        Certificate::TooLarge => return (pusher, Some(CertificateFault::TooLarge)),
+        Certificate::TooLarge => Err(CertificateFault::TooLarge),
         Certificate::Received { text, nonce_status } => {
             certified(push, text, nonce_status, &loaded.registry, format, now)
         }
     };
-    match (signer, account.owner()) {
-        (Err(fault), _) => (pusher, Some(fault)),
-        (Ok(signer), Some(owner)) if signer.id != owner.id => {
-            let fault = CertificateFault::OtherPerson(signer.id.0.clone(), owner.id.0.clone());
-            (pusher, Some(fault))
+    let signer = signer.and_then(|signer| match account.owner() {
+        Some(owner) if signer.id != owner.id => {
+            Err(CertificateFault::OtherPerson(signer.id.0.clone(), owner.id.0.clone()))
         }
-        (Ok(signer), _) => {
+        Some(_) | None => Ok(signer),
+    });
+    match signer {
+        Ok(signer) => {
             pusher.signer = Some(signer);
-            pusher.certified = true;
+            pusher.certified = Certified::Yes;
             pusher.why_unknown.clear();
             (pusher, None)
+        }
+        Err(fault) => {
+            pusher.certified = Certified::Refused;
+            (pusher, Some(fault))
         }
     }
 }
@@ -109,6 +118,9 @@ impl Account {
         let Some(name) = names.first().cloned() else {
             return Self::unknown(format!("the server does not say (`{variable}` is not set)"));
         };
+        if names.iter().any(|name| name.len() > Bounds::ACCOUNT) {
+            return Self::unknown("the account has a name longer than 256 bytes");
+        }
         let holder = loaded.registry.holder_of_account(server.name(), &names, now);
         let why_unknown = holder.why_unknown().map(|why| format!("the account `{name}` {why}")).unwrap_or_default();
         Self { name: Some(name), holder: Some(holder), why_unknown }
@@ -161,7 +173,7 @@ impl Account {
         Pusher {
             signer,
             account: self.name.clone(),
-            certified: false,
+            certified: Certified::No,
             via: server.and_then(|server| server.via(evidence)),
             why_unknown: self.why_unknown.clone(),
         }

@@ -276,6 +276,40 @@ fn policy_check_warns_of_rules_that_do_not_what_they_say() {
 }
 
 #[test]
+fn policy_check_warns_of_rules_that_ask_who_pushes_where_nothing_says() {
+    let world = World::new();
+    let policy = world.policy_path();
+    world.registry(&[("signers.toml", "[[signer]]\nid = 'alice'\naccounts = ['gitea:al']\n")]);
+    let checked = |server: &str, rule: &str| {
+        world.policy(&format!(
+            "version = 1\nunmatched-refs = \"accept\"\n{server}\n[[rule]]\nname = \"main\"\n\
+             refs = [\"refs/heads/main\"]\n{rule}\n"
+        ));
+        let (status, out, error) = countersign(&world, &["policy", "check", policy.to_str().unwrap()], "");
+        assert_eq!(status, 0, "{error}");
+        out.lines().filter(|line| line.starts_with("warning: ")).collect::<Vec<_>>().join("\n")
+    };
+    let by = "pusher = { by = [\"alice\"] }";
+    for (server, rule, words) in [
+        ("", by, "it asks who pushed, and without `server` only a push certificate says"),
+        ("", "updates = { create = [\"alice\"] }", "it asks who pushed"),
+        ("", "pusher = { via = [\"push\"] }", "nothing says how changes come about"),
+        ("server = 'gitlab'", by, "nobody in `signers.toml` has an account there"),
+        ("server = 'gitlab'", "pusher = { certificate = \"required\" }", "GitLab passes no push certificate"),
+        ("server = 'gitlab'", "pusher = { via = [\"merge\"] }", "GitLab does not tell a merge from an edit"),
+        ("server = 'pagure'", "pusher = { via = [\"push\"] }", "does not say how changes come about"),
+        ("server = 'http'", "pusher = { via = [\"merge\"] }", "every change is a push, and `via` does not list it"),
+        ("server = 'http'", "signatures = { commits = \"all\", forge = \"all\" }", "`forge` lets in nothing"),
+    ] {
+        let warnings = checked(server, rule);
+        assert!(warnings.contains(words) && warnings.lines().count() == 1, "{server} {rule}: {warnings}");
+    }
+    for rule in [by, "pusher = { via = [\"merge\"], certificate = \"required\" }", "updates = { create = true }"] {
+        assert_eq!(checked("server = 'gitea'", rule), "", "{rule}");
+    }
+}
+
+#[test]
 fn policy_check_says_people_and_durations_in_words() {
     let world = World::new();
     let policy = world.policy_path();

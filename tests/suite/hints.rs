@@ -724,3 +724,41 @@ fn a_merge_of_what_bears_no_tag() {
     world.git(&["merge", "-q", "--no-ff", "-S", "-m", "Merge", "side"]);
     mended_by(&world, "", "merge-tag");
 }
+
+/// A server that asks for signed pushes to `main`, and a commit to push.
+fn asked_for_signed_pushes() -> World {
+    let world = World::new();
+    world.git_in(&world.server(), &["config", "receive.certNonceSeed", "a secret"]);
+    world.policy_for_main("pusher = { by = [\"alice@example.com\"], certificate = \"required\" }");
+    commit(&world, "Root");
+    world
+}
+
+#[test]
+fn a_push_that_has_to_be_signed() {
+    let world = asked_for_signed_pushes();
+    let refused = world.refuses_in_words(&["main"], &["no-push-certificate", "pusher"]);
+    follow(&world, &refused);
+    assert_eq!(world.refs()["refs/heads/main"], world.git(&["rev-parse", "main"]));
+}
+
+#[test]
+fn a_deletion_that_has_to_be_signed() {
+    let world = asked_for_signed_pushes();
+    world.push_with(&["--signed"], &["main"]).expect_accepted();
+    world.policy_for_main("updates = { delete = true }\npusher = { certificate = \"required\" }");
+    let refused = world.refuses_in_words(&[":main"], &["no-push-certificate"]);
+    follow(&world, &refused);
+    assert!(world.refs().is_empty());
+}
+
+#[test]
+fn a_push_signed_by_a_key_that_does_not_count() {
+    let world = asked_for_signed_pushes();
+    world.git(&["config", "user.signingkey", &keys::signing_key(MALLORY_SSH)]);
+    let refused = world.push_with(&["--signed"], &["main"]);
+    world.was_refused(&refused, &["push-certificate"]);
+    assert!(!refused.told().contains("and it is not"), "it is signed: {}", refused.told());
+    follow(&world, &refused);
+    world.push_with(&["--signed"], &["main"]).expect_accepted();
+}

@@ -370,6 +370,13 @@ fn refused_for(code: &str, world: &World) -> &'static [&'static str] {
             // It cannot see that this is a fast-forward.
             &["+main"]
         }
+        "no-push-certificate" => {
+            world.git_in(&world.server(), &["config", "receive.certNonceSeed", "a secret"]);
+            world.policy_for_main("pusher = { certificate = \"required\" }");
+            commit(world, "-S", "One");
+            world.git(&["config", "user.signingkey", &keys::signing_key(keys::ALICE_SSH)]);
+            &["main"]
+        }
         other => panic!("docs/refused.md shows commands for `{other}`; make here what is refused for it"),
     }
 }

@@ -4,6 +4,7 @@ mod certificates;
 mod grammar;
 mod paths;
 mod program;
+mod pushers;
 mod selection;
 mod tags;
 mod trust;

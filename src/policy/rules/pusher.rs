@@ -13,7 +13,7 @@
 //! none on. Absent: not required. `via`: in which of these ways the change may come about, as the Git server says: `"push"`,
 //! `"merge"`, `"edit"` (in its web interface). Gitea and Forgejo tell the three apart. GitLab tells a push from its web
 //! interface, not a merge there from an edit: list both. `plain`, `http` and `gitolite` know nothing but pushes. Pagure says
-//! nothing, and so fits no list. Absent: in any way.
+//! nothing, and so fits no list. An empty list is a mistake. Absent: in any way.
 //!
 //! A push certificate that is there and does not count refuses the whole push, under every policy and whatever a rule's
 //! `mode`: its signature must be good, its key registered, its nonce `OK`, its lines exactly the updates, and its signer the
@@ -24,14 +24,14 @@
 
 use super::{Kind, Needs};
 use crate::{
-    document::{Reader, Value},
+    document::{Reader, Value, What},
     policy::{
         diff::{Setting, Strictness},
-        facts::{CommitFacts, Context, Terms, UpdateFacts, Via},
-        sentences::{Explanation, Said},
+        facts::{Certified, CommitFacts, Context, Terms, UpdateFacts, Via},
+        sentences::{Explanation, Said, shell_word},
         who::Who,
     },
-    push::ObjectId,
+    push::{Change, ObjectId},
     registry::Signer,
 };
 
@@ -75,6 +75,11 @@ impl Pusher {
         self.via.is_some()
     }
 
+    /// Whether a change that came about so is let in.
+    pub fn admits(&self, way: Via) -> bool {
+        self.via.as_ref().is_none_or(|ways| comes_about(Some(way), ways))
+    }
+
     /// Whether it depends on who pushes.
     pub fn asks_who_pushed(&self) -> bool {
         self.by.is_some()
@@ -95,7 +100,12 @@ impl Kind for Pusher {
                     reader.choice(value, &[("required", Certificate::Required)])
                 }),
                 via: fields.optional("via", |value, reader| {
-                    reader.list(value, |value, reader| reader.choice(value, WAYS))
+                    let ways = reader.list(value, |value, reader| reader.choice(value, WAYS))?;
+                    if ways.is_empty() {
+                        reader.problem(value.span(), What::Other("an empty list lets nothing in".into()));
+                        return None;
+                    }
+                    Some(ways)
                 }),
             })
         })
@@ -131,7 +141,7 @@ impl Kind for Pusher {
         {
             refuse((Reason::NotAllowed { by: by.described(), pusher: pusher.described() }, None));
         }
-        if self.requires_certificate() && !pusher.certified {
+        if self.requires_certificate() && pusher.certified == Certified::No {
             refuse((Reason::NoCertificate, None));
         }
         if let Some(ways) = &self.via
@@ -170,7 +180,7 @@ impl Kind for Pusher {
         ]
     }
 
-    fn explain(reason: &Reason, _: &Said<'_>) -> Explanation {
+    fn explain(reason: &Reason, said: &Said<'_>) -> Explanation {
         match reason {
             Reason::NotAllowed { by, pusher } => Explanation {
                 code: "pusher",
@@ -180,7 +190,7 @@ impl Kind for Pusher {
             Reason::NoCertificate => Explanation {
                 code: "no-push-certificate",
                 lines: vec!["the push itself must be signed, and it is not".into()],
-                hints: vec!["sign it with a registered key: git push --signed".into()],
+                hints: signing(said).into_iter().collect(),
             },
             Reason::Via(way, ways) => Explanation {
                 code: "via",
@@ -196,6 +206,18 @@ impl Kind for Pusher {
     fn is_ambiguous(_: &Reason) -> bool {
         false
     }
+}
+
+/// The push again, signed; nothing where a shell might read the ref's name otherwise.
+fn signing(said: &Said<'_>) -> Option<String> {
+    let name = shell_word(said.update.name.as_bytes())?;
+    let known = name.strip_prefix("refs/heads/").or(name.strip_prefix("refs/tags/")).unwrap_or(&name);
+    Some(match said.update.change {
+        Change::Create { .. } | Change::Move { .. } => {
+            format!("sign it with a registered key: git push --signed origin {known}")
+        }
+        Change::Delete { .. } => format!("sign it with a registered key: git push --signed --delete origin {name}"),
+    })
 }
 
 /// What the web interface did without saying how must be allowed either way.
@@ -217,15 +239,24 @@ fn described(way: Via) -> &'static str {
 }
 
 fn listed(ways: &[Via]) -> String {
-    match ways {
-        [] => "nothing".to_owned(),
-        ways => ways.iter().map(|&way| described(way)).collect::<Vec<_>>().join(" or "),
-    }
+    ways.iter().map(|&way| described(way)).collect::<Vec<_>>().join(" or ")
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_empty_list_of_ways_is_a_mistake() {
+        let compiled = |via: &str| {
+            let rule = format!("[[rule]]\nname = 'main'\nrefs = ['refs/heads/main']\npusher = {{ via = {via} }}\n");
+            let source = format!("version = 1\nunmatched-refs = 'accept'\n{rule}");
+            crate::policy::compile(&source, &crate::document::Groups::new())
+        };
+        let problems: Vec<_> = compiled("[]").unwrap_err().iter().map(|problem| problem.what.to_string()).collect();
+        assert_eq!(problems, ["an empty list lets nothing in"]);
+        assert!(compiled("['push']").is_ok());
+    }
 
     #[test]
     fn what_a_server_does_not_tell_apart_must_be_allowed_either_way() {
