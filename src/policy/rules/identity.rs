@@ -23,6 +23,7 @@ use crate::{
         diff::{Setting, Strictness},
         facts::{CommitFacts, Context, Terms, UpdateFacts},
         sentences::{Explanation, Said},
+        who::Who,
     },
     push::ObjectId,
     registry::{Signer, SignerId},
@@ -233,6 +234,10 @@ impl Kind for Identity {
             setting("author", self.author),
             Setting::asks("pusher", self.pusher == Pushers::Signer),
         ]
+    }
+
+    fn lists(&self) -> Vec<(&'static str, &Who)> {
+        Vec::new()
     }
 
     fn explain(reason: &Reason, said: &Said<'_>) -> Explanation {

@@ -22,6 +22,7 @@ use crate::{
         facts::{CommitFacts, Context, Terms, UpdateFacts},
         sentences::{Explanation, Said},
         trailers::{email_of, trailers},
+        who::Who,
     },
     push::ObjectId,
     registry::{Signer, folded},
@@ -162,6 +163,10 @@ impl Kind for Messages {
             Setting { key: "sign-off", value: sign_off },
             Setting::allows("skip-merges", self.merges == Merges::Skipped),
         ]
+    }
+
+    fn lists(&self) -> Vec<(&'static str, &Who)> {
+        Vec::new()
     }
 
     fn explain(reason: &Reason, said: &Said<'_>) -> Explanation {

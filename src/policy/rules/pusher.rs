@@ -170,6 +170,10 @@ impl Kind for Pusher {
         ]
     }
 
+    fn lists(&self) -> Vec<(&'static str, &Who)> {
+        self.by.iter().map(|by| ("by", by)).collect()
+    }
+
     fn explain(reason: &Reason, _: &Said<'_>) -> Explanation {
         match reason {
             Reason::NotAllowed { by, pusher } => Explanation {
