@@ -10,12 +10,9 @@ use crate::{
     Undecided,
     document::Problem,
     git::{Quarantine, Repository},
-    policy::{
-        Mode, Rule, Server,
-        facts::{Forges, Via},
-    },
+    policy::{Lint, Mode, Policy, lints},
     push::Timestamp,
-    registry::Registry,
+    registry::{Kind, Registry},
     report::{SCHEMA, diagnostics, escaped},
     run::{Loaded, Unusable},
 };
@@ -88,56 +85,22 @@ fn check(common: &Common, arguments: &Check, output: &mut Output) -> Result<Outc
         explain::describe(&loaded, rule, now()?, output)?;
     }
     output.line(&explain::unmatched(&loaded.policy))?;
+    output.line(&in_short(&loaded.policy, &loaded.registry, now()?))?;
     Ok(Outcome::Good)
 }
 
-/// What a rule asks of the pusher that this server gives no way to know.
-fn asks_in_vain(rule: &Rule, server: Option<Server>, registry: &Registry) -> impl Iterator<Item = String> {
-    let unsigned = !rule.requires_push_certificate();
-    let web = !matches!(server, Some(Server::Plain | Server::Http | Server::Gitolite));
-    let nobody = match server {
-        Some(server) if rule.terms.forge != Forges::Refuse && !web => {
-            Some(format!("`forge` lets in nothing that a forge signed: a `{}` server is none", server.name()))
-        }
-        None if rule.asks_who_pushed() && unsigned => {
-            Some("it asks who pushed, and without `server` only a push certificate says".to_owned())
-        }
-        Some(server) if rule.asks_who_pushed() && unsigned && !registry.knows_whoever_pushes(server.name()) => Some(
-            "it asks who pushed, and nobody in `signers.toml` has an account there; only a push certificate says"
-                .to_owned(),
-        ),
-        None | Some(_) => None,
-    };
-    let mute = matches!(server, None | Some(Server::Pagure));
-    let how = (rule.asks_how_it_came_about() && mute).then(|| match server {
-        Some(server) => {
-            format!("`via` refuses every push: a `{}` server does not say how changes come about", server.name())
-        }
-        None => "`via` refuses every push: without `server`, nothing says how changes come about".to_owned(),
-    });
-    let certificate = (!unsigned && server == Some(Server::Gitlab))
-        .then(|| "`certificate` refuses every push: GitLab passes no push certificate to hooks".to_owned());
-    let lets = |way| rule.admits(way);
-    let other = match server {
-        Some(Server::Gitlab) if !lets(Via::Push) && !lets(Via::Web) => Some(
-            "`via` refuses every push: GitLab does not tell a merge from an edit, so list both or neither".to_owned(),
-        ),
-        Some(server @ (Server::Plain | Server::Http | Server::Gitolite)) if !lets(Via::Push) => Some(format!(
-            "`via` refuses every push: on a `{}` server every change is a push, and `via` does not list it",
-            server.name()
-        )),
-        None
-        | Some(
-            Server::Plain
-            | Server::Http
-            | Server::Gitolite
-            | Server::Gitea
-            | Server::Forgejo
-            | Server::Gitlab
-            | Server::Pagure,
-        ) => None,
-    };
-    [nobody, how, certificate, other].into_iter().flatten()
+/// How many rules do what, and how many sign.
+fn in_short(policy: &Policy, registry: &Registry, now: Timestamp) -> String {
+    let rules = |mode: Mode| policy.rules.iter().filter(|rule| rule.mode_at(now) == mode).count();
+    let signers = |kind: Kind| registry.signers().filter(|signer| signer.kind == kind).count();
+    let counted = |count: usize, word: &str| (count > 0).then(|| format!("{count} {word}"));
+    let modes =
+        [(Mode::Enforce, "enforced"), (Mode::Warn, "in `warn`"), (Mode::Observe, "in `observe`"), (Mode::Off, "off")];
+    let modes: Vec<_> = modes.iter().filter_map(|&(mode, word)| counted(rules(mode), word)).collect();
+    let kinds = [(Kind::Person, "registered as people"), (Kind::Bot, "as bots"), (Kind::Forge, "as forges")];
+    let kinds: Vec<_> = kinds.iter().filter_map(|&(kind, word)| counted(signers(kind), word)).collect();
+    let or = |parts: Vec<String>, none: &str| if parts.is_empty() { none.to_owned() } else { parts.join(", ") };
+    format!("rules: {}; signers: {}", or(modes, "none"), or(kinds, "nobody"))
 }
 
 /// All mistakes of a file.
@@ -162,36 +125,8 @@ pub(super) fn broken(
 
 /// What is allowed and surprises.
 pub(super) fn warnings(common: &Common, loaded: &Loaded, now: Timestamp) -> Result<Vec<String>, Undecided> {
-    let mut warnings = Vec::new();
-    for (name, line) in loaded.policy.unknown_people(&loaded.registry) {
-        warnings.push(format!("line {line}: nobody in the registry is `{name}`"));
-    }
-    for (name, line) in loaded.policy.people_who_left(&loaded.registry, now) {
-        warnings.push(format!("line {line}: `{name}` has left, and signs nothing any more"));
-    }
-    for rule in &loaded.policy.rules {
-        let (name, line) = (&rule.name, rule.line);
-        if rule.enforced_from().is_some_and(|from| from <= now) {
-            warnings.push(format!("line {line}: rule `{name}`: the day of `warn-until` is past; the key can go"));
-        }
-        if rule.warn_until.is_some() && rule.enforced_from().is_none() {
-            warnings.push(format!(
-                "line {line}: rule `{name}`: `warn-until` changes nothing: it is for `mode = \"enforce\"`"
-            ));
-        }
-        if rule.asks_tags_in_vain() {
-            warnings.push(format!(
-                "line {line}: rule `{name}`: `tags` asks nothing: none of its `refs` can match below `refs/tags/`"
-            ));
-        }
-        warnings.extend(
-            asks_in_vain(rule, loaded.policy.server, &loaded.registry)
-                .map(|why| format!("line {line}: rule `{name}`: {why}")),
-        );
-        if rule.mode == Mode::Off {
-            warnings.push(format!("line {line}: rule `{name}` is off: it protects nothing"));
-        }
-    }
+    let surprises = lints(&loaded.policy, &loaded.registry, now);
+    let mut warnings: Vec<_> = surprises.iter().map(|Lint { line, what }| format!("line {line}: {what}")).collect();
     // A policy may be checked anywhere, also in a clone that it does not protect.
     if common.repo.is_none() {
         return Ok(warnings);

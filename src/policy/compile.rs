@@ -14,7 +14,7 @@ use crate::{
     registry::{Registry, SignerId},
 };
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, HashMap, HashSet},
     ops::Range,
     path::PathBuf,
 };
@@ -36,6 +36,8 @@ pub struct Policy {
     pub rules: Vec<Rule>,
     /// Every person named, with the line.
     mentions: Vec<(String, usize)>,
+    /// Its own groups that no list names, each with its line.
+    pub(super) unused_groups: Vec<(String, usize)>,
 }
 
 /// What becomes of refs that no rule matches.
@@ -64,8 +66,8 @@ pub struct Rule {
     pub requirements: Vec<Requirement>,
     /// On which terms it takes a commit for its signer's.
     pub terms: Terms,
-    refs: Globs,
-    except_refs: Option<Globs>,
+    pub(super) refs: Globs,
+    pub(super) except_refs: Option<Globs>,
     repositories: Option<Globs>,
     except_repositories: Option<Globs>,
 }
@@ -147,6 +149,7 @@ pub fn compile(source: &str, members: &Groups) -> Result<Policy, Vec<Problem>> {
             help,
             registry: registry_folder(source),
             rules: rules?,
+            unused_groups: unused_groups(&document, source),
             mentions: mentions.into_iter().map(|Mention { name, place }| (name, line(source, place.start))).collect(),
         })
     })
@@ -163,6 +166,22 @@ fn all_groups(document: &Document<'_>, members: &Groups) -> Groups {
         groups.entry(name.to_owned()).or_default().extend(listed);
     }
     groups
+}
+
+/// Its own groups whose `@name` stands nowhere.
+fn unused_groups(document: &Document<'_>, source: &str) -> Vec<(String, usize)> {
+    let mut named = HashSet::new();
+    document.tree().iter().for_each(|(_, value)| add_group_names(value, &mut named));
+    let own = document.tree().get("groups").and_then(|groups| groups.get_ref().as_table());
+    let unused = own.into_iter().flat_map(|table| table.iter()).filter(|(name, _)| !named.contains(&**name.get_ref()));
+    unused.map(|(name, _)| (name.get_ref().to_string(), line(source, name.span().start))).collect()
+}
+
+fn add_group_names<'v>(value: &'v Value<'_>, names: &mut HashSet<&'v str>) {
+    let value = value.get_ref();
+    names.extend(value.as_str().and_then(|text| text.strip_prefix('@')));
+    value.as_array().into_iter().flat_map(|list| list.iter()).for_each(|value| add_group_names(value, names));
+    value.as_table().into_iter().flat_map(|table| table.iter()).for_each(|(_, value)| add_group_names(value, names));
 }
 
 fn read_groups(value: &Value<'_>, reader: &mut Reader<'_>) -> Option<()> {

@@ -150,6 +150,11 @@ impl Globs {
         self.written.iter().cloned().collect()
     }
 
+    /// Whether one of them is written twice.
+    pub fn repeats(&self) -> bool {
+        self.written().len() < self.written.len()
+    }
+
     /// As in the policy, for sentences: `` `a` or `b` ``.
     pub fn described(&self) -> String {
         let quoted: Vec<_> = self.written.iter().map(|glob| format!("`{glob}`")).collect();

@@ -5,6 +5,7 @@ pub mod diff;
 pub mod facts;
 mod finding;
 mod glob;
+mod lints;
 pub mod rules;
 pub mod sentences;
 mod server;
@@ -18,6 +19,7 @@ pub mod whose;
 
 pub use compile::{Mode, Policy, Rule, Unmatched, compile, registry_folder};
 pub use finding::{Brought, CertificateFault, Effect, Finding, Label, Reason, Subject};
+pub use lints::{Lint, lints};
 pub use server::{Server, Stated};
 pub use tally::{Group, Person, Tally};
 pub use verdict::{AcceptedPush, Judgement, Verdict};

@@ -72,6 +72,14 @@ impl Who {
         }
     }
 
+    /// Whether it includes nobody. `is_known`: whether this is the name of somebody.
+    pub(super) fn is_nobody(&self, is_known: impl Fn(&str) -> bool) -> bool {
+        match self {
+            Self::Registered => false,
+            Self::Named { everyone, names, .. } => !everyone && !names.iter().any(|name| is_known(name)),
+        }
+    }
+
     /// For sentences: "any registered person", "`@maintainers` or `bob`", "nobody".
     pub fn described(&self) -> String {
         match self {

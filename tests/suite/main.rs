@@ -19,6 +19,7 @@ mod oracle_objects;
 mod oracle_ssh;
 mod oracle_trailers;
 mod policies;
+mod policy_check;
 mod policy_install;
 mod policy_replay;
 mod project;

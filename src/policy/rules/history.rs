@@ -16,6 +16,7 @@ use crate::{
         diff::{Setting, Strictness},
         facts::{CommitFacts, Context, Terms, UpdateFacts},
         sentences::{Explanation, Said, abbreviated},
+        who::Who,
     },
     push::ObjectId,
     registry::Signer,
@@ -139,6 +140,10 @@ impl Kind for History {
             Some(most) => Strictness::Rank(i64::try_from(most).unwrap_or(i64::MAX).saturating_neg(), most.to_string()),
         };
         vec![Setting { key: "merges", value: merges }, Setting { key: "max-commits", value: most }]
+    }
+
+    fn lists(&self) -> Vec<(&'static str, &Who)> {
+        Vec::new()
     }
 
     fn explain(reason: &Reason, said: &Said<'_>) -> Explanation {

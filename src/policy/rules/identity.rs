@@ -23,6 +23,7 @@ use crate::{
         diff::{Setting, Strictness},
         facts::{CommitFacts, Context, Terms, UpdateFacts},
         sentences::{Explanation, Said, explain_fault},
+        who::Who,
         whose::Whose,
     },
     push::ObjectId,
@@ -239,6 +240,10 @@ impl Kind for Identity {
             setting("author", self.author),
             Setting::asks("pusher", self.pusher == Pushers::Signer),
         ]
+    }
+
+    fn lists(&self) -> Vec<(&'static str, &Who)> {
+        Vec::new()
     }
 
     fn explain(reason: &Reason, said: &Said<'_>) -> Explanation {

@@ -23,6 +23,7 @@ use crate::{
         facts::{CommitFacts, Context, Terms, UpdateFacts},
         sentences::{Explanation, Said},
         trailers::{email_of, trailers},
+        who::Who,
     },
     push::ObjectId,
     registry::{Signer, folded},
@@ -164,6 +165,10 @@ impl Kind for Messages {
             Setting { key: "sign-off", value: sign_off },
             Setting::allows("skip-merges", self.merges == Merges::Skipped),
         ]
+    }
+
+    fn lists(&self) -> Vec<(&'static str, &Who)> {
+        Vec::new()
     }
 
     fn explain(reason: &Reason, said: &Said<'_>) -> Explanation {

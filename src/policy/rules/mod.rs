@@ -5,6 +5,7 @@ use super::{
     diff::Setting,
     facts::{CommitFacts, Context, Terms, UpdateFacts},
     sentences::{Explanation, Said},
+    who::Who,
 };
 use crate::{
     document::{Fields, Reader, Value, What},
@@ -96,6 +97,8 @@ pub trait Kind: Sized {
     fn sentences_for(&self, signer: &Signer) -> Vec<String>;
     /// Everything that it judges by, for `policy diff`; always the same keys. What is left out would change unseen.
     fn settings(&self) -> Vec<Setting>;
+    /// Every list of people that it is written with, or that holds by default, and its key.
+    fn lists(&self) -> Vec<(&'static str, &Who)>;
     /// A stable word for programs, what happened, and how to mend it.
     fn explain(reason: &Self::Reason, said: &Said<'_>) -> Explanation;
     /// Whether the object itself is ambiguous, which no mode softens.
@@ -171,6 +174,10 @@ macro_rules! kinds {
             /// See [`Kind::settings`].
             pub fn settings(&self) -> Vec<Setting> {
                 match self { $(Self::$Kind(kind) => kind.settings()),* }
+            }
+            /// See [`Kind::lists`].
+            pub fn lists(&self) -> Vec<(&'static str, &Who)> {
+                match self { $(Self::$Kind(kind) => kind.lists()),* }
             }
             /// See [`Kind::sentences_for`].
             pub fn sentences_for(&self, signer: &Signer) -> Vec<String> {

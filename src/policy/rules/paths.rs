@@ -217,6 +217,10 @@ impl Kind for Paths {
         vec![Setting { key: "entries", value: Strictness::Asked(self.entries.iter().map(Entry::written).collect()) }]
     }
 
+    fn lists(&self) -> Vec<(&'static str, &Who)> {
+        self.entries.iter().filter_map(|entry| entry.by.as_ref()).map(|by| ("by", by)).collect()
+    }
+
     fn explain(reason: &Reason, said: &Said<'_>) -> Explanation {
         match reason {
             Reason::NotAllowed { paths, by, signed } => explain_not_allowed(paths, by.as_deref(), signed, said),

@@ -180,6 +180,10 @@ impl Kind for Pusher {
         ]
     }
 
+    fn lists(&self) -> Vec<(&'static str, &Who)> {
+        self.by.iter().map(|by| ("by", by)).collect()
+    }
+
     fn explain(reason: &Reason, said: &Said<'_>) -> Explanation {
         match reason {
             Reason::NotAllowed { by, pusher } => Explanation {

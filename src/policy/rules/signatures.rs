@@ -368,6 +368,11 @@ impl Kind for Signatures {
         ]
     }
 
+    fn lists(&self) -> Vec<(&'static str, &Who)> {
+        let merge_tags = self.merge_tags.as_ref().map(|tags| ("merge-tags.by", &tags.by));
+        [("by", &self.by)].into_iter().chain(merge_tags).collect()
+    }
+
     fn explain(reason: &Reason, said: &Said<'_>) -> Explanation {
         let subject = said.subject_and_verb();
         match reason {
@@ -583,6 +588,11 @@ impl Signatures {
             Commits::Merges(place) => Some(place.clone()),
             Commits::All | Commits::FirstParent | Commits::Tip => None,
         }
+    }
+
+    /// Whether a commit may come in without a signature.
+    pub(in crate::policy) fn accepts_unsigned(&self) -> bool {
+        self.unsigned == Unsigned::Accept
     }
 
     /// Whether it depends on who acted on a forge.

@@ -173,6 +173,10 @@ impl Kind for Tags {
         ]
     }
 
+    fn lists(&self) -> Vec<(&'static str, &Who)> {
+        self.signed.then_some(("by", &self.by)).into_iter().collect()
+    }
+
     fn explain(reason: &Reason, said: &Said<'_>) -> Explanation {
         let tag = tag_named(said);
         let name = said.update.name.tag_name().unwrap_or(said.update.name.as_bytes());

@@ -246,6 +246,16 @@ impl Kind for Updates {
         ]
     }
 
+    fn lists(&self) -> Vec<(&'static str, &Who)> {
+        let keys =
+            [("create", &self.create), ("update", &self.update), ("force-push", &self.force_push), ("delete", &self.delete)];
+        let lists = keys.into_iter().filter_map(|(key, allowed)| match allowed {
+            Allowed::Only(who) => Some((key, who)),
+            Allowed::Anyone | Allowed::Nobody => None,
+        });
+        lists.collect()
+    }
+
     fn explain(reason: &Reason, said: &Said<'_>) -> Explanation {
         let remote_name = said.update.name.to_string();
         let name = remote_name.strip_prefix("refs/heads/").or(remote_name.strip_prefix("refs/tags/"));

@@ -1,0 +1,349 @@
+//! What a policy may say and surely does not mean. Pure.
+
+use super::{
+    Mode, Policy, Rule, Server, Unmatched,
+    facts::{Forges, Via},
+    glob::Globs,
+    rules::{Kind, Requirement, updates::Updates},
+    who::Who,
+};
+use crate::{push::Timestamp, registry::Registry};
+
+/// A surprise that is no mistake.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub struct Lint {
+    /// Counted from one.
+    pub line: usize,
+    /// In one sentence, names in backticks. It may quote the policy: escape it on the way to a terminal.
+    pub what: String,
+}
+
+/// All that surprises, in the order of the file.
+pub fn lints(policy: &Policy, registry: &Registry, now: Timestamp) -> Vec<Lint> {
+    let mut found = Vec::new();
+    let mut say = |line, what: String| found.push(Lint { line, what });
+    for (name, line) in policy.unknown_people(registry) {
+        say(line, format!("nobody in the registry is `{name}`"));
+    }
+    for (name, line) in policy.people_who_left(registry, now) {
+        say(line, format!("`{name}` has left, and signs nothing any more"));
+    }
+    for (name, line) in &policy.unused_groups {
+        say(*line, format!("the group `{name}` is used nowhere"));
+    }
+    for (at, rule) in policy.rules.iter().enumerate() {
+        of_mode(rule, now, &mut say);
+        of_refs(rule, &mut say);
+        of_requirements(rule, policy.unmatched, &mut say);
+        of_people(rule, registry, &mut say);
+        of_pusher(rule, policy.server, registry, &mut say);
+        let twin = policy.rules.iter().take(at).find(|other| other.mode != Mode::Off && asks_the_same(other, rule));
+        if let Some(twin) = twin.filter(|_| rule.mode != Mode::Off) {
+            say(
+                rule.line,
+                format!("rule `{}` asks what rule `{}` asks already, of the same refs", rule.name, twin.name),
+            );
+        }
+    }
+    found.sort();
+    found.dedup();
+    found
+}
+
+fn of_mode(rule: &Rule, now: Timestamp, say: &mut impl FnMut(usize, String)) {
+    let mut say = |what: &str| say(rule.line, format!("rule `{}`{what}", rule.name));
+    if rule.enforced_from().is_some_and(|from| from <= now) {
+        say(": the day of `warn-until` is past; the key can go");
+    }
+    if rule.warn_until.is_some() && rule.enforced_from().is_none() {
+        say(": `warn-until` changes nothing: it is for `mode = \"enforce\"`");
+    }
+    match rule.mode {
+        Mode::Enforce => {}
+        Mode::Warn => say(" only warns, and for ever: with `warn-until` instead of `mode` it refuses from that day on"),
+        Mode::Observe => say(" only observes, and for ever: it refuses nothing and tells nobody but the log"),
+        Mode::Off => say(" is off: it protects nothing"),
+    }
+}
+
+fn of_refs(rule: &Rule, say: &mut impl FnMut(usize, String)) {
+    let mut say = |what: String| say(rule.line, format!("rule `{}`{what}", rule.name));
+    let refs = rule.refs.written();
+    if let Some(except) = &rule.except_refs
+        && refs.iter().all(|glob| holds(except, glob))
+    {
+        say(" applies to nothing: `except-refs` takes out all of its `refs`".into());
+    }
+    for glob in &refs {
+        let within =
+            glob.strip_suffix("/*").filter(|_| !refs.iter().any(|other| other != glob && other.ends_with("/**")));
+        if let Some(folder) = within {
+            say(format!(
+                ": `{glob}` does not match names with another `/`, such as `{folder}/a/b`; `{folder}/**` matches them, too"
+            ));
+        }
+    }
+    if rule.refs.repeats() {
+        say(": `refs` lists the same pattern twice".into());
+    }
+    if rule.asks_tags_in_vain() {
+        say(": `tags` asks nothing: none of its `refs` can match below `refs/tags/`".into());
+    }
+}
+
+fn of_requirements(rule: &Rule, unmatched: Unmatched, say: &mut impl FnMut(usize, String)) {
+    let mut say = |what: String| say(rule.line, format!("rule `{}`{what}", rule.name));
+    let by_default = |requirement: &Requirement| {
+        requirement.key() == Updates::KEY
+            && Updates::absent().is_some_and(|default| default.settings() == requirement.settings())
+    };
+    let in_vain = |requirement: &Requirement| requirement.sentences().is_empty();
+    for requirement in rule.requirements.iter().filter(|requirement| in_vain(requirement)) {
+        say(format!(": `{}` asks nothing as it is set", requirement.key()));
+    }
+    // Where other refs are refused, a rule may be there to let refs in.
+    let protects = rule.mode != Mode::Off && unmatched == Unmatched::Accept;
+    if protects && rule.requirements.iter().all(|requirement| by_default(requirement) || in_vain(requirement)) {
+        say(" asks nothing but what `updates` does by default: no force-push, no deletion".into());
+    }
+    let accepts_unsigned = |requirement: &Requirement| matches!(requirement, Requirement::Signatures(signatures) if signatures.accepts_unsigned());
+    let asks_for_signers = |requirement: &Requirement| matches!(requirement, Requirement::Identity(identity) if identity.asks_for_signers());
+    if rule.requirements.iter().any(accepts_unsigned) && rule.requirements.iter().any(asks_for_signers) {
+        say(": `identity` asks for the signer, and so refuses unsigned commits that `unsigned = \"accept\"` lets in"
+            .into());
+    }
+}
+
+fn of_people(rule: &Rule, registry: &Registry, say: &mut impl FnMut(usize, String)) {
+    let nobody = |who: &Who| who.is_nobody(|name| !registry.named(name).is_empty());
+    for requirement in &rule.requirements {
+        for (key, _) in requirement.lists().into_iter().filter(|(_, who)| nobody(who)) {
+            let (name, kind) = (&rule.name, requirement.key());
+            say(rule.line, format!("rule `{name}`: `{kind}.{key}` is nobody: there is no one in the registry who may"));
+        }
+    }
+}
+
+/// What it asks of the pusher that this server gives no way to know.
+fn of_pusher(rule: &Rule, server: Option<Server>, registry: &Registry, say: &mut impl FnMut(usize, String)) {
+    let unsigned = !rule.requires_push_certificate();
+    let web = !matches!(server, Some(Server::Plain | Server::Http | Server::Gitolite));
+    let nobody = match server {
+        Some(server) if rule.terms.forge != Forges::Refuse && !web => {
+            Some(format!("`forge` lets in nothing that a forge signed: a `{}` server is none", server.name()))
+        }
+        None if rule.asks_who_pushed() && unsigned => {
+            Some("it asks who pushed, and without `server` only a push certificate says".to_owned())
+        }
+        Some(server) if rule.asks_who_pushed() && unsigned && !registry.knows_whoever_pushes(server.name()) => Some(
+            "it asks who pushed, and nobody in `signers.toml` has an account there; only a push certificate says"
+                .to_owned(),
+        ),
+        None | Some(_) => None,
+    };
+    let mute = matches!(server, None | Some(Server::Pagure));
+    let how = (rule.asks_how_it_came_about() && mute).then(|| match server {
+        Some(server) => {
+            format!("`via` refuses every push: a `{}` server does not say how changes come about", server.name())
+        }
+        None => "`via` refuses every push: without `server`, nothing says how changes come about".to_owned(),
+    });
+    let certificate = (!unsigned && server == Some(Server::Gitlab))
+        .then(|| "`certificate` refuses every push: GitLab passes no push certificate to hooks".to_owned());
+    let lets = |way| rule.admits(way);
+    let other = match server {
+        Some(Server::Gitlab) if !lets(Via::Push) && !lets(Via::Web) => Some(
+            "`via` refuses every push: GitLab does not tell a merge from an edit, so list both or neither".to_owned(),
+        ),
+        Some(server @ (Server::Plain | Server::Http | Server::Gitolite)) if !lets(Via::Push) => Some(format!(
+            "`via` refuses every push: on a `{}` server every change is a push, and `via` does not list it",
+            server.name()
+        )),
+        None
+        | Some(
+            Server::Plain
+            | Server::Http
+            | Server::Gitolite
+            | Server::Gitea
+            | Server::Forgejo
+            | Server::Gitlab
+            | Server::Pagure,
+        ) => None,
+    };
+    for why in [nobody, how, certificate, other].into_iter().flatten() {
+        say(rule.line, format!("rule `{}`: {why}", rule.name));
+    }
+}
+
+/// Whether the globs match whatever another one does. Told by examples, so only as good as a hint must be.
+fn holds(globs: &Globs, glob: &str) -> bool {
+    if globs.written().contains(glob) {
+        return true;
+    }
+    if glob == "HEAD" || glob.contains(['[', '{', '\\']) {
+        return false;
+    }
+    let example = |deep: &str, one: &str| glob.replace("**", deep).replace('*', one).replace('?', "q");
+    [("zq", "zq"), ("k/l/m", "kl.m-n")].iter().all(|(deep, one)| globs.matches(example(deep, one).as_bytes()))
+}
+
+fn asks_the_same(one: &Rule, other: &Rule) -> bool {
+    let asks = |rule: &Rule| -> Vec<_> {
+        rule.requirements.iter().map(|requirement| (requirement.key(), requirement.settings())).collect()
+    };
+    one.own_settings() == other.own_settings() && asks(one) == asks(other)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{document::Groups, policy::compile, registry::Parts};
+    use jiff::tz::TimeZone;
+
+    /// Nobody is in the registry.
+    fn of_policy(source: &str) -> Vec<String> {
+        let policy = compile(source, &Groups::new()).unwrap_or_else(|problems| panic!("{source}: {problems:?}"));
+        let registry = Registry::from_parts("/registry".as_ref(), Parts::default(), &TimeZone::UTC).unwrap();
+        let found = lints(&policy, &registry, Timestamp(1_800_000_000));
+        found.iter().map(|Lint { line, what }| format!("{line}: {what}")).collect()
+    }
+
+    /// Of a policy whose first rule begins in line 5.
+    fn told(rules: &str) -> Vec<String> {
+        of_policy(&format!("version = 1\nunmatched-refs = 'accept'\n[groups]\nempty = []\n{rules}"))
+    }
+
+    const SIGNED: &str = "signatures = { commits = 'all' }";
+
+    /// Of one rule that asks for signatures, and these lines; the unused group apart.
+    fn of_rule(lines: &str) -> Vec<String> {
+        let mut found = told(&format!("[[rule]]\nname = 'x'\n{lines}\n"));
+        found.retain(|found| !found.contains("the group `empty`"));
+        found
+    }
+
+    #[test]
+    fn what_is_meant_is_not_told() {
+        for lines in [
+            format!("refs = ['refs/heads/main', 'HEAD']\n{SIGNED}"),
+            format!("refs = ['refs/heads/**']\nexcept-refs = ['refs/heads/wip/**']\n{SIGNED}"),
+            format!("refs = ['refs/heads/*', 'refs/heads/**']\n{SIGNED}"),
+            format!("refs = ['refs/tags/v*']\nwarn-until = 2090-01-01\n{SIGNED}"),
+            "refs = ['HEAD']\nupdates = { create = false }".to_owned(),
+        ] {
+            assert_eq!(of_rule(&lines), [""; 0], "{lines}");
+        }
+    }
+
+    #[test]
+    fn each_surprise_is_told_with_its_line() {
+        for (lines, said) in [
+            (format!("refs = ['HEAD']\nmode = 'warn'\n{SIGNED}"), "only warns, and for ever"),
+            (format!("refs = ['HEAD']\nmode = 'observe'\n{SIGNED}"), "only observes, and for ever"),
+            (format!("refs = ['HEAD']\nmode = 'off'\n{SIGNED}"), "is off: it protects nothing"),
+            (format!("refs = ['HEAD']\nwarn-until = 2020-01-01\n{SIGNED}"), "the day of `warn-until` is past"),
+            (format!("refs = ['refs/heads/*']\n{SIGNED}"), "such as `refs/heads/a/b`; `refs/heads/**`"),
+            (format!("refs = ['HEAD', 'HEAD']\n{SIGNED}"), "lists the same pattern twice"),
+            (format!("refs = ['HEAD']\n{SIGNED}\ntags = {{ annotated = true }}"), "`tags` asks nothing"),
+            ("refs = ['HEAD']".to_owned(), "asks nothing but what `updates` does by default"),
+            ("refs = ['HEAD']\nsignatures = { commits = 'all', by = [] }".to_owned(), "`signatures.by` is nobody"),
+            (
+                "refs = ['HEAD']\nsignatures = { commits = 'all', by = ['@empty'] }".to_owned(),
+                "`signatures.by` is nobody",
+            ),
+            ("refs = ['HEAD']\npusher = { by = [], certificate = 'required' }".to_owned(), "`pusher.by` is nobody"),
+            ("refs = ['HEAD']\npaths = [{ match = ['**'], by = ['@empty'] }]".to_owned(), "`paths.by` is nobody"),
+            ("refs = ['HEAD']\nsignatures = { commits = 'all', merge-tags = { by = [] } }".to_owned(), "`signatures.merge-tags.by` is nobody"),
+            ("refs = ['HEAD']\nsignatures = { commits = 'all' }\nhistory = {}".to_owned(), "`history` asks nothing as it is set"),
+            ("refs = ['HEAD']\nsignatures = { commits = 'all' }\nidentity = { committer = 'any' }".to_owned(), "`identity` asks nothing as it is set"),
+            ("refs = ['HEAD']\nsignatures = { commits = 'all' }\nmessages = { skip-merges = true }".to_owned(), "`messages` asks nothing as it is set"),
+            ("refs = ['HEAD']\nsignatures = { commits = 'all' }\npusher = {}".to_owned(), "`pusher` asks nothing as it is set"),
+            ("refs = ['HEAD']\nsignatures = { commits = 'all', unsigned = 'accept' }\nidentity = { author = 'signer' }".to_owned(), "so refuses unsigned commits"),
+            ("refs = ['HEAD']\nupdates = { create = ['*'] }".to_owned(), "without `server` only a push certificate says"),
+            ("refs = ['HEAD']\npusher = { via = ['merge'] }".to_owned(), "`via` refuses every push: without `server`"),
+        ] {
+            let found = of_rule(&lines);
+            assert!(
+                found.len() == 1 && found[0].starts_with("5: rule `x`") && found[0].contains(said),
+                "{lines}: {found:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn what_the_server_does_not_say_is_asked_in_vain() {
+        let said = |server: &str, pusher: &str| {
+            let source = format!(
+                "version = 1\nunmatched-refs = 'accept'\nserver = '{server}'\n\
+                 [[rule]]\nname = 'x'\nrefs = ['HEAD']\npusher = {{ {pusher} }}\n"
+            );
+            of_policy(&source)
+        };
+        let (via, certificate) = ("via = ['push']", "certificate = 'required'");
+        let refuses = "4: rule `x`: `via` refuses every push: a `pagure` server does not say how changes come about";
+        assert_eq!(said("pagure", via), [refuses]);
+        let refuses = "4: rule `x`: `certificate` refuses every push: GitLab passes no push certificate to hooks";
+        assert_eq!(said("gitlab", certificate), [refuses]);
+        assert_eq!(said("gitlab", via), [""; 0]);
+        assert_eq!(said("pagure", certificate), [""; 0]);
+    }
+
+    #[test]
+    fn a_rule_that_only_lets_refs_in_is_meant() {
+        let source = |unmatched: &str| {
+            format!("version = 1\nunmatched-refs = '{unmatched}'\n[[rule]]\nname = 'x'\nrefs = ['HEAD']\n")
+        };
+        assert_eq!(of_policy(&source("refuse")), [""; 0]);
+        assert_eq!(of_policy(&source("accept")).len(), 1);
+    }
+
+    #[test]
+    fn exceptions_that_leave_nothing() {
+        let empties = |refs: &str, except: &str| {
+            let lines = format!("refs = [{refs}]\nexcept-refs = [{except}]\n{SIGNED}");
+            of_rule(&lines).iter().any(|found| found.contains("applies to nothing"))
+        };
+        for (refs, except, expected) in [
+            ("'refs/heads/main'", "'refs/heads/**'", true),
+            ("'refs/heads/a', 'refs/heads/b/**'", "'refs/heads/**'", true),
+            ("'refs/heads/{a,b}'", "'refs/heads/{a,b}'", true),
+            ("'HEAD'", "'HEAD'", true),
+            ("'refs/heads/a', 'refs/tags/b'", "'refs/heads/**'", false),
+            ("'refs/heads/**'", "'refs/heads/*'", false),
+            ("'refs/heads/*'", "'refs/heads/?'", false),
+            ("'HEAD'", "'refs/heads/**'", false),
+        ] {
+            assert_eq!(empties(refs, except), expected, "{refs} {except}");
+        }
+    }
+
+    #[test]
+    fn rules_that_ask_the_same() {
+        let rule = |name: &str, keys: &str| format!("[[rule]]\nname = '{name}'\nrefs = ['HEAD']\n{keys}\n");
+        let twice = |keys: &str| {
+            told(&(rule("a", SIGNED) + &rule("b", keys)))
+                .iter()
+                .any(|found| found.contains("rule `b` asks what rule `a` asks"))
+        };
+        assert!(twice(SIGNED));
+        for other in ["signatures = { commits = 'tip' }", "signatures = { commits = 'all', grace = '1h' }"] {
+            assert!(!twice(other), "{other}");
+        }
+        assert!(!twice(&format!("{SIGNED}\nmode = 'off'")));
+    }
+
+    #[test]
+    fn groups_that_are_used_nowhere() {
+        let signed_by = |group: &str| {
+            format!(
+                "other = ['@empty']\n[[rule]]\nname = 'x'\nrefs = ['HEAD']\nsignatures = {{ commits = 'all', by = ['{group}', '*'] }}\n"
+            )
+        };
+        let unused = |rules: &str| -> Vec<String> {
+            told(rules).into_iter().filter(|found| found.contains("is used nowhere")).collect()
+        };
+        assert_eq!(unused(""), ["4: the group `empty` is used nowhere"]);
+        assert_eq!(unused(&signed_by("@empty")), ["5: the group `other` is used nowhere"]);
+        assert_eq!(unused(&signed_by("@other")), [""; 0]);
+    }
+}
