@@ -18,6 +18,7 @@ pub mod whose;
 
 pub use compile::{Mode, Policy, Rule, Unmatched, compile, registry_folder};
 pub use finding::{Brought, CertificateFault, Effect, Finding, Label, Reason, Subject};
+pub use glob::DEFAULT_BRANCH;
 pub use server::{Server, Stated};
 pub use tally::{Group, Person, Tally};
 pub use verdict::{AcceptedPush, Judgement, Verdict};
