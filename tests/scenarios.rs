@@ -175,7 +175,8 @@ impl Scenario {
             command
                 .env("SERVER", world.server())
                 .env("POLICY", world.policy_path())
-                .env("REGISTRY", world.registry_path());
+                .env("REGISTRY", world.registry_path())
+                .env("POLICIES", policies());
             for line in self.file("environment").unwrap_or_default().lines() {
                 let (name, value) = line.split_once('=').unwrap();
                 command.env(name, value.replace("<world>/", world.path("").to_str().unwrap()));

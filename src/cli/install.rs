@@ -23,9 +23,9 @@ use rustix::{
 };
 use serde_json::json;
 use std::{
-    fs::{self, File, OpenOptions},
+    fs::{self, DirBuilder, File, OpenOptions},
     io::Write,
-    os::unix::fs::{MetadataExt, OpenOptionsExt},
+    os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt},
     path::{Path, PathBuf},
 };
 
@@ -122,7 +122,7 @@ impl Place {
     pub(super) fn lock(&self) -> Result<File, Undecided> {
         let folder = self.folder();
         if !folder.is_dir() {
-            fs::create_dir(folder).map_err(|error| self.failed("making its folder", &error))?;
+            DirBuilder::new().mode(0o755).create(folder).map_err(|error| self.failed("making its folder", &error))?;
         }
         let handle = File::open(folder).map_err(|error| self.failed("opening its folder", &error))?;
         match flock(&handle, FlockOperation::NonBlockingLockExclusive) {

@@ -11,8 +11,8 @@ use crate::{
 use globset::{Candidate, GlobBuilder, GlobSet};
 use std::collections::BTreeSet;
 
-/// The name that stands for the default branch.
-const DEFAULT_BRANCH: &str = "HEAD";
+/// The name that stands for the default branch; no ref below `refs/` has it.
+pub const DEFAULT_BRANCH: &str = "HEAD";
 
 /// A list of globs; matches what one of them matches.
 #[derive(Debug)]
@@ -23,22 +23,10 @@ pub struct Globs {
     default_branch: bool,
 }
 
-/// What `HEAD` means in a list.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Head {
-    DefaultBranch,
-    Refused,
-}
-
 impl Globs {
-    /// Reads a list of globs over full ref names.
-    pub fn read_refs(value: &Value<'_>, reader: &mut Reader<'_>) -> Option<Self> {
-        Self::read(value, reader, |text| check_ref(text, Head::Refused))
-    }
-
     /// Reads a list of globs over full ref names, in which `HEAD` is the default branch.
     pub fn read_refs_or_head(value: &Value<'_>, reader: &mut Reader<'_>) -> Option<Self> {
-        Self::read(value, reader, |text| check_ref(text, Head::DefaultBranch))
+        Self::read(value, reader, check_ref)
     }
 
     /// Reads a list of globs over repository names.
@@ -255,12 +243,9 @@ fn is_end(mut rest: &str, braces: usize) -> bool {
 }
 
 /// A pattern that can match no full name is a mistake, and it would protect nothing.
-fn check_ref(text: &str, head: Head) -> Result<(), String> {
+fn check_ref(text: &str) -> Result<(), String> {
     if text == DEFAULT_BRANCH {
-        return match head {
-            Head::DefaultBranch => Ok(()),
-            Head::Refused => Err("`HEAD` stands for the default branch in `refs` and `except-refs` alone".into()),
-        };
+        return Ok(());
     }
     let start = literal_start(text);
     let full = match start == text {

@@ -19,6 +19,7 @@ pub mod whose;
 
 pub use compile::{Mode, Policy, Rule, Unmatched, compile, registry_folder};
 pub use finding::{Brought, CertificateFault, Effect, Finding, Label, Reason, Subject};
+pub use glob::DEFAULT_BRANCH;
 pub use lints::{Lint, lints};
 pub use server::{Server, Stated};
 pub use tally::{Group, Person, Tally};

@@ -4,7 +4,8 @@ use super::{Loaded, tip};
 use crate::{
     Undecided,
     git::{References, Repository},
-    push::{ObjectId, Push},
+    policy::DEFAULT_BRANCH,
+    push::{ObjectId, Push, RefName},
 };
 use std::collections::{BTreeMap, HashSet};
 
@@ -67,7 +68,9 @@ impl<'a> Containment<'a> {
         let mut asked: Vec<ObjectId> = Vec::new();
         for (name, value) in values {
             let names = self.references.names_of(&name);
-            if names.iter().any(|name| self.loaded.asks_about(rule, name.as_bytes())) {
+            let is_default = self.references.head.as_ref().is_some_and(|head| names.contains(head));
+            let mut names = names.iter().map(RefName::as_bytes).chain(is_default.then_some(DEFAULT_BRANCH.as_bytes()));
+            if names.any(|name| self.loaded.asks_about(rule, name)) {
                 asked.push(value);
             }
         }

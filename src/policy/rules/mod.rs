@@ -78,7 +78,7 @@ pub trait Kind: Sized {
     fn absent() -> Option<Self>;
     /// What has to be found out before this can judge.
     fn needs(&self) -> Needs;
-    /// The refs that [`Needs::containment`] is about, matched by this.
+    /// The refs that [`Needs::containment`] is about, matched by this; the default branch has the name `HEAD`, too.
     fn asks_about(&self, name: &[u8]) -> bool;
     /// On which terms the whole rule takes a commit for its signer's, where this kind says.
     fn terms(&self) -> Option<Terms>;

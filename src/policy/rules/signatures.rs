@@ -439,7 +439,10 @@ impl Kind for Signatures {
     }
 
     fn is_ambiguous(reason: &Reason) -> bool {
-        matches!(reason, Reason::Fault(fault) if fault.status == Status::Ambiguous)
+        matches!(
+            reason,
+            Reason::Fault(fault) | Reason::MergeTag(MergeTagFault::NotGood(fault)) if fault.status == Status::Ambiguous
+        )
     }
 }
 

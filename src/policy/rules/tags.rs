@@ -8,7 +8,8 @@
 //! - `by`: who may have signed. Implies `signed`, also beside `signed = false`. Default `["*"]`, every registered person.
 //! - `name-matches-ref`: the outermost tag's own name equals the ref's, byte for byte, so that an old release cannot pass
 //!   as a new one. Default true where a tag object is required.
-//! - `on`: the tagged commit is reachable from one of these refs, before or after this push. Globs over full names.
+//! - `on`: the tagged commit is reachable from one of these refs, before or after this push. Globs over full names;
+//!   `"HEAD"` is the default branch, whatever its name is in each repository.
 //!
 //! A tag that is deleted is not judged by it: see `updates`. Nor are the commits that a tag brings: see `signatures`.
 
@@ -18,7 +19,7 @@ use crate::{
     policy::{
         diff::{Setting, Strictness},
         facts::{CommitFacts, Context, Terms, UpdateFacts},
-        glob::Globs,
+        glob::{DEFAULT_BRANCH, Globs},
         sentences::{Explanation, Said, abbreviated, explain_fault, shell_word, tag_named},
         who::Who,
     },
@@ -65,7 +66,7 @@ impl Kind for Tags {
             let signed = fields.optional("signed", |value, reader| reader.boolean(value));
             let by = fields.optional("by", Who::read_list);
             let name_matches_ref = fields.optional("name-matches-ref", |value, reader| reader.boolean(value));
-            let on = fields.optional("on", Globs::read_refs);
+            let on = fields.optional("on", Globs::read_refs_or_head);
             let signed = signed.unwrap_or(false) || by.is_some();
             let annotated = annotated.unwrap_or(false) || signed;
             Some(Self {
@@ -87,7 +88,7 @@ impl Kind for Tags {
     }
 
     fn asks_about(&self, name: &[u8]) -> bool {
-        self.on.as_ref().is_some_and(|on| on.matches(name))
+        self.on.as_ref().is_some_and(|on| on.matches_ref(name, Some(DEFAULT_BRANCH.as_bytes())))
     }
 
     fn terms(&self) -> Option<Terms> {
