@@ -20,6 +20,7 @@ mod oracle_ssh;
 mod oracle_trailers;
 mod policies;
 mod policy_check;
+mod policy_diff;
 mod policy_install;
 mod policy_replay;
 mod project;
