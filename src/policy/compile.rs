@@ -68,8 +68,8 @@ pub struct Rule {
     pub terms: Terms,
     pub(super) refs: Globs,
     pub(super) except_refs: Option<Globs>,
-    repositories: Option<Globs>,
-    except_repositories: Option<Globs>,
+    pub(super) repositories: Option<Globs>,
+    pub(super) except_repositories: Option<Globs>,
 }
 
 /// How a rule acts.

@@ -247,6 +247,10 @@ fn check_ref(text: &str) -> Result<(), String> {
     if text == DEFAULT_BRANCH {
         return Ok(());
     }
+    // What no name has (git-check-ref-format(1)): such a pattern is another language's, or has a slip in it.
+    if let Some(never) = [" ", "~", ":", "..", "//", "/."].into_iter().find(|never| text.contains(never)) {
+        return Err(format!("`{text}` would match nothing: no ref's name has `{never}` in it"));
+    }
     let start = literal_start(text);
     let full = match start == text {
         true => RefName::new(text.as_bytes()).is_some(),

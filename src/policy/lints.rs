@@ -4,10 +4,13 @@ use super::{
     Mode, Policy, Rule, Server, Unmatched,
     facts::{Forges, Via},
     glob::Globs,
-    rules::{Kind, Requirement, updates::Updates},
+    rules::Requirement,
     who::Who,
 };
-use crate::{push::Timestamp, registry::Registry};
+use crate::{
+    push::Timestamp,
+    registry::{Kind as SignerKind, Registry, Signer},
+};
 
 /// A surprise that is no mistake.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -36,6 +39,8 @@ pub fn lints(policy: &Policy, registry: &Registry, now: Timestamp) -> Vec<Lint> 
         of_refs(rule, &mut say);
         of_requirements(rule, policy.unmatched, &mut say);
         of_people(rule, registry, &mut say);
+        of_content(rule, registry, &mut say);
+        of_repositories(rule, policy, &mut say);
         of_pusher(rule, policy.server, registry, &mut say);
         let twin = policy.rules.iter().take(at).find(|other| other.mode != Mode::Off && asks_the_same(other, rule));
         if let Some(twin) = twin.filter(|_| rule.mode != Mode::Off) {
@@ -83,6 +88,17 @@ fn of_refs(rule: &Rule, say: &mut impl FnMut(usize, String)) {
             ));
         }
     }
+    for glob in &refs {
+        if let Some((wrong, right)) = [("refs/head/", "refs/heads/"), ("refs/tag/", "refs/tags/")]
+            .iter()
+            .find(|(wrong, _)| glob.starts_with(wrong))
+        {
+            say(format!(
+                ": `{glob}` is neither a branch nor a tag: did you mean `{}`?",
+                glob.replacen(wrong, right, 1)
+            ));
+        }
+    }
     if rule.refs.repeats() {
         say(": `refs` lists the same pattern twice".into());
     }
@@ -93,10 +109,8 @@ fn of_refs(rule: &Rule, say: &mut impl FnMut(usize, String)) {
 
 fn of_requirements(rule: &Rule, unmatched: Unmatched, say: &mut impl FnMut(usize, String)) {
     let mut say = |what: String| say(rule.line, format!("rule `{}`{what}", rule.name));
-    let by_default = |requirement: &Requirement| {
-        requirement.key() == Updates::KEY
-            && Updates::absent().is_some_and(|default| default.settings() == requirement.settings())
-    };
+    let by_default =
+        |requirement: &Requirement| matches!(requirement, Requirement::Updates(updates) if !updates.is_written);
     let in_vain = |requirement: &Requirement| requirement.sentences().is_empty();
     for requirement in rule.requirements.iter().filter(|requirement| in_vain(requirement)) {
         say(format!(": `{}` asks nothing as it is set", requirement.key()));
@@ -121,6 +135,69 @@ fn of_people(rule: &Rule, registry: &Registry, say: &mut impl FnMut(usize, Strin
             let (name, kind) = (&rule.name, requirement.key());
             say(rule.line, format!("rule `{name}`: `{kind}.{key}` is nobody: there is no one in the registry who may"));
         }
+    }
+}
+
+/// What a requirement asks that is always so, or never.
+fn of_content(rule: &Rule, registry: &Registry, say: &mut impl FnMut(usize, String)) {
+    let mut say = |what: String| say(rule.line, format!("rule `{}`: {what}", rule.name));
+    let forbids_merges = rule
+        .requirements
+        .iter()
+        .any(|requirement| matches!(requirement, Requirement::History(history) if history.forbids_merges()));
+    for requirement in &rule.requirements {
+        match requirement {
+            Requirement::Tags(tags) => {
+                if let Some(on) = tags.on()
+                    && rule.refs.written().iter().any(|glob| holds(on, glob))
+                {
+                    say("`tags.on` covers the rule's own refs: each tag is on itself, wherever it points".into());
+                }
+            }
+            Requirement::Messages(messages) => {
+                for pattern in messages.required_in_vain() {
+                    say(format!("`messages.require`: `{pattern}` matches every message, also an empty one"));
+                }
+            }
+            Requirement::Paths(paths) => {
+                for (matching, except) in paths.covered() {
+                    let covers = |except: &Globs| matching.written().iter().all(|glob| holds(except, glob));
+                    if except.is_some_and(covers) {
+                        say(format!(
+                            "`paths`: the entry for {} looks at nothing: `except` takes all out",
+                            matching.described()
+                        ));
+                    }
+                }
+            }
+            Requirement::Signatures(signatures) => {
+                if signatures.asks_for_merge_tags() && forbids_merges {
+                    say("`merge-tags` asks nothing: `history` lets no merge in".into());
+                }
+                let is_forge = |signer: &&Signer| signer.kind == SignerKind::Forge && signatures.by().includes(signer);
+                if rule.terms.forge != Forges::Refuse
+                    && let Some(forge) = registry.signers().find(is_forge)
+                {
+                    let id = &forge.id.0;
+                    say(format!(
+                        "`{id}` in `signatures.by` counts for nothing: with `forge`, what it signs is whoever's acted"
+                    ));
+                }
+            }
+            Requirement::Updates(_) | Requirement::Pusher(_) | Requirement::Identity(_) | Requirement::History(_) => {}
+        }
+    }
+}
+
+/// What it says of repositories whose names are not known.
+fn of_repositories(rule: &Rule, policy: &Policy, say: &mut impl FnMut(usize, String)) {
+    let states = policy
+        .server
+        .is_some_and(|server| matches!(server, Server::Gitolite | Server::Gitea | Server::Forgejo | Server::Gitlab));
+    let asks = rule.repositories.is_some() || rule.except_repositories.is_some();
+    if asks && !states && policy.repositories_root.is_none() {
+        let why = "no repository's name is known without `repositories-root`, and so it matches in all of them";
+        say(rule.line, format!("rule `{}`: {why}", rule.name));
     }
 }
 
@@ -255,6 +332,15 @@ mod tests {
             ("refs = ['HEAD']\npaths = [{ match = ['**'], by = ['@empty'] }]".to_owned(), "`paths.by` is nobody"),
             ("refs = ['HEAD']\nsignatures = { commits = 'all', merge-tags = { by = [] } }".to_owned(), "`signatures.merge-tags.by` is nobody"),
             ("refs = ['HEAD']\nsignatures = { commits = 'all' }\nhistory = {}".to_owned(), "`history` asks nothing as it is set"),
+            ("refs = ['refs/tags/**']\ntags = { signed = true, on = ['refs/tags/**'] }".to_owned(), "covers the rule's own refs"),
+            ("refs = ['HEAD']\nmessages = { require = ['[A-Z]*-?\\d*'] }".to_owned(), "matches every message"),
+            ("refs = ['HEAD']\npaths = [{ match = ['a/**'], except = ['**'], forbid = true }]".to_owned(), "looks at nothing"),
+            (format!("refs = ['refs/head/main']\n{SIGNED}"), "did you mean `refs/heads/main`?"),
+            (format!("refs = ['HEAD']\nrepositories = ['infra/**']\n{SIGNED}"), "without `repositories-root`"),
+            (
+                "refs = ['HEAD']\nhistory = { merges = 'forbid' }\nsignatures = { commits = 'all', merge-tags = {} }".to_owned(),
+                "lets no merge in",
+            ),
             ("refs = ['HEAD']\nsignatures = { commits = 'all' }\nidentity = { committer = 'any' }".to_owned(), "`identity` asks nothing as it is set"),
             ("refs = ['HEAD']\nsignatures = { commits = 'all' }\nmessages = { skip-merges = true }".to_owned(), "`messages` asks nothing as it is set"),
             ("refs = ['HEAD']\nsignatures = { commits = 'all' }\npusher = {}".to_owned(), "`pusher` asks nothing as it is set"),

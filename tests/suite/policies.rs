@@ -84,7 +84,10 @@ fn the_examples_of_registries_are_in_order_and_know_whom_the_policies_name() {
         };
         assert!(!told(&["registry", "check"], &world.registry_path()).contains("warning"), "{name}");
         let checked = told(&["policy", "check"], &world.policy_path());
-        assert!(!checked.contains("warning"), "{name}: {checked}");
+        // The first stages of `gradual` refuse nothing, and are there to be left.
+        let is_meant = |line: &&str| name == "gradual" && line.contains(", and for ever: ");
+        let warnings: Vec<_> = checked.lines().filter(|line| line.contains("warning")).collect();
+        assert!(warnings.iter().all(is_meant), "{name}: {warnings:?}");
     }
 }
 

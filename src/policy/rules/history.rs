@@ -49,6 +49,11 @@ pub enum Reason {
 }
 
 impl History {
+    /// Whether no merge may come in.
+    pub(in crate::policy) fn forbids_merges(&self) -> bool {
+        self.merges == Merges::Forbid
+    }
+
     /// Whether all that comes in must come by a merge.
     pub(super) fn requires_merges(&self) -> bool {
         self.merges == Merges::Require

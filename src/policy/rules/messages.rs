@@ -74,6 +74,13 @@ pub enum Reason {
     NoSignOff(SignOff),
 }
 
+impl Messages {
+    /// Patterns that must match, and do whatever the message is.
+    pub(in crate::policy) fn required_in_vain(&self) -> impl Iterator<Item = &str> {
+        self.require.iter().filter(|pattern| pattern.is_match(b"")).map(Regex::as_str)
+    }
+}
+
 impl Kind for Messages {
     const KEY: &'static str = "messages";
     const CODES: &'static [&'static str] = &["message-forbidden", "message-missing", "sign-off"];

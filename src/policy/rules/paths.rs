@@ -115,6 +115,13 @@ pub enum Signed {
     Badly(Fault),
 }
 
+impl Paths {
+    /// What each entry looks at, and not: globs as they are written.
+    pub(in crate::policy) fn covered(&self) -> impl Iterator<Item = (&Globs, Option<&Globs>)> {
+        self.entries.iter().map(|entry| (&entry.matching, entry.except.as_ref()))
+    }
+}
+
 impl Kind for Paths {
     const KEY: &'static str = "paths";
     const CODES: &'static [&'static str] = &["path-forbidden", "path-not-allowed", "path-too-large", "path-unknown"];

@@ -598,6 +598,16 @@ impl Signatures {
         self.unsigned == Unsigned::Accept
     }
 
+    /// Whether merges must bear tags.
+    pub(in crate::policy) fn asks_for_merge_tags(&self) -> bool {
+        self.merge_tags.is_some()
+    }
+
+    /// Who may have signed.
+    pub(in crate::policy) fn by(&self) -> &Who {
+        &self.by
+    }
+
     /// Whether it depends on who acted on a forge.
     pub(in crate::policy) fn asks_who_pushed(&self) -> bool {
         self.terms.forge != Forges::Refuse

@@ -55,6 +55,13 @@ pub enum Reason {
     NotOn(String),
 }
 
+impl Tags {
+    /// The refs of which one must hold the tagged commit.
+    pub(in crate::policy) fn on(&self) -> Option<&Globs> {
+        self.on.as_ref()
+    }
+}
+
 impl Kind for Tags {
     const KEY: &'static str = "tags";
     const CODES: &'static [&'static str] = &["not-annotated", "unsigned", "not-allowed", "tag-name", "tag-not-on"];

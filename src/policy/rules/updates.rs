@@ -28,6 +28,8 @@ pub struct Updates {
     update: Allowed,
     force_push: Allowed,
     delete: Allowed,
+    /// Whether the policy says so, be it what holds anyhow.
+    pub(in crate::policy) is_written: bool,
 }
 
 /// Who may.
@@ -160,6 +162,7 @@ impl Kind for Updates {
                 update: fields.optional("update", Allowed::read).unwrap_or(Allowed::Anyone),
                 force_push: fields.optional("force-push", Allowed::read).unwrap_or(Allowed::Nobody),
                 delete: fields.optional("delete", Allowed::read).unwrap_or(Allowed::Nobody),
+                is_written: true,
             })
         })
     }
@@ -170,6 +173,7 @@ impl Kind for Updates {
             update: Allowed::Anyone,
             force_push: Allowed::Nobody,
             delete: Allowed::Nobody,
+            is_written: false,
         })
     }
 
