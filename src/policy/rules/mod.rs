@@ -1,6 +1,8 @@
 //! What a rule can require: one file a kind, one line in the list below. The list makes the modules, the
 //! [`Requirement`] and [`Reason`] enums, the keys and the dispatch.
 
+mod merge_tags;
+
 use super::{
     diff::Setting,
     facts::{CommitFacts, Context, Terms, UpdateFacts},

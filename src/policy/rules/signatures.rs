@@ -26,19 +26,21 @@
 //! tag that is there must be good. `by`: who may have signed the tags (default `["*"]`). The tag points at that parent
 //! itself, not at a tag of it. Such a tag is no signature of the merge.
 
-use super::{Kind, Needs, Reach};
+use super::{
+    Kind, Needs, Reach,
+    merge_tags::{MergeTagFault, MergeTags, Missing},
+};
 use crate::{
     document::{Reader, Value, What},
-    object,
     policy::{
         diff::{Setting, Strictness},
-        facts::{CommitFacts, Context, Forges, TagFacts, TargetKind, Terms, UpdateFacts},
-        sentences::{Explanation, Said, abbreviated, described_target, explain_fault},
+        facts::{CommitFacts, Context, Forges, TargetKind, Terms, UpdateFacts},
+        sentences::{Explanation, Said, described_target, explain_fault},
         who::Who,
         whose::{ForgeFault, Whose},
     },
     push::ObjectId,
-    registry::{Attribution, Fault, Kind as SignerKind, Signer, SignerId, Status, VerifiedSigner, VerifyTime, When},
+    registry::{Fault, Kind as SignerKind, Signer, SignerId, Status, VerifiedSigner, VerifyTime},
     signature::{Fingerprint, Format, UserCheck},
 };
 use std::ops::Range;
@@ -64,19 +66,6 @@ enum Commits {
     /// And where in the policy it says so.
     Merges(Range<usize>),
     Tip,
-}
-
-/// What is asked of the tags that merges bear.
-#[derive(Debug)]
-struct MergeTags {
-    missing: Missing,
-    by: Who,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum Missing {
-    Refuse,
-    Accept,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -107,21 +96,6 @@ pub enum Reason {
     Forge(SignerId, Fingerprint, ForgeFault),
     /// A merged parent without its tag.
     MergeTag(MergeTagFault),
-}
-
-/// What is wrong with the tag of a merged parent.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
-pub enum MergeTagFault {
-    /// There is none.
-    Missing,
-    /// There is none, but something that cannot be read as a tag of a parent.
-    Unreadable,
-    /// It is not signed.
-    Unsigned,
-    /// Its signature does not count.
-    NotGood(Fault),
-    /// A good signature of one who may not: who, by which key, and who may.
-    NotAllowed(SignerId, Fingerprint, String),
 }
 
 const FORMATS: &[(&str, Format)] = &[("ssh", Format::Ssh), ("ssh-cert", Format::SshCert), ("openpgp", Format::OpenPgp)];
@@ -179,7 +153,7 @@ impl Kind for Signatures {
                 let choices = [("refuse", Forges::Refuse), ("merges", Forges::Merges), ("all", Forges::All)];
                 reader.choice(value, &choices)
             });
-            let merge_tags = fields.optional("merge-tags", read_merge_tags);
+            let merge_tags = fields.optional("merge-tags", MergeTags::read);
             Some(Self {
                 security_key,
                 merge_tags,
@@ -426,7 +400,7 @@ impl Kind for Signatures {
                 lines.push(format!("  {key}"));
                 Explanation { code, lines, hints: sign_it_yourself(said) }
             }
-            Reason::MergeTag(fault) => explain_merge_tag(fault, said),
+            Reason::MergeTag(fault) => fault.explain(said),
             Reason::NoCommits(layers, target) => Explanation {
                 code: "no-commits",
                 lines: vec![format!(
@@ -446,52 +420,8 @@ impl Kind for Signatures {
     }
 }
 
-fn read_merge_tags(value: &Value<'_>, reader: &mut Reader<'_>) -> Option<MergeTags> {
-    reader.table(value, |fields| {
-        let required = fields.optional("required", |value, reader| reader.boolean(value));
-        let by = fields.optional("by", Who::read_list);
-        let missing = if required == Some(false) { Missing::Accept } else { Missing::Refuse };
-        Some(MergeTags { missing, by: by.unwrap_or(Who::Registered) })
-    })
-}
-
 fn sign_it_yourself(said: &Said<'_>) -> Vec<String> {
     said.signing_command().map(|sign| format!("sign it yourself: {sign}")).into_iter().collect()
-}
-
-fn explain_merge_tag(fault: &MergeTagFault, said: &Said<'_>) -> Explanation {
-    let (subject, verb) = match (said.finding.count, said.newest()) {
-        (1, Some(subject)) => (subject.id.short(), "merges"),
-        (count, _) => (format!("{count} of {} commits", said.finding.brought.commits.max(count)), "merge"),
-    };
-    let (code, what) = match fault {
-        MergeTagFault::Missing => ("merge-tag", "what bears no signed tag"),
-        MergeTagFault::Unreadable => ("merge-tag-unreadable", "what bears a tag that cannot be read as one of it"),
-        MergeTagFault::Unsigned => ("merge-tag-unsigned", "a tag that is not signed"),
-        MergeTagFault::NotGood(_) => ("merge-tag-fault", "a tag whose signature does not count"),
-        MergeTagFault::NotAllowed(..) => ("merge-tag-signer", "a tag signed by one who may not"),
-    };
-    let mut lines = vec![format!("{subject} {verb} {what}")];
-    lines.extend(said.objects());
-    match fault {
-        MergeTagFault::NotGood(fault) => {
-            lines.push(format!("  {}", fault.status.name()));
-            lines.extend(fault.key.as_ref().map(|key| format!("  {key}")));
-            lines.extend(fault.detail.as_ref().map(|detail| format!("  {detail}")));
-        }
-        MergeTagFault::NotAllowed(signer, key, who) => {
-            lines.extend([format!("  {}", signer.0), format!("  {key}"), format!("  allowed: {who}")]);
-        }
-        MergeTagFault::Missing | MergeTagFault::Unreadable | MergeTagFault::Unsigned => {}
-    }
-    let tip = said.newest().filter(|newest| said.finding.count == 1 && Some(newest.id) == said.finding.brought.peeled);
-    let hint = tip.map(|tip| {
-        let tip = abbreviated(tip.id);
-        format!(
-            "merge a tag that they signed: git reset -q --keep {tip}^1 && git merge -q --no-ff --no-edit -S TAG"
-        )
-    });
-    Explanation { code, lines, hints: hint.into_iter().collect() }
 }
 
 fn read_formats(value: &Value<'_>, reader: &mut Reader<'_>) -> Option<Vec<Format>> {
@@ -547,41 +477,6 @@ fn duration(seconds: i64) -> String {
     let (unit, length) = units.into_iter().find(|(_, length)| seconds % length == 0).unwrap_or(("second", 1));
     let count = seconds / length;
     format!("{count} {unit}{}", if count == 1 { "" } else { "s" })
-}
-
-impl MergeTags {
-    /// One good tag of each merged parent suffices.
-    fn judge(&self, facts: &CommitFacts<'_>, context: &Context<'_>, refuse: &mut dyn FnMut(MergeTagFault)) {
-        for parent in facts.commit.parents.iter().skip(1) {
-            let tags = facts.merge_tags.iter();
-            let tags = tags.filter(|tag| tag.tag.target == *parent && tag.tag.kind == object::TargetKind::Commit);
-            let mut faults: Vec<Option<MergeTagFault>> = tags.map(|tag| self.fault(tag, context)).collect();
-            if faults.iter().any(Option::is_none) && !faults.is_empty() {
-                continue;
-            }
-            match faults.pop().flatten() {
-                Some(fault) => refuse(fault),
-                None if facts.commit.merge_tags().len() > facts.merge_tags.len() => refuse(MergeTagFault::Unreadable),
-                None if self.missing == Missing::Refuse => refuse(MergeTagFault::Missing),
-                None => {}
-            }
-        }
-    }
-
-    fn fault(&self, tag: &TagFacts<'_>, context: &Context<'_>) -> Option<MergeTagFault> {
-        let Terms { verify_time, grace, .. } = context.terms;
-        let stated = tag.tag.tagger.as_ref().map(|tagger| tagger.time);
-        let (now, received) = (context.now, context.now);
-        match context.registry.attribute(tag.signature, &When { now, received, verify_time, grace, stated }) {
-            Attribution::Unsigned => Some(MergeTagFault::Unsigned),
-            Attribution::NotGood(fault) => Some(MergeTagFault::NotGood(fault)),
-            Attribution::Good(signed) if self.by.includes(signed.signer()) => None,
-            Attribution::Good(signed) => {
-                let key = signed.proof().key().clone();
-                Some(MergeTagFault::NotAllowed(signed.id().clone(), key, self.by.described()))
-            }
-        }
-    }
 }
 
 impl Signatures {
