@@ -320,11 +320,8 @@ impl World {
         let output = run(command, &lines);
         let verdict: serde_json::Value = serde_json::from_slice(&output.stdout)
             .unwrap_or_else(|error| panic!("{error}: {}", String::from_utf8_lossy(&output.stderr)));
-        let reasons = |effect: &str| {
-            let findings = verdict["findings"].as_array().unwrap().iter().filter(|finding| finding["effect"] == effect);
-            findings.map(|finding| finding["reason"].as_str().unwrap().to_owned()).collect()
-        };
-        (verdict["verdict"].as_str().unwrap().to_owned(), reasons("refuses"), reasons("warns"))
+        let word = verdict["verdict"].as_str().unwrap().to_owned();
+        (word, reasons_of(&verdict, "refuses").collect(), reasons_of(&verdict, "warns").collect())
     }
 
     #[allow(dead_code, reason = "the scenarios use it")]
@@ -334,8 +331,7 @@ impl World {
         let mut reasons = BTreeSet::new();
         for line in log.lines().filter_map(|line| line.find("{\"").map(|at| &line[at..])) {
             let verdict: serde_json::Value = serde_json::from_str(line).unwrap();
-            let findings = verdict["findings"].as_array().unwrap().iter().filter(|finding| finding["effect"] == effect);
-            reasons.extend(findings.map(|finding| finding["reason"].as_str().unwrap().to_owned()));
+            reasons.extend(reasons_of(&verdict, effect));
         }
         reasons
     }
@@ -357,6 +353,12 @@ impl World {
         fs::write(mirror.join("objects/info/alternates"), alternates).unwrap();
         mirror
     }
+}
+
+/// Why a verdict, as the program writes it, has findings of this effect.
+fn reasons_of(verdict: &serde_json::Value, effect: &str) -> impl Iterator<Item = String> {
+    let findings = verdict["findings"].as_array().unwrap().iter().filter(move |finding| finding["effect"] == effect);
+    findings.map(|finding| finding["reason"].as_str().unwrap().to_owned())
 }
 
 fn copy(from: &Path, to: &Path) {
