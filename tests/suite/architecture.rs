@@ -20,6 +20,7 @@ const MAY_NAME: &[(&str, &[&str])] = &[
     ("signature", &["push", "object"]),
     ("registry", &["push", "object", "signature", "document", "trusted", "Undecided", "error"]),
     ("policy", &["push", "object", "signature", "registry", "document", "Undecided", "error"]),
+    ("ledger", &["push", "policy", "registry", "trusted", "Undecided", "error"]),
     ("report", &["push", "policy", "registry", "document", "error", "Undecided"]),
 ];
 
@@ -33,11 +34,12 @@ const OWNERS: &[(&str, &[&str])] = &[
     ("gix", &["git"]),
     ("sequoia_openpgp", &["signature"]),
     ("ssh_key", &["signature"]),
-    ("aws_lc_rs", &["signature"]),
+    ("aws_lc_rs", &["signature", "ledger"]),
     ("toml", &["document"]),
     ("globset", &["policy"]),
     ("annotate_snippets", &["report"]),
-    ("serde_json", &["report", "cli"]),
+    ("serde_json", &["report", "cli", "ledger"]),
+    ("rusqlite", &["ledger"]),
     ("clap", &["cli"]),
     ("rustix", &["trusted", "cli"]),
     ("tracing_subscriber", &["cli"]),

@@ -1,0 +1,8 @@
+//! What was decided, kept so that any change to it shows.
+
+mod record;
+
+pub use record::{
+    Adoption, Brought, Change, Decision, Digest, Effect, InForce, KnownBy, Move, Opening, Outcome, Pushed, Record,
+    Recorded, RuleOutcome, Verdict, Witness,
+};
