@@ -7,6 +7,7 @@ mod explain;
 mod hook;
 mod install;
 mod judge;
+mod kept;
 mod log;
 mod manual;
 mod output;

@@ -9,9 +9,9 @@ use crate::{
     Undecided,
     git::{Repository, Resolved},
     policy::{Effect, Group, Person, Verdict},
-    push::{Change, ObjectId, Push, RefName, RefUpdate},
+    push::{Change, Evidence, ObjectId, Push, RefName, RefUpdate},
     report::{SCHEMA, date, escaped},
-    run::{self, Loaded},
+    run::{self, Case, Loaded},
 };
 use clap::Args;
 use serde_json::{Value, json};
@@ -49,7 +49,17 @@ pub(super) fn run(common: &Common, arguments: &Arguments, output: &mut Output) -
     let push = Push { updates: vec![RefUpdate { name: name.clone(), change }] };
     let policies = Files::new(common)?.policies(common, repository.git_dir())?;
     let progress = Progress::new();
-    let replayed = run::replay(&push, &repository, &policies, now()?, &|| progress.step());
+    let case = Case {
+        push: &push,
+        evidence: &Evidence::default(),
+        repository: &repository,
+        policies: &policies,
+        place: repository.git_dir(),
+        // What refs hold already would vouch for all there is.
+        memory: None,
+        now: now()?,
+    };
+    let replayed = run::replay(&case, &|| progress.step());
     progress.finish();
     let (verdict, tallies) = replayed?;
     let walked = progress.count.get();

@@ -21,7 +21,7 @@ pub use objects::id_of;
 pub use peeling::{Fault, Peeled};
 pub use references::References;
 pub use revisions::Resolved;
-pub use walk::{Selected, Selection, Walked};
+pub use walk::{Selected, Selection, Settled, Trusted, Visit, Walk, Walked};
 
 use crate::{
     Undecided,
@@ -158,26 +158,8 @@ impl Repository {
     ///
     /// # Errors
     /// Those of `visit`; a commit that is missing or cannot be read.
-    pub fn walk(
-        &self,
-        selection: &Selection,
-        visit: &mut dyn FnMut(Selected<'_>) -> Result<(), Undecided>,
-    ) -> Result<Walked, Undecided> {
-        walk::walk(self, &HashSet::new(), selection, visit)
-    }
-
-    /// As [`Self::walk`], but where nothing is hidden, what is in `known` is passed over; it must hold the ancestors of
-    /// what it holds. The tip is visited all the same.
-    ///
-    /// # Errors
-    /// Those of `visit`; a commit that is missing or cannot be read.
-    pub fn walk_beyond(
-        &self,
-        known: &HashSet<ObjectId>,
-        selection: &Selection,
-        visit: &mut dyn FnMut(Selected<'_>) -> Result<(), Undecided>,
-    ) -> Result<Walked, Undecided> {
-        walk::walk(self, known, selection, visit)
+    pub fn walk(&self, selection: &Selection, visit: &mut Visit<'_>) -> Result<Walked, Undecided> {
+        walk::walk(self, selection, visit)
     }
 
     /// Whether one commit is another's ancestor, or the same.

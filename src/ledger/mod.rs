@@ -4,5 +4,7 @@ mod record;
 
 pub use record::{
     Adoption, Brought, Change, Decision, Digest, Effect, InForce, KnownBy, Move, Opening, Outcome, Pushed, Record,
-    Recorded, RuleOutcome, Verdict, Witness,
+    Recorded, RuleOutcome, SCHEMA, Verdict, Witness, bytes,
 };
+mod stub;
+pub use stub::{Ledger, Memory, RecordedPush, Writing};

@@ -307,7 +307,8 @@ impl Record {
             Self::Adopted(adoption) => {
                 fields.add("repository", bytes(&adoption.repository));
                 let refs = adoption.refs.iter();
-                let refs = refs.map(|(name, value)| json!({ "ref": bytes(name.as_bytes()), "value": value.to_string() }));
+                let refs =
+                    refs.map(|(name, value)| json!({ "ref": bytes(name.as_bytes()), "value": value.to_string() }));
                 fields.add("refs", refs.collect());
                 fields.add_some("brought", adoption.brought.map(brought));
                 fields.add("user", json!(adoption.user));
@@ -407,6 +408,13 @@ impl Effect {
             Self::Warns => "warns",
             Self::Refuses => "refuses",
         }
+    }
+}
+
+impl Digest {
+    /// The digest of these bytes.
+    pub fn of(bytes: &[u8]) -> Self {
+        Self(crate::signature::sha256(bytes))
     }
 }
 

@@ -2,10 +2,14 @@
 //! accept more is ever called stricter, or left out.
 
 use super::{
-    compile::{Mode, Policy, Rule, Unmatched},
+    compile::{Policy, Unmatched},
+    rule::{Mode, Rule},
     rules::Requirement,
 };
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+};
 
 /// One thing that a requirement is set to, in a form that can be compared.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -83,6 +87,20 @@ pub struct Difference {
     pub old: Option<String>,
     /// After, if it is there.
     pub new: Option<String>,
+}
+
+impl fmt::Display for Difference {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { direction, rule, key, old, new } = self;
+        let rule = rule.as_ref().map(|name| format!("rule `{name}`: ")).unwrap_or_default();
+        let change = match (old, new) {
+            (Some(old), Some(new)) => format!("`{old}` becomes `{new}`"),
+            (None, Some(new)) => format!("new: {new}"),
+            (Some(old), None) => format!("gone: {old}"),
+            (None, None) => String::new(),
+        };
+        write!(f, "{}: {rule}{key}: {change}", direction.word())
+    }
 }
 
 /// All differences, the weaker first.

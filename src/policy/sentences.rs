@@ -256,6 +256,7 @@ fn explain_certificate(fault: &CertificateFault) -> Explanation {
             ("git says nothing of its nonce; the server has to set `receive.certNonceSeed`".to_owned(), Vec::new())
         }
         CertificateFault::Nonce(status) => (format!("its nonce is not fresh: git calls it `{status}`"), again()),
+        CertificateFault::Seen => ("it was used already, for another push".to_owned(), again()),
         CertificateFault::OtherUpdates => ("it states other updates than those that were sent".to_owned(), again()),
         CertificateFault::Signature(status, detail) => {
             let detail = detail.as_ref().map(|detail| format!(": {detail}")).unwrap_or_default();

@@ -199,6 +199,11 @@ impl<'p> Judgement<'p> {
         }
     }
 
+    /// The server's clock.
+    pub fn now(&self) -> crate::push::Timestamp {
+        self.context.now
+    }
+
     /// Whether nothing was found in this update, nor in any that stands after it.
     pub fn is_clean_from(&self, update: usize) -> bool {
         self.findings.last_key_value().is_none_or(|((last, ..), _)| *last < update)

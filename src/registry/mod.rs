@@ -132,6 +132,8 @@ pub struct Registry {
     settled: Mutex<HashMap<Fingerprint, Owner>>,
     /// Whose all are: settled when somebody asks for all.
     keyring: OnceLock<Keyring>,
+    /// The files it was read from.
+    files: Vec<folder::ReadFile>,
     /// Entries of the folder that this version does nothing with.
     unused: Vec<String>,
     /// OpenPGP certificates that are not read, each with its file.

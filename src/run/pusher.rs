@@ -1,35 +1,32 @@
 //! Who pushed, as one policy and its registry see it: by the push certificate, else by what the policy's `server` says.
 
-use super::Loaded;
+use super::{Case, Loaded};
 use crate::{
+    Undecided,
     bounds::Bounds,
+    ledger::Digest,
     object::{Signed, Slot},
     policy::{
         CertificateFault, Server,
         facts::{Certified, Pusher},
     },
-    push::{Evidence, ObjectFormat, Push, PushCertificate, Timestamp, evidence::Certificate},
+    push::{Evidence, Push, PushCertificate, Timestamp, evidence::Certificate},
     registry::{Attribution, Holder, Registry, Signer, VerifyTime, When},
     signature::{self, ssh},
 };
 use std::sync::Arc;
 
 /// The pusher, and why their push certificate does not count, if there is one that does not.
-pub(super) fn pusher(
-    push: &Push,
-    evidence: &Evidence,
-    loaded: &Loaded,
-    format: ObjectFormat,
-    now: Timestamp,
-) -> (Pusher, Option<CertificateFault>) {
-    let account = Account::stated(loaded, evidence, now);
-    let mut pusher = account.pusher(loaded.policy.server, evidence);
-    let signer = match &evidence.certificate {
-        Certificate::Absent | Certificate::Unseen => return (pusher, None),
+pub(super) fn pusher(case: &Case<'_>, loaded: &Loaded) -> Result<(Pusher, Option<CertificateFault>), Undecided> {
+    let account = Account::stated(loaded, case.evidence, case.now);
+    let mut pusher = account.pusher(loaded.policy.server, case.evidence);
+    let signer = match &case.evidence.certificate {
+        Certificate::Absent | Certificate::Unseen => return Ok((pusher, None)),
         Certificate::TooLarge => Err(CertificateFault::TooLarge),
-        Certificate::Received { text, nonce_status } => {
-            certified(push, text, nonce_status, &loaded.registry, format, now)
-        }
+        Certificate::Received { text, nonce_status } => match is_seen(case, text)? {
+            true => Err(CertificateFault::Seen),
+            false => certified(case, text, nonce_status, &loaded.registry),
+        },
     };
     let signer = signer.and_then(|signer| match account.owner() {
         Some(owner) if signer.id != owner.id => {
@@ -37,7 +34,7 @@ pub(super) fn pusher(
         }
         Some(_) | None => Ok(signer),
     });
-    match signer {
+    Ok(match signer {
         Ok(signer) => {
             pusher.signer = Some(signer);
             pusher.certified = Certified::Yes;
@@ -48,19 +45,22 @@ pub(super) fn pusher(
             pusher.certified = Certified::Refused;
             (pusher, Some(fault))
         }
-    }
+    })
 }
 
-/// Who signed a certificate that counts. That it was not seen before is for a record of pushes to say, and there is none:
-/// git's nonce alone limits how long it can be sent again.
+/// Whether a push with this certificate is recorded. Without a ledger, git's nonce alone limits how long it can be sent again.
+fn is_seen(case: &Case<'_>, text: &[u8]) -> Result<bool, Undecided> {
+    case.memory.map_or(Ok(false), |memory| memory.is_certificate_seen(Digest::of(text)))
+}
+
+/// Who signed a certificate that counts.
 fn certified(
-    push: &Push,
+    case: &Case<'_>,
     text: &[u8],
     nonce_status: &[u8],
     registry: &Registry,
-    format: ObjectFormat,
-    now: Timestamp,
 ) -> Result<Arc<Signer>, CertificateFault> {
+    let (now, format) = (case.now, case.repository.format());
     let certificate =
         PushCertificate::parse(text, format).map_err(|invalid| CertificateFault::Malformed(invalid.to_string()))?;
     let signed = Signed { payload: certificate.payload.into(), signature: certificate.signature.into() };
@@ -79,7 +79,7 @@ fn certified(
     if nonce_status != b"OK" {
         return Err(CertificateFault::Nonce(String::from_utf8_lossy(nonce_status).into_owned()));
     }
-    if !states_exactly(&certificate.push, push) {
+    if !states_exactly(&certificate.push, case.push) {
         return Err(CertificateFault::OtherUpdates);
     }
     Ok(signer)

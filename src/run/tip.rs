@@ -1,11 +1,12 @@
 //! What a ref would point at: tags peeled, verified, and their defects named.
 
+use super::past::Past;
 use crate::{
     Undecided,
     git::{Fault, ObjectKind, Peeled, Read, Repository},
     object::{Commit, Slot, Tag},
     policy::facts::{Defect, TagFacts, TargetKind},
-    push::{ObjectFormat, ObjectId},
+    push::{ObjectFormat, ObjectId, Timestamp},
     registry::Registry,
     signature::{self, Signature},
 };
@@ -27,11 +28,13 @@ struct Layer {
     id: ObjectId,
     bytes: Vec<u8>,
     signature: Signature,
+    received: Timestamp,
 }
 
 impl Tip {
     /// Reads and verifies the tags between `id` and what it points at in the end.
-    pub(super) fn read(repository: &Repository, id: ObjectId, registry: &Registry) -> Result<Self, Undecided> {
+    pub(super) fn read(past: &Past<'_>, id: ObjectId, registry: &Registry, now: Timestamp) -> Result<Self, Undecided> {
+        let repository = past.repository;
         let peeled = repository.peel(id)?;
         let commit = commit_of(&peeled);
         let object = peeled.target.map(|(id, _)| id);
@@ -56,7 +59,8 @@ impl Tip {
                     continue;
                 }
             };
-            tip.layers.push(Layer { id, bytes, signature });
+            let received = past.received(id)?.unwrap_or(now);
+            tip.layers.push(Layer { id, bytes, signature, received });
         }
         Ok(tip)
     }
@@ -65,9 +69,13 @@ impl Tip {
     pub(super) fn with_facts<T>(&self, format: ObjectFormat, judge: impl FnOnce(&[TagFacts<'_>]) -> T) -> T {
         let tags: Vec<_> = self.layers.iter().filter_map(|layer| Tag::parse(&layer.bytes, format).ok()).collect();
         let facts = self.layers.iter().zip(&tags);
-        let facts: Vec<_> =
-            facts.map(|(Layer { id, signature, .. }, tag)| TagFacts { id: *id, tag, signature }).collect();
-        judge(&facts)
+        let facts = facts.map(|(Layer { id, signature, received, .. }, tag)| TagFacts {
+            id: *id,
+            tag,
+            signature,
+            received: *received,
+        });
+        judge(&facts.collect::<Vec<_>>())
     }
 }
 

@@ -20,7 +20,7 @@ const MAY_NAME: &[(&str, &[&str])] = &[
     ("signature", &["push", "object"]),
     ("registry", &["push", "object", "signature", "document", "trusted", "Undecided", "error"]),
     ("policy", &["push", "object", "signature", "registry", "document", "Undecided", "error"]),
-    ("ledger", &["push", "policy", "registry", "trusted", "Undecided", "error"]),
+    ("ledger", &["push", "signature", "policy", "registry", "trusted", "Undecided", "error"]),
     ("report", &["push", "policy", "registry", "document", "error", "Undecided"]),
 ];
 

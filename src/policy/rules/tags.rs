@@ -123,7 +123,7 @@ impl Kind for Tags {
         let ambiguous = |signature: &Signature| matches!(signature, Signature::Bad(Bad { defect: Defect::Ambiguous, .. }));
         for layer in facts.layers.iter().filter(|layer| self.signed && !ambiguous(layer.signature)) {
             let stated = layer.tag.tagger.as_ref().map(|tagger| tagger.time);
-            let (now, received) = (context.now, context.now);
+            let (now, received) = (context.now, layer.received);
             let when = When { now, received, verify_time: VerifyTime::Receipt, grace: 0, stated };
             let reason = match context.registry.attribute(layer.signature, &when) {
                 Attribution::Unsigned => Reason::Unsigned,

@@ -1,0 +1,64 @@
+//! `hook post-receive` and `hook reference-transaction`: what became of it.
+
+use super::{clock, read_lines};
+use crate::{
+    Undecided,
+    cli::{
+        Common,
+        kept::{self, place_of},
+        log,
+        output::tell,
+        place::{Files, git_dir, now},
+    },
+    git::{Quarantine, Repository},
+    push::Push,
+    report, run,
+};
+use std::process::ExitCode;
+
+/// Who tells what was done.
+#[derive(Clone, Copy)]
+pub(super) enum Told<'a> {
+    /// Git's `post-receive` hook.
+    PostReceive,
+    /// Git's `reference-transaction` hook, with the state of the transaction.
+    Transaction(&'a [u8]),
+}
+
+/// Records it. Nothing can be refused any more: exit status 3 and a message say that it could not be recorded, and the next
+/// push settles it by the refs.
+pub(super) fn record(common: &Common, told: Told<'_>) -> ExitCode {
+    // Git asks before it changes refs, too; what is recorded is what was done.
+    if let Told::Transaction(state) = told
+        && state != b"committed"
+    {
+        return ExitCode::SUCCESS;
+    }
+    match try_record(common, told) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(undecided) => {
+            tracing::error!(%undecided, "could not record what git did");
+            tell(&report::unrecorded(&undecided));
+            ExitCode::from(3)
+        }
+    }
+}
+
+fn try_record(common: &Common, told: Told<'_>) -> Result<(), Undecided> {
+    log::start(common, log::Default::Nowhere)?;
+    let git_dir = git_dir(common)?;
+    let repository = Repository::open(&git_dir, &Quarantine::default())?;
+    let (push, by) = match told {
+        Told::PostReceive => (read_lines(&repository)?, run::POST_RECEIVE),
+        Told::Transaction(_) => match read_transaction(&repository)? {
+            Some(push) => (push, run::REFERENCE_TRANSACTION),
+            None => return Ok(()),
+        },
+    };
+    let files = Files::new(common)?;
+    let policies = files.policies(common, &git_dir)?;
+    let now = now()?;
+    let mut ledger = kept::open_in_hook(&policies, &files, now)?;
+    let place = place_of(&repository)?;
+    run::settle_as_told(&mut ledger, &place, &push, by, &clock(now))
+}

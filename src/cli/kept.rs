@@ -1,0 +1,66 @@
+//! The ledger of the policies in force.
+
+use super::{Common, place::Files};
+use crate::{
+    Undecided,
+    git::Repository,
+    ledger::{Ledger, Making, Memory},
+    push::Timestamp,
+    run::Loaded,
+};
+use std::path::{Path, PathBuf};
+
+/// What was recorded of a repository, if there is a ledger.
+pub(super) struct Kept {
+    ledger: Option<Ledger>,
+    /// The path of the git directory, without links: what records call it.
+    pub(super) place: PathBuf,
+}
+
+impl Kept {
+    /// Opens the ledger without writing anything.
+    pub(super) fn to_read(common: &Common, repository: &Repository, policies: &[Loaded]) -> Result<Self, Undecided> {
+        let place = place_of(repository)?;
+        let ledger = match folder(policies) {
+            Some(folder) => Ledger::read(folder, Files::new(common)?.trusted())?,
+            None => None,
+        };
+        Ok(Self { ledger, place })
+    }
+
+    /// What it says of the repository.
+    pub(super) fn memory(&self) -> Result<Option<Memory<'_>>, Undecided> {
+        self.ledger.as_ref().map(|ledger| ledger.memory(&self.place)).transpose()
+    }
+}
+
+/// Opens the ledger that a hook records in; one that is missing is made.
+pub(super) fn open_in_hook(policies: &[Loaded], files: &Files, now: Timestamp) -> Result<Ledger, Undecided> {
+    let Some(folder) = folder(policies) else {
+        return Err(Undecided::server("opening the ledger", "no policy names one"));
+    };
+    Ledger::open(folder, files.trusted(), &making(true, now))
+}
+
+/// How a ledger is made that is missing: its origin is this machine's name and a part that no other ledger has.
+pub(super) fn making(by_hook: bool, now: Timestamp) -> Making {
+    let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
+    let named = |character: char| character.is_ascii_alphanumeric() || matches!(character, '-' | '.');
+    let host: String = host.chars().filter(|&character| named(character)).collect();
+    let process = rustix::process::getpid().as_raw_nonzero();
+    let origin = format!("{host}/countersign/{:x}-{process:x}", now.0);
+    Making { origin, by_hook, user: rustix::process::geteuid().as_raw(), now }
+}
+
+/// The folder of the one ledger that decisions are recorded in: the site policy's, where a repository has one of its own
+/// beside it.
+pub(super) fn folder(policies: &[Loaded]) -> Option<&Path> {
+    policies.first().map(|loaded| loaded.ledger.as_path())
+}
+
+/// The path of the git directory, without links.
+pub(super) fn place_of(repository: &Repository) -> Result<PathBuf, Undecided> {
+    let git_dir = repository.git_dir();
+    let canonical = git_dir.canonicalize();
+    canonical.map_err(|error| Undecided::server(format!("finding the place of {}", git_dir.display()), error))
+}

@@ -1,0 +1,98 @@
+//! What the ledger knows of the repository, as the rules of one policy ask for it.
+
+use super::{Loaded, rules_in_force, tip};
+use crate::{
+    Undecided,
+    git::{References, Repository},
+    ledger::Memory,
+    push::{ObjectId, RefName, Timestamp},
+};
+use std::{cell::OnceCell, collections::BTreeMap, os::unix::ffi::OsStrExt};
+
+/// What was recorded before the push. Without a ledger, nothing was.
+pub(super) struct Past<'a> {
+    pub(super) memory: Option<&'a Memory<'a>>,
+    pub(super) repository: &'a Repository,
+    references: &'a References,
+    loaded: &'a Loaded,
+    repository_name: Option<&'a [u8]>,
+    /// Read when a walk first meets commits that were there before.
+    settled: OnceCell<Vec<SettledRef>>,
+}
+
+/// A ref that has the value which was last recorded of it.
+struct SettledRef {
+    name: RefName,
+    value: ObjectId,
+    /// The record that says so.
+    number: u64,
+}
+
+impl<'a> Past<'a> {
+    pub(super) fn new(
+        memory: Option<&'a Memory<'a>>,
+        repository: &'a Repository,
+        references: &'a References,
+        loaded: &'a Loaded,
+        repository_name: Option<&'a [u8]>,
+    ) -> Self {
+        Self { memory, repository, references, loaded, repository_name, settled: OnceCell::new() }
+    }
+
+    /// Whether nothing is known of any past.
+    pub(super) fn is_blank(&self) -> bool {
+        self.memory.is_none()
+    }
+
+    /// When this server first received an object.
+    pub(super) fn received(&self, id: ObjectId) -> Result<Option<Timestamp>, Undecided> {
+        self.memory.map_or(Ok(None), |memory| memory.received(id))
+    }
+
+    /// Whether it received the object before a moment.
+    pub(super) fn was_received_before(&self, id: ObjectId, moment: Timestamp) -> Result<bool, Undecided> {
+        Ok(self.received(id)?.is_some_and(|received| received < moment))
+    }
+
+    /// These rules, those together for which the same refs vouch, with the commits that those hold.
+    ///
+    /// A ref vouches for a rule if the rule covers it, it is not symbolic, and its present value was recorded as accepted by the
+    /// rule of this name with nothing found, or adopted.
+    pub(super) fn vouching(&self, rules: &[usize]) -> Result<BTreeMap<Vec<ObjectId>, Vec<usize>>, Undecided> {
+        let mut groups: BTreeMap<Vec<ObjectId>, Vec<usize>> = BTreeMap::new();
+        for &rule in rules {
+            groups.entry(self.vouching_for(rule)?).or_default().push(rule);
+        }
+        Ok(groups)
+    }
+
+    fn vouching_for(&self, number: usize) -> Result<Vec<ObjectId>, Undecided> {
+        let (Some(memory), Some(rule)) = (self.memory, self.loaded.policy.rules.get(number)) else {
+            return Ok(Vec::new());
+        };
+        let mut tips = Vec::new();
+        for settled in self.settled(memory)? {
+            let covered = rules_in_force(self.loaded, &settled.name, self.references, self.repository_name);
+            if covered.contains(&number) && memory.is_satisfied(settled.number, self.loaded.path.as_os_str().as_bytes(), &rule.name)? {
+                tips.extend(tip::commit_of(&self.repository.peel(settled.value)?));
+            }
+        }
+        tips.sort();
+        tips.dedup();
+        Ok(tips)
+    }
+
+    fn settled(&self, memory: &Memory<'_>) -> Result<&[SettledRef], Undecided> {
+        if let Some(settled) = self.settled.get() {
+            return Ok(settled);
+        }
+        let present: BTreeMap<_, _> = self.repository.all_refs()?.into_iter().collect();
+        let recorded = memory.standings()?.into_iter();
+        let settled = recorded.filter_map(|(name, standing)| {
+            let value = standing.value.filter(|value| present.get(&name) == Some(value))?;
+            Some(SettledRef { name, value, number: standing.number })
+        });
+        let settled = settled.collect();
+        Ok(self.settled.get_or_init(|| settled))
+    }
+}
