@@ -17,8 +17,8 @@ mod tip;
 pub use account::{Account, UpdateAccount};
 pub use makers::{Maker, Makers};
 pub use record::Entries;
-pub use setup::{DEFAULT_LEDGER, Loaded, SITE_POLICY, Setup, Unusable};
 pub use settle::{POST_RECEIVE, REFERENCE_TRANSACTION, settle, settle_as_told};
+pub use setup::{DEFAULT_LEDGER, Loaded, SITE_POLICY, Setup, Unusable};
 
 use crate::{
     Undecided,
@@ -107,9 +107,10 @@ fn judged(case: &Case<'_>, on_commit: Option<&dyn Fn()>) -> Result<(Verdict, Acc
         account.makers.merge(pipeline.into_makers());
         judgements.push(judgement);
     }
-    account.pushers = pushers.into_iter().map(|(pusher, _)| pusher).collect();
     let tallies = judgements.iter_mut().map(Judgement::take_tally).collect();
-    Ok((Verdict::of(judgements, push.updates.len())?, account, tallies))
+    let verdict = Verdict::of(judgements, push.updates.len())?;
+    account.pushers = pushers.into_iter().map(|(pusher, _)| pusher).collect();
+    Ok((verdict, account, tallies))
 }
 
 /// A rule that asks for a push certificate cannot be judged where git shows none.

@@ -269,13 +269,17 @@ fn read_push(asked: Asked<'_>, git_dir: &Path) -> Result<(Repository, Push), Und
 
 /// The lines `old new ref` on standard input.
 fn read_lines(repository: &Repository) -> Result<Push, Undecided> {
+    parse_lines(&input()?, repository.format()).map_err(malformed)
+}
+
+fn input() -> Result<Vec<u8>, Undecided> {
     let mut input = Vec::new();
     let read = stdin().lock().take(Bounds::INPUT + 1).read_to_end(&mut input);
     let length = read.map_err(|error| Undecided::server("reading standard input", error))?;
     if u64::try_from(length).map_or(true, |length| length > Bounds::INPUT) {
         return Err(Undecided::pusher("reading the ref updates", "there are too many; push fewer refs at once"));
     }
-    parse_lines(&input, repository.format()).map_err(malformed)
+    Ok(input)
 }
 
 fn malformed(error: impl std::error::Error + Send + Sync + 'static) -> Undecided {

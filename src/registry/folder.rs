@@ -67,7 +67,9 @@ impl Registry {
         for file in &self.files {
             // Writing to a string cannot fail.
             let _ = list.write_str("sha256:");
-            file.sha256.iter().for_each(|byte| drop(write!(list, "{byte:02x}")));
+            for byte in file.sha256 {
+                let _ = write!(list, "{byte:02x}");
+            }
             let name = file.name.to_string_lossy();
             let name = name.chars().flat_map(|character| {
                 match character.is_control() {

@@ -73,7 +73,9 @@ impl<'a> Past<'a> {
         let mut tips = Vec::new();
         for settled in self.settled(memory)? {
             let covered = rules_in_force(self.loaded, &settled.name, self.references, self.repository_name);
-            if covered.contains(&number) && memory.is_satisfied(settled.number, self.loaded.path.as_os_str().as_bytes(), &rule.name)? {
+            if covered.contains(&number)
+                && memory.is_satisfied(settled.number, self.loaded.path.as_os_str().as_bytes(), &rule.name)?
+            {
                 tips.extend(tip::commit_of(&self.repository.peel(settled.value)?));
             }
         }

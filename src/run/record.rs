@@ -18,7 +18,9 @@ use crate::{
 use serde_json::Value;
 use std::{
     collections::{BTreeSet, HashSet},
+    ffi::OsStr,
     os::unix::ffi::OsStrExt,
+    path::Path,
 };
 
 /// How many findings of one ref are recorded; the others are counted.
@@ -161,7 +163,10 @@ impl Entries {
         if let Some(certificate) = self.pushed.certificate.filter(|_| self.pushed.verdict == ledger::Verdict::Accepted)
             && writing.certificate_seen(certificate)?.is_some()
         {
-            return Err(Undecided::pusher("recording the push", "its push certificate was used by another push meanwhile"));
+            return Err(Undecided::pusher(
+                "recording the push",
+                "its push certificate was used by another push meanwhile",
+            ));
         }
         for content in &self.contents {
             writing.content(content)?;
@@ -201,9 +206,9 @@ impl Entries {
     /// How the old value compares with what was recorded; another one is a record of its own.
     fn compare(&self, update: &RefUpdate, writing: &mut Writing<'_>) -> Result<Recorded, Undecided> {
         let found = update.change.old();
-        let Some(recorded) = writing.standing(&self.pushed.repository, &update.name)? else {
-            return Ok(Recorded::Never);
-        };
+        let repository = Path::new(OsStr::from_bytes(&self.pushed.repository));
+        let Some(standing) = writing.standing(repository, &update.name)? else { return Ok(Recorded::Never) };
+        let recorded = standing.value;
         if recorded == found {
             return Ok(Recorded::Same);
         }
@@ -230,7 +235,7 @@ impl Entries {
                 self.contents.push(loaded.registry.file_list().into_bytes());
                 self.contents.extend(read_registry(loaded)?);
             }
-            let former = from.map(|(policy, _)| ledger.content(policy)).transpose()?.flatten();
+            let former: Option<Vec<u8>> = from.map(|(policy, _)| ledger.content(policy)).transpose()?.flatten();
             let weaker = former.map(|former| weaker(&former, loaded)).unwrap_or_default();
             self.changes.push(Change { to, from, weaker });
         }

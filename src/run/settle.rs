@@ -20,12 +20,7 @@ const FAILED_AFTER: i64 = 600;
 ///
 /// # Errors
 /// The refs cannot be read, or the ledger cannot be written.
-pub fn settle(
-    ledger: &mut Ledger,
-    place: &Path,
-    repository: &Repository,
-    now: Timestamp,
-) -> Result<(), Undecided> {
+pub fn settle(ledger: &mut Ledger, place: &Path, repository: &Repository, now: Timestamp) -> Result<(), Undecided> {
     let open = ledger.memory(place)?.open_decisions()?;
     if open.is_empty() {
         return Ok(());
@@ -68,8 +63,11 @@ pub fn settle_as_told(
     let (done, undecided): (Vec<_>, Vec<_>) = told.updates.iter().partition(|update| decided(update).is_some());
     let completed: BTreeSet<u64> = done.iter().filter_map(|update| decided(update)).map(|open| open.number).collect();
     // After a push git tells all that it did of it at once; a transaction may be a part of it.
-    let pushes: BTreeSet<u64> = open.iter().filter(|open| completed.contains(&open.number)).map(|open| open.push).collect();
-    let left = open.iter().filter(|open| by == POST_RECEIVE && pushes.contains(&open.push) && !completed.contains(&open.number));
+    let pushes: BTreeSet<u64> =
+        open.iter().filter(|open| completed.contains(&open.number)).map(|open| open.push).collect();
+    let left = open
+        .iter()
+        .filter(|open| by == POST_RECEIVE && pushes.contains(&open.push) && !completed.contains(&open.number));
     let failed: Vec<u64> = left.map(|open| open.number).collect();
     let moved = match by {
         REFERENCE_TRANSACTION => undecided,

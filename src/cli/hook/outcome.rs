@@ -1,6 +1,6 @@
 //! `hook post-receive` and `hook reference-transaction`: what became of it.
 
-use super::{clock, read_lines};
+use super::{clock, input, malformed, read_lines};
 use crate::{
     Undecided,
     cli::{
@@ -11,7 +11,7 @@ use crate::{
         place::{Files, git_dir, now},
     },
     git::{Quarantine, Repository},
-    push::Push,
+    push::{Push, RefName, parse_lines},
     report, run,
 };
 use std::process::ExitCode;
@@ -61,4 +61,20 @@ fn try_record(common: &Common, told: Told<'_>) -> Result<(), Undecided> {
     let mut ledger = kept::open_in_hook(&policies, &files, now)?;
     let place = place_of(&repository)?;
     run::settle_as_told(&mut ledger, &place, &push, by, &clock(now))
+}
+
+/// The lines of a transaction that are about refs below `refs/`; `None` if none is. Git writes symbolic refs as `ref:` and their
+/// target (githooks(5)); those are not what was decided on.
+fn read_transaction(repository: &Repository) -> Result<Option<Push>, Undecided> {
+    let lines = input()?;
+    let is_ref = |line: &&[u8]| {
+        let mut words = line.splitn(3, |&byte| byte == b' ');
+        let symbolic = words.by_ref().take(2).any(|value| value.starts_with(b"ref:"));
+        !symbolic && words.next().is_some_and(|name| RefName::new(name).is_some_and(|name| name.as_bytes() != b"HEAD"))
+    };
+    let mut refs: Vec<u8> = Vec::new();
+    for line in lines.split_inclusive(|&byte| byte == b'\n').filter(|line| is_ref(&line.trim_ascii_end())) {
+        refs.extend(line);
+    }
+    if refs.is_empty() { Ok(None) } else { parse_lines(&refs, repository.format()).map(Some).map_err(malformed) }
 }

@@ -161,8 +161,10 @@ impl World {
         }
     }
 
+    /// Its ledger is in the world's folder, unless the text says where.
     pub fn policy(&self, text: &str) {
-        fs::write(self.policy_path(), text).unwrap();
+        let ledger = if text.contains("[ledger]") { "" } else { "\n[ledger]\npath = \"../ledger\"\n" };
+        fs::write(self.policy_path(), text.to_owned() + ledger).unwrap();
         set_mode(&self.policy_path(), 0o644);
     }
 
