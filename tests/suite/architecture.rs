@@ -20,6 +20,7 @@ const MAY_NAME: &[(&str, &[&str])] = &[
     ("signature", &["push", "object"]),
     ("registry", &["push", "object", "signature", "document", "trusted", "Undecided", "error"]),
     ("policy", &["push", "object", "signature", "registry", "document", "Undecided", "error"]),
+    ("ledger", &["push", "object", "signature", "registry", "policy", "trusted", "Undecided", "error"]),
     ("report", &["push", "policy", "registry", "document", "error", "Undecided"]),
 ];
 
@@ -33,7 +34,8 @@ const OWNERS: &[(&str, &[&str])] = &[
     ("gix", &["git"]),
     ("sequoia_openpgp", &["signature"]),
     ("ssh_key", &["signature"]),
-    ("aws_lc_rs", &["signature"]),
+    ("aws_lc_rs", &["signature", "ledger"]),
+    ("base64ct", &["ledger"]),
     ("toml", &["document"]),
     ("globset", &["policy"]),
     ("annotate_snippets", &["report"]),
