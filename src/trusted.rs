@@ -4,7 +4,10 @@
 //! what was checked is what is read: between the check and the reading there is no name to swap.
 #![expect(clippy::disallowed_methods, reason = "reads `/etc/group`; all else goes through open handles")]
 
+mod own_folder;
 mod replacing;
+
+pub use own_folder::{Lock, OwnFolder};
 
 use crate::{Undecided, bounds::Bounds};
 use rustix::{

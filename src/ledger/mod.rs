@@ -6,15 +6,21 @@
 //! tlog-proof, tlog-tiles and tlog-witness.
 
 pub mod checkpoint;
+mod entry;
+mod folder;
 pub mod key;
 pub mod note;
 pub mod proof;
 mod record;
+mod store;
 pub mod tiles;
 pub mod tree;
 pub mod witness;
 
+pub use entry::{BroughtList, Entry, Unreadable};
+pub use folder::Making;
 pub use record::{
     Adoption, Brought, Change, Decision, Digest, Effect, InForce, KnownBy, Move, Opening, Outcome, Pushed, Record,
     Recorded, RuleOutcome, Verdict, Witness,
 };
+pub use store::{Appended, Computed, Damage, Ledger, Memory, OpenDecision, Place, Standing, Writing};

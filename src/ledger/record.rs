@@ -307,7 +307,8 @@ impl Record {
             Self::Adopted(adoption) => {
                 fields.add("repository", bytes(&adoption.repository));
                 let refs = adoption.refs.iter();
-                let refs = refs.map(|(name, value)| json!({ "ref": bytes(name.as_bytes()), "value": value.to_string() }));
+                let refs =
+                    refs.map(|(name, value)| json!({ "ref": bytes(name.as_bytes()), "value": value.to_string() }));
                 fields.add("refs", refs.collect());
                 fields.add_some("brought", adoption.brought.map(brought));
                 fields.add("user", json!(adoption.user));
@@ -407,6 +408,15 @@ impl Effect {
             Self::Warns => "warns",
             Self::Refuses => "refuses",
         }
+    }
+}
+
+impl Digest {
+    /// Of a content.
+    pub fn of(content: &[u8]) -> Self {
+        let mut digest = Self([0; 32]);
+        digest.0.copy_from_slice(aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, content).as_ref());
+        digest
     }
 }
 

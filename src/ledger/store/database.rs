@@ -1,0 +1,115 @@
+//! The connection to SQLite, and how it is set.
+
+use super::fault::Fault;
+use rusqlite::{Connection, OpenFlags, config::DbConfig, types::FromSql};
+use std::{ffi::OsStr, fmt::Write, os::unix::ffi::OsStrExt, path::Path, time::Duration};
+
+/// What was recorded.
+pub(super) const RECORDED: &str = include_str!("recorded.sql");
+
+/// What is found from that.
+pub(super) const DERIVED: &str = include_str!("derived.sql");
+
+/// How long others may write before this one gives up. An append takes a millisecond, and hundreds of pushes at once are
+/// no fault; whom a push waits for longer is stuck.
+pub(super) const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Says in the file that it is a ledger: "CSgn".
+const APPLICATION: i32 = 0x4353_676E;
+
+/// Of the tables.
+const VERSION: i32 = 1;
+
+/// Statements kept ready, of which there are some forty.
+const STATEMENTS: usize = 64;
+
+/// Fills an empty file with empty tables.
+pub(super) fn create(file: &Path) -> Result<Connection, Fault> {
+    let connection = Connection::open_with_flags(file, OpenFlags::SQLITE_OPEN_READ_WRITE | ALWAYS)?;
+    connection.pragma_update(None, "journal_mode", "wal")?;
+    set(&connection)?;
+    connection.execute_batch("BEGIN IMMEDIATE")?;
+    connection.execute_batch(RECORDED)?;
+    connection.execute_batch(DERIVED)?;
+    connection.pragma_update(None, "application_id", APPLICATION)?;
+    connection.pragma_update(None, "user_version", VERSION)?;
+    connection.execute_batch("COMMIT")?;
+    Ok(connection)
+}
+
+/// Opens a ledger to write.
+pub(super) fn open(file: &Path) -> Result<Connection, Fault> {
+    let connection = Connection::open_with_flags(file, OpenFlags::SQLITE_OPEN_READ_WRITE | ALWAYS)?;
+    set(&connection)?;
+    // Whoever ends last does not move the log into the database: that costs syncs, which the next writers share.
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
+    check(&connection)?;
+    Ok(connection)
+}
+
+/// Opens a ledger to read. `unchanging`: there is no log beside it, so that nobody writes; then not even a lock is made.
+pub(super) fn open_to_read(file: &Path, unchanging: bool) -> Result<Connection, Fault> {
+    let connection = if unchanging {
+        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI | ALWAYS;
+        Connection::open_with_flags(OsStr::new(&address(file)), flags)?
+    } else {
+        Connection::open_with_flags(file, OpenFlags::SQLITE_OPEN_READ_ONLY | ALWAYS)?
+    };
+    set(&connection)?;
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
+    check(&connection)?;
+    Ok(connection)
+}
+
+/// One thread at a time uses a connection, and the path has no links.
+const ALWAYS: OpenFlags = OpenFlags::SQLITE_OPEN_NO_MUTEX.union(OpenFlags::SQLITE_OPEN_NOFOLLOW);
+
+fn set(connection: &Connection) -> Result<(), Fault> {
+    connection.busy_timeout(PATIENCE)?;
+    connection.set_prepared_statement_cache_capacity(STATEMENTS);
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true)?;
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_TRUSTED_SCHEMA, false)?;
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_TRIGGER, false)?;
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_VIEW, false)?;
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_DQS_DML, false)?;
+    connection.pragma_update(None, "cell_size_check", true)?;
+    // Durable when COMMIT returns.
+    connection.pragma_update(None, "synchronous", "full")?;
+    // In KiB: what 10,000 look-ups touch in a big ledger stays. The file is not mapped: a fault of the disk would be a signal.
+    connection.pragma_update(None, "cache_size", -32 * 1024)?;
+    Ok(())
+}
+
+fn check(connection: &Connection) -> Result<(), Fault> {
+    let (application, version): (i32, i32) =
+        (pragma(connection, "application_id")?, pragma(connection, "user_version")?);
+    if application != APPLICATION {
+        return Fault::damaged("it is not a ledger's");
+    }
+    if version != VERSION {
+        return Err(Fault::Other(crate::Undecided::server(
+            "opening the ledger",
+            format!("its database has version {version}, and this program knows version {VERSION} alone"),
+        )));
+    }
+    Ok(())
+}
+
+fn pragma<T: FromSql>(connection: &Connection, name: &str) -> Result<T, Fault> {
+    Ok(connection.pragma_query_value(None, name, |row| row.get(0))?)
+}
+
+/// As a URI, in which nothing of the path means anything.
+fn address(file: &Path) -> String {
+    let mut address = String::from("file://");
+    for &byte in file.as_os_str().as_bytes() {
+        if byte.is_ascii_alphanumeric() || b"/-_.".contains(&byte) {
+            address.push(byte.into());
+        } else {
+            // A String takes all that is written to it.
+            let _ = write!(address, "%{byte:02x}");
+        }
+    }
+    address.push_str("?immutable=1");
+    address
+}

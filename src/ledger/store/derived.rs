@@ -1,0 +1,235 @@
+//! The derived tables: what a record says, where it can be looked up. The same function makes them as records are written,
+//! makes them anew, and makes those that `verify` compares them with.
+
+use super::{fault::Fault, receipts};
+use crate::ledger::{
+    entry::{BroughtList, Entry, bytes, object_id},
+    record::Digest,
+};
+use crate::push::{ObjectId, RefName};
+use rusqlite::{Connection, OptionalExtension, params};
+use serde_json::Value;
+
+/// The names of the derived tables.
+pub(super) const TABLES: [&str; 11] = [
+    "entry",
+    "repository",
+    "decision",
+    "value",
+    "standing",
+    "receipt",
+    "receipt_block",
+    "satisfied",
+    "in_force",
+    "certificate",
+    "mention",
+];
+
+/// Adds what a record says. Its contents are there.
+pub(super) fn add(connection: &Connection, entry: &Entry) -> Result<(), Fault> {
+    let time = entry.moment_that_counts().0;
+    connection.prepare_cached("INSERT INTO entry VALUES (?1, ?2, ?3)")?.execute(params![
+        entry.number(),
+        entry.kind(),
+        time
+    ])?;
+    match entry.kind() {
+        "decision" => decision(connection, entry),
+        "outcome" => outcome(connection, entry),
+        "moved" => {
+            let repository = repository(connection, &entry.bytes("repository")?)?;
+            got_value(connection, repository, &entry.ref_name("ref")?, entry.number(), entry.object("found")?)
+        }
+        "policy" => {
+            let (policy, registry) = (entry.digest("policy")?, entry.digest("registry")?);
+            connection.prepare_cached("INSERT OR REPLACE INTO in_force VALUES (?1, ?2, ?3, ?4)")?.execute(params![
+                entry.bytes("path")?,
+                policy.0,
+                registry.0,
+                entry.number()
+            ])?;
+            Ok(())
+        }
+        "adopted" => adopted(connection, entry),
+        _ => Ok(()),
+    }
+}
+
+/// The number that a repository has in the tables, if anything was recorded of it.
+pub(super) fn find_repository(connection: &Connection, path: &[u8]) -> Result<Option<i64>, Fault> {
+    let mut select = connection.prepare_cached("SELECT id FROM repository WHERE path = ?1")?;
+    Ok(select.query_row([path], |row| row.get(0)).optional()?)
+}
+
+/// A content; `None` if it is not there.
+pub(super) fn content(connection: &Connection, digest: Digest) -> Result<Option<Vec<u8>>, Fault> {
+    let mut select = connection.prepare_cached("SELECT bytes FROM content WHERE digest = ?1")?;
+    Ok(select.query_row([digest.0], |row| row.get(0)).optional()?)
+}
+
+fn decision(connection: &Connection, entry: &Entry) -> Result<(), Fault> {
+    let number = entry.number();
+    let repository = repository(connection, &entry.bytes("repository")?)?;
+    let (verdict, push) = (entry.text("verdict")?, entry.number_of("push")?);
+    let accepted = verdict == "accepted";
+    let (old, new) = (entry.object("old")?, entry.object("new")?);
+    connection.prepare_cached("INSERT INTO decision VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)")?.execute(params![
+        number,
+        push,
+        repository,
+        entry.ref_name("ref")?.as_bytes(),
+        raw(&old),
+        raw(&new),
+        verdict,
+        if accepted { "open" } else { "refused" },
+    ])?;
+    if entry.some("certificate").is_some() {
+        connection
+            .prepare_cached("INSERT OR IGNORE INTO certificate VALUES (?1, ?2)")?
+            .execute(params![entry.digest("certificate")?.0, push])?;
+    }
+    let pusher = |key| entry.some("pusher").and_then(|pusher| pusher.get(key)).and_then(Value::as_str);
+    mention(connection, "pusher", pusher("id"), number)?;
+    mention(connection, "account", pusher("account"), number)?;
+    let objects = brought(connection, entry)?;
+    if accepted {
+        receipts::write(connection, repository, number, &objects)?;
+        satisfied(connection, entry)?;
+    }
+    Ok(())
+}
+
+fn satisfied(connection: &Connection, entry: &Entry) -> Result<(), Fault> {
+    let policies = entry.list("policies")?;
+    let mut insert = connection.prepare_cached("INSERT OR IGNORE INTO satisfied VALUES (?1, ?2, ?3)")?;
+    for rule in entry.list("rules")? {
+        if rule.get("effect").and_then(Value::as_str) != Some("satisfied") {
+            continue;
+        }
+        let place = rule.get("policy").and_then(Value::as_u64).and_then(|place| usize::try_from(place).ok());
+        let path = place.and_then(|place| policies.get(place)?.get("path")).and_then(bytes);
+        let (Some(path), Some(name)) = (path, rule.get("name").and_then(Value::as_str)) else {
+            return Fault::damaged(format!("record {}: `rules` is not what it must be", entry.number()));
+        };
+        insert.execute(params![entry.number(), path, name])?;
+    }
+    Ok(())
+}
+
+fn outcome(connection: &Connection, entry: &Entry) -> Result<(), Fault> {
+    for state in ["completed", "failed"] {
+        for number in entry.ranges(state)?.into_iter().flatten() {
+            became(connection, number, state)?;
+        }
+    }
+    Ok(())
+}
+
+/// What became of a decision that accepted.
+fn became(connection: &Connection, number: u64, state: &str) -> Result<(), Fault> {
+    let decided = connection
+        .prepare_cached(
+            "UPDATE decision SET state = ?2 WHERE number = ?1 AND state <> 'refused' RETURNING repository, name, new",
+        )?
+        .query_row(params![number, state], |row| {
+            Ok((row.get(0)?, row.get::<_, Vec<u8>>(1)?, row.get::<_, Option<Vec<u8>>>(2)?))
+        })
+        .optional()?;
+    let Some((repository, name, new)) = decided else {
+        return Fault::damaged(format!("an outcome is of record {number}, which accepted nothing"));
+    };
+    let (Some(name), new) = (RefName::new(&name), new.as_deref().and_then(ObjectId::from_bytes)) else {
+        return Fault::damaged(format!("record {number}: its ref has no name"));
+    };
+    if state == "completed" {
+        return got_value(connection, repository, &name, number, new);
+    }
+    connection
+        .prepare_cached("DELETE FROM value WHERE repository = ?1 AND name = ?2 AND number = ?3")?
+        .execute(params![repository, name.as_bytes(), number])?;
+    stand(connection, repository, &name)
+}
+
+fn adopted(connection: &Connection, entry: &Entry) -> Result<(), Fault> {
+    let repository = repository(connection, &entry.bytes("repository")?)?;
+    for adopted in entry.list("refs")? {
+        let name = adopted.get("ref").and_then(bytes).and_then(|name| RefName::new(&name));
+        let (Some(name), Some(value)) = (name, adopted.get("value").and_then(object_id)) else {
+            return Fault::damaged(format!("record {}: `refs` is not what it must be", entry.number()));
+        };
+        got_value(connection, repository, &name, entry.number(), Some(value))?;
+    }
+    receipts::write(connection, repository, entry.number(), &brought(connection, entry)?)
+}
+
+/// The objects that a record says were brought. Who and what is mentioned with them is added.
+fn brought(connection: &Connection, entry: &Entry) -> Result<Vec<ObjectId>, Fault> {
+    let Some((digest, objects)) = entry.brought()? else { return Ok(Vec::new()) };
+    let Some(list) = content(connection, digest)? else {
+        return Fault::damaged(format!("record {}: the list of what was brought is gone", entry.number()));
+    };
+    let list = BroughtList::read(&list)?;
+    if u64::try_from(list.objects.len()) != Ok(objects) {
+        return Fault::damaged(format!("record {}: not as many objects were brought as it says", entry.number()));
+    }
+    for (kind, values) in [("signer", &list.signers), ("key", &list.keys), ("unknown-key", &list.unknown_keys)] {
+        for value in values {
+            mention(connection, kind, Some(value), entry.number())?;
+        }
+    }
+    Ok(list.objects)
+}
+
+fn got_value(
+    connection: &Connection,
+    repository: i64,
+    name: &RefName,
+    number: u64,
+    value: Option<ObjectId>,
+) -> Result<(), Fault> {
+    connection.prepare_cached("INSERT OR REPLACE INTO value VALUES (?1, ?2, ?3, ?4)")?.execute(params![
+        repository,
+        name.as_bytes(),
+        number,
+        raw(&value)
+    ])?;
+    stand(connection, repository, name)
+}
+
+/// Decisions are numbered in the order in which git held their old values against the refs, not their outcomes: of two
+/// pushes in turn, the second's may be told first.
+fn stand(connection: &Connection, repository: i64, name: &RefName) -> Result<(), Fault> {
+    let standing = connection
+        .prepare_cached(
+            "INSERT OR REPLACE INTO standing SELECT repository, name, number, value FROM value
+             WHERE repository = ?1 AND name = ?2 ORDER BY number DESC LIMIT 1",
+        )?
+        .execute(params![repository, name.as_bytes()])?;
+    if standing == 0 {
+        connection
+            .prepare_cached("DELETE FROM standing WHERE repository = ?1 AND name = ?2")?
+            .execute(params![repository, name.as_bytes()])?;
+    }
+    Ok(())
+}
+
+fn mention(connection: &Connection, kind: &str, value: Option<&str>, number: u64) -> Result<(), Fault> {
+    if let Some(value) = value {
+        connection
+            .prepare_cached("INSERT OR IGNORE INTO mention VALUES (?1, ?2, ?3)")?
+            .execute(params![kind, value, number])?;
+    }
+    Ok(())
+}
+
+fn repository(connection: &Connection, path: &[u8]) -> Result<i64, Fault> {
+    if let Some(id) = find_repository(connection, path)? {
+        return Ok(id);
+    }
+    connection.prepare_cached("INSERT INTO repository (path) VALUES (?1)")?.execute([path])?;
+    Ok(connection.last_insert_rowid())
+}
+
+fn raw(id: &Option<ObjectId>) -> Option<&[u8]> {
+    id.as_ref().map(ObjectId::as_bytes)
+}

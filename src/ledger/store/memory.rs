@@ -1,0 +1,189 @@
+//! What is known of one repository from what was recorded.
+
+use super::{derived, fault::Fault, receipts};
+use crate::{
+    Undecided,
+    ledger::record::{Digest, InForce},
+    push::{ObjectId, RefName, Timestamp},
+};
+use rusqlite::{Connection, OptionalExtension, params};
+use std::{
+    collections::HashMap,
+    os::unix::ffi::OsStrExt,
+    path::Path,
+    sync::{Mutex, PoisonError},
+};
+
+/// What was recorded of one repository so far. Of the objects, what counts is the first completed decision or adoption
+/// that brought them.
+#[derive(Debug)]
+pub struct Memory<'a> {
+    connection: &'a Mutex<Connection>,
+    doing: &'a str,
+    /// `None` if nothing was recorded of it.
+    repository: Option<i64>,
+}
+
+/// The value that a ref was last recorded to have.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Standing {
+    /// `None` if it went.
+    pub value: Option<ObjectId>,
+    /// The record that says so: a completed decision, a move or an adoption.
+    pub number: u64,
+}
+
+/// A decision that accepted, of which it is not recorded what became of it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct OpenDecision {
+    /// Its number.
+    pub number: u64,
+    /// The ref.
+    pub name: RefName,
+    /// The value it had.
+    pub old: Option<ObjectId>,
+    /// The value it gets.
+    pub new: Option<ObjectId>,
+    /// When it was recorded.
+    pub time: Timestamp,
+}
+
+impl<'a> Memory<'a> {
+    pub(super) fn new(connection: &'a Mutex<Connection>, doing: &'a str, path: &Path) -> Result<Self, Undecided> {
+        let repository = repository(&connection.lock().unwrap_or_else(PoisonError::into_inner), path)
+            .map_err(|fault| fault.of(doing))?;
+        Ok(Self { connection, doing, repository })
+    }
+
+    /// When an object was received, if it was.
+    ///
+    /// # Errors
+    /// The database's.
+    pub fn received(&self, object: ObjectId) -> Result<Option<Timestamp>, Undecided> {
+        Ok(self.received_of(&[object])?.remove(&object))
+    }
+
+    /// When each of these objects was received; those that were not are not in it. Many at once take a microsecond each.
+    ///
+    /// # Errors
+    /// The database's.
+    pub fn received_of(&self, objects: &[ObjectId]) -> Result<HashMap<ObjectId, Timestamp>, Undecided> {
+        self.look(|connection, repository| receipts::read(connection, repository, objects))
+            .map(Option::unwrap_or_default)
+    }
+
+    /// The value that a ref was last recorded to have; `None` if nothing was recorded of it.
+    ///
+    /// # Errors
+    /// The database's.
+    pub fn standing(&self, name: &RefName) -> Result<Option<Standing>, Undecided> {
+        self.look(|connection, repository| standing(connection, repository, name)).map(Option::flatten)
+    }
+
+    /// The same of all refs of which anything was recorded, sorted by name.
+    ///
+    /// # Errors
+    /// The database's.
+    pub fn standings(&self) -> Result<Vec<(RefName, Standing)>, Undecided> {
+        self.look(standings).map(Option::unwrap_or_default)
+    }
+
+    /// Whether decision `number` accepted with nothing found by this rule of the policy at this path, or is an adoption,
+    /// which stands for every rule.
+    ///
+    /// # Errors
+    /// The database's.
+    pub fn is_satisfied(&self, number: u64, policy: &[u8], rule: &str) -> Result<bool, Undecided> {
+        let found = self.look(|connection, _| {
+            let mut select = connection.prepare_cached(
+                "SELECT EXISTS (SELECT 1 FROM satisfied WHERE number = ?1 AND policy = ?2 AND rule = ?3)
+                     OR EXISTS (SELECT 1 FROM entry WHERE number = ?1 AND kind = 'adopted')",
+            )?;
+            Ok(select.query_row(params![number, policy, rule], |row| row.get(0))?)
+        });
+        found.map(|found| found == Some(true))
+    }
+
+    /// The decisions that accepted, and of which it is not recorded what became of them; the earliest first.
+    ///
+    /// # Errors
+    /// The database's.
+    pub fn open_decisions(&self) -> Result<Vec<OpenDecision>, Undecided> {
+        self.look(open_decisions).map(Option::unwrap_or_default)
+    }
+
+    /// `None` if nothing was recorded of the repository.
+    fn look<T>(&self, look: impl FnOnce(&Connection, i64) -> Result<T, Fault>) -> Result<Option<T>, Undecided> {
+        let Some(repository) = self.repository else { return Ok(None) };
+        // Who panicked while it looked something up has left nothing half done.
+        let connection = self.connection.lock().unwrap_or_else(PoisonError::into_inner);
+        look(&connection, repository).map(Some).map_err(|fault| fault.of(self.doing))
+    }
+}
+
+pub(super) fn repository(connection: &Connection, path: &Path) -> Result<Option<i64>, Fault> {
+    derived::find_repository(connection, path.as_os_str().as_bytes())
+}
+
+pub(super) fn standing(connection: &Connection, repository: i64, name: &RefName) -> Result<Option<Standing>, Fault> {
+    let mut select =
+        connection.prepare_cached("SELECT value, number FROM standing WHERE repository = ?1 AND name = ?2")?;
+    let mut rows = select.query(params![repository, name.as_bytes()])?;
+    match rows.next()? {
+        Some(row) => Ok(Some(Standing { value: object(row.get(0)?)?, number: row.get(1)? })),
+        None => Ok(None),
+    }
+}
+
+pub(super) fn open_decisions(connection: &Connection, repository: i64) -> Result<Vec<OpenDecision>, Fault> {
+    let mut select = connection.prepare_cached(
+        "SELECT number, name, old, new, time FROM decision JOIN entry USING (number)
+         WHERE repository = ?1 AND state = 'open' ORDER BY number",
+    )?;
+    let mut rows = select.query([repository])?;
+    let mut open = Vec::new();
+    while let Some(row) = rows.next()? {
+        open.push(OpenDecision {
+            number: row.get(0)?,
+            name: ref_name(row.get(1)?)?,
+            old: object(row.get(2)?)?,
+            new: object(row.get(3)?)?,
+            time: Timestamp(row.get(4)?),
+        });
+    }
+    Ok(open)
+}
+
+pub(super) fn in_force(connection: &Connection, path: &[u8]) -> Result<Option<InForce>, Fault> {
+    let mut select = connection.prepare_cached("SELECT policy, registry FROM in_force WHERE path = ?1")?;
+    let found = select.query_row([path], |row| Ok((row.get(0)?, row.get(1)?))).optional()?;
+    Ok(found.map(|(policy, registry)| InForce {
+        path: path.to_vec(),
+        policy: Digest(policy),
+        registry: Digest(registry),
+    }))
+}
+
+fn standings(connection: &Connection, repository: i64) -> Result<Vec<(RefName, Standing)>, Fault> {
+    let mut select =
+        connection.prepare_cached("SELECT name, value, number FROM standing WHERE repository = ?1 ORDER BY name")?;
+    let mut rows = select.query([repository])?;
+    let mut standings = Vec::new();
+    while let Some(row) = rows.next()? {
+        standings.push((ref_name(row.get(0)?)?, Standing { value: object(row.get(1)?)?, number: row.get(2)? }));
+    }
+    Ok(standings)
+}
+
+fn object(raw: Option<Vec<u8>>) -> Result<Option<ObjectId>, Fault> {
+    match raw {
+        None => Ok(None),
+        Some(raw) => {
+            ObjectId::from_bytes(&raw).map_or_else(|| Fault::damaged("an object id is none"), |id| Ok(Some(id)))
+        }
+    }
+}
+
+fn ref_name(raw: Vec<u8>) -> Result<RefName, Fault> {
+    RefName::new(&raw).map_or_else(|| Fault::damaged("a ref's name is none"), Ok)
+}
