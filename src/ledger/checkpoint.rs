@@ -19,6 +19,9 @@ pub struct Checkpoint {
 impl Checkpoint {
     /// Of a log of ours: its origin is the name of the key that signs (as the specification recommends), and there are no
     /// extension lines.
+    ///
+    /// # Errors
+    /// The note's, which a key with a name of reasonable length does not give.
     pub fn sign(size: u64, root: Hash, key: &SigningKey) -> Result<Note, NoteError> {
         let origin = key.verifier().name().to_owned();
         Note::sign(&Self { origin, size, root, extensions: Vec::new() }.to_string(), key)

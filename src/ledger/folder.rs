@@ -140,6 +140,14 @@ impl LedgerFolder {
         self.folder.path().join(DATABASE)
     }
 
+    /// Which file the database is. Another has it, if the ledger is moved away or put back.
+    ///
+    /// # Errors
+    /// It is not there.
+    pub fn identity(&self) -> Result<(u64, u64), Undecided> {
+        self.folder.identity(DATABASE)
+    }
+
     /// Where it is, without links.
     pub fn path(&self) -> &Path {
         self.folder.path()

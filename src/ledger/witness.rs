@@ -98,20 +98,21 @@ mod tests {
     fn cosignatures_of_known_witnesses_are_added() {
         let (witness, other) = (cosigner("witness.example/w1", 1), cosigner("witness.example/w2", 2));
         let body = format!("{}{}", cosignature(&witness, &checkpoint(), 99), cosignature(&other, &checkpoint(), 98));
-        let answered = answer(200, body.as_bytes(), &checkpoint(), &[witness.key.clone()]).unwrap();
+        let answered = answer(200, body.as_bytes(), &checkpoint(), std::slice::from_ref(&witness.key)).unwrap();
         let Answer::Cosigned { checkpoint: note, signed } = answered else { panic!("{answered:?}") };
         assert_eq!(note.lines().len(), 2);
         assert_eq!(
             signed.iter().map(|by| (by.key().name(), by.time())).collect::<Vec<_>>(),
             [("witness.example/w1", Some(99))]
         );
-        assert_eq!(note.open(&[witness.key.clone()]).unwrap().signed(), signed);
+        assert_eq!(note.open(std::slice::from_ref(&witness.key)).unwrap().signed(), signed);
     }
 
     #[test]
     fn what_is_no_cosignature_is_an_error() {
         let witness = cosigner("witness.example/w1", 1);
-        let refused = |body: &str| answer(200, body.as_bytes(), &checkpoint(), &[witness.key.clone()]).unwrap_err();
+        let refused =
+            |body: &str| answer(200, body.as_bytes(), &checkpoint(), std::slice::from_ref(&witness.key)).unwrap_err();
         let good = cosignature(&witness, &checkpoint(), 99);
         let of_another = cosignature(&cosigner("witness.example/w1", 2), &checkpoint(), 99);
         let later = Checkpoint::sign(6, Hash::leaf(b"y"), &SigningKey::from_seed("ledger.example", &[7; 32]).unwrap());

@@ -4,8 +4,8 @@ use super::{NO_FILE, TrustedFiles, failed};
 use crate::Undecided;
 use rustix::{
     fs::{
-        AtFlags, FileType, FlockOperation, Mode, OFlags, Stat, flock, fstat, fsync, mkdir, openat, renameat, statat,
-        unlinkat,
+        AtFlags, FileType, FlockOperation, Mode, OFlags, Stat, flock, fstat, fsync, lstat, mkdir, openat, renameat,
+        statat, unlinkat,
     },
     io::Errno,
 };
@@ -80,6 +80,20 @@ impl OwnFolder {
     /// It is something else, or can be written.
     pub fn holds(&self, name: &str) -> Result<bool, Undecided> {
         self.find(name).map(|found| found.is_some()).map_err(|why| self.error("reading", name, why))
+    }
+
+    /// Which file is there under this name: device and number. It is looked for by the folder's path, so that a folder that
+    /// was moved meanwhile is not taken for the one that is there.
+    ///
+    /// # Errors
+    /// There is none; it is no regular file.
+    pub fn identity(&self, name: &str) -> Result<(u64, u64), Undecided> {
+        let path = self.path.join(name);
+        let found = lstat(&path).map_err(|error| self.error("reading", name, std::io::Error::from(error)))?;
+        if FileType::from_raw_mode(found.st_mode) != FileType::RegularFile {
+            return Err(self.error("reading", name, NO_FILE));
+        }
+        Ok((found.st_dev, found.st_ino))
     }
 
     /// The whole of a file of at most `at_most` bytes that nobody but its owner may read.

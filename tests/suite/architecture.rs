@@ -20,7 +20,7 @@ const MAY_NAME: &[(&str, &[&str])] = &[
     ("signature", &["push", "object"]),
     ("registry", &["push", "object", "signature", "document", "trusted", "Undecided", "error"]),
     ("policy", &["push", "object", "signature", "registry", "document", "Undecided", "error"]),
-    ("ledger", &["push", "signature", "policy", "registry", "trusted", "Undecided", "error"]),
+    ("ledger", &["push", "object", "signature", "registry", "policy", "trusted", "Undecided", "error"]),
     ("report", &["push", "policy", "registry", "document", "error", "Undecided"]),
 ];
 
@@ -35,6 +35,7 @@ const OWNERS: &[(&str, &[&str])] = &[
     ("sequoia_openpgp", &["signature"]),
     ("ssh_key", &["signature"]),
     ("aws_lc_rs", &["signature", "ledger"]),
+    ("base64ct", &["ledger"]),
     ("toml", &["document"]),
     ("globset", &["policy"]),
     ("annotate_snippets", &["report"]),

@@ -3,7 +3,6 @@
 //! An append is one transaction: records, the nodes of the tree above them, what can be looked up of them, and the signed
 //! checkpoint of all, or nothing.
 
-mod contents;
 mod database;
 mod derived;
 mod fault;
@@ -27,7 +26,7 @@ use crate::{Undecided, push::Timestamp, trusted::TrustedFiles};
 use fault::Fault;
 use rusqlite::{Connection, TransactionBehavior};
 use std::{
-    path::{Path, PathBuf},
+    path::Path,
     sync::{Mutex, PoisonError},
     time::Instant,
 };
@@ -38,7 +37,9 @@ pub struct Ledger {
     connection: Mutex<Connection>,
     /// `None` if it is read alone.
     key: Option<SigningKey>,
-    folder: PathBuf,
+    folder: LedgerFolder,
+    /// Of the file that is open.
+    identity: (u64, u64),
     reading: String,
     writing: String,
 }
@@ -58,7 +59,7 @@ impl Ledger {
             })?,
         };
         let key = folder.key()?;
-        let ledger = Self::over(&folder, Some(key), database::open)?;
+        let ledger = Self::over(folder, Some(key), database::open)?;
         let connection = ledger.connection();
         if let Some(key) = &ledger.key {
             reading::last(&connection, key.verifier()).map_err(|fault| fault.of(&ledger.reading))?;
@@ -74,18 +75,21 @@ impl Ledger {
     pub fn read(folder: &Path, trusted: &TrustedFiles) -> Result<Option<Self>, Undecided> {
         let Some(folder) = LedgerFolder::open_to_read(folder, trusted)? else { return Ok(None) };
         let unchanging = !folder.has_log()?;
-        Self::over(&folder, None, |file| database::open_to_read(file, unchanging)).map(Some)
+        Self::over(folder, None, |file| database::open_to_read(file, unchanging)).map(Some)
     }
 
     fn over(
-        folder: &LedgerFolder,
+        folder: LedgerFolder,
         key: Option<SigningKey>,
         open: impl FnOnce(&Path) -> Result<Connection, Fault>,
     ) -> Result<Self, Undecided> {
         let shown = folder.path().display();
         let (reading, writing) = (format!("reading the ledger `{shown}`"), format!("writing the ledger `{shown}`"));
+        let identity = folder.identity()?;
         let connection = open(&folder.database()).map_err(|fault| fault.of(&reading))?;
-        Ok(Self { connection: Mutex::new(connection), key, folder: folder.path().to_owned(), reading, writing })
+        let ledger = Self { connection: Mutex::new(connection), key, folder, identity, reading, writing };
+        check_place(&ledger.folder, identity, &ledger.reading)?;
+        Ok(ledger)
     }
 
     /// Adds records, in one transaction that `write` fills; it is durable when this returns. `None` if `write` added none:
@@ -108,12 +112,14 @@ impl Ledger {
             let begin = Instant::now();
             let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
             let waited = u64::try_from(begin.elapsed().as_millis()).unwrap_or(u64::MAX);
+            check_place(&self.folder, self.identity, &self.writing)?;
             let last = reading::last(&transaction, key.verifier())?;
             let mut writing = Writing::new(&transaction, &self.writing, Some(&last), clock(), waited);
             write(&mut writing)?;
             let appended = writing.finish(key)?;
             if appended.is_some() {
                 transaction.commit()?;
+                check_place(&self.folder, self.identity, &self.writing)?;
             }
             Ok(appended)
         };
@@ -151,20 +157,23 @@ impl Ledger {
         reindex().map_err(|fault: Fault| fault.of(&self.writing))
     }
 
-    /// The name under which its checkpoints are signed; empty if it was opened to be read.
-    pub fn origin(&self) -> &str {
-        self.key.as_ref().map_or("", |key| key.verifier().name())
-    }
-
     /// Where it is, without links.
     pub fn folder(&self) -> &Path {
-        &self.folder
+        self.folder.path()
     }
 
     fn connection(&self) -> std::sync::MutexGuard<'_, Connection> {
         // Who panicked while it held the connection left a transaction that was not ended, and SQLite rolled it back.
         self.connection.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// What is written into a file that was moved away, or removed, is recorded nowhere; SQLite does not look.
+fn check_place(folder: &LedgerFolder, identity: (u64, u64), doing: &str) -> Result<(), Undecided> {
+    if folder.identity()? == identity {
+        return Ok(());
+    }
+    Err(Undecided::server(doing, "another database was put in its place meanwhile: try again"))
 }
 
 fn create(file: &Path, key: &SigningKey, making: &Making) -> Result<(), Fault> {

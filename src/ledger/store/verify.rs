@@ -89,16 +89,16 @@ fn report<T>(result: Result<T, Fault>, place: Place, found: &mut dyn FnMut(Damag
 
 /// Whether this is about what the file holds, rather than about reading it.
 fn is_damage(error: &rusqlite::Error) -> bool {
-    match error {
+    matches!(
+        error,
         rusqlite::Error::InvalidColumnType(..)
-        | rusqlite::Error::FromSqlConversionFailure(..)
-        | rusqlite::Error::IntegralValueOutOfRange(..)
-        | rusqlite::Error::Utf8Error(..) => true,
-        _ => matches!(
-            error.sqlite_error_code(),
-            Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase | ErrorCode::ConstraintViolation)
-        ),
-    }
+            | rusqlite::Error::FromSqlConversionFailure(..)
+            | rusqlite::Error::IntegralValueOutOfRange(..)
+            | rusqlite::Error::Utf8Error(..)
+    ) || matches!(
+        error.sqlite_error_code(),
+        Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase | ErrorCode::ConstraintViolation)
+    )
 }
 
 fn integrity(connection: &Connection, found: &mut dyn FnMut(Damage)) -> Result<(), Fault> {

@@ -50,8 +50,7 @@ fn the_specifications_trees_have_their_tiles() {
         for tile in tiles(size) {
             widths.entry(format!("{:?}", tile.holds)).or_default().push(tile.width);
         }
-        let mut widths: Vec<_> =
-            widths.into_iter().map(|(_, widths)| (widths.len(), widths[widths.len() - 1])).collect();
+        let mut widths: Vec<_> = widths.into_values().map(|widths| (widths.len(), widths[widths.len() - 1])).collect();
         widths.sort_unstable();
         widths
     };
