@@ -12,6 +12,7 @@ pub mod key;
 pub mod note;
 pub mod proof;
 mod record;
+mod recorded;
 mod store;
 pub mod tiles;
 pub mod tree;
@@ -23,4 +24,5 @@ pub use record::{
     Adoption, Brought, Change, Decision, Digest, Effect, InForce, KnownBy, Move, Opening, Outcome, Pushed, Record,
     Recorded, RuleOutcome, SCHEMA, Verdict, Witness, bytes,
 };
+pub use recorded::RecordedPush;
 pub use store::{Appended, Computed, Damage, Ledger, Memory, OpenDecision, Place, Standing, Writing};

@@ -412,11 +412,9 @@ impl Effect {
 }
 
 impl Digest {
-    /// Of a content.
-    pub fn of(content: &[u8]) -> Self {
-        let mut digest = Self([0; 32]);
-        digest.0.copy_from_slice(aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, content).as_ref());
-        digest
+    /// The digest of these bytes.
+    pub fn of(bytes: &[u8]) -> Self {
+        Self(crate::signature::sha256(bytes))
     }
 }
 

@@ -38,6 +38,8 @@ pub struct Standing {
 pub struct OpenDecision {
     /// Its number.
     pub number: u64,
+    /// The number of the first decision of the same push.
+    pub push: u64,
     /// The ref.
     pub name: RefName,
     /// The value it had.
@@ -104,6 +106,18 @@ impl<'a> Memory<'a> {
         found.map(|found| found == Some(true))
     }
 
+    /// Whether a push with this push certificate was recorded.
+    ///
+    /// # Errors
+    /// The database's.
+    pub fn is_certificate_seen(&self, certificate: Digest) -> Result<bool, Undecided> {
+        let connection = self.connection.lock().unwrap_or_else(PoisonError::into_inner);
+        let found: Result<Option<u64>, _> = connection
+            .prepare_cached("SELECT push FROM certificate WHERE digest = ?1")
+            .and_then(|mut select| select.query_row([certificate.0], |row| row.get(0)).optional());
+        found.map(|found| found.is_some()).map_err(|error| Fault::from(error).of(self.doing))
+    }
+
     /// The decisions that accepted, and of which it is not recorded what became of them; the earliest first.
     ///
     /// # Errors
@@ -137,7 +151,7 @@ pub(super) fn standing(connection: &Connection, repository: i64, name: &RefName)
 
 pub(super) fn open_decisions(connection: &Connection, repository: i64) -> Result<Vec<OpenDecision>, Fault> {
     let mut select = connection.prepare_cached(
-        "SELECT number, name, old, new, time FROM decision JOIN entry USING (number)
+        "SELECT number, name, old, new, time, push FROM decision JOIN entry USING (number)
          WHERE repository = ?1 AND state = 'open' ORDER BY number",
     )?;
     let mut rows = select.query([repository])?;
@@ -149,6 +163,7 @@ pub(super) fn open_decisions(connection: &Connection, repository: i64) -> Result
             old: object(row.get(2)?)?,
             new: object(row.get(3)?)?,
             time: Timestamp(row.get(4)?),
+            push: row.get(5)?,
         });
     }
     Ok(open)

@@ -3,6 +3,7 @@
 //! An append is one transaction: records, the nodes of the tree above them, what can be looked up of them, and the signed
 //! checkpoint of all, or nothing.
 
+mod contents;
 mod database;
 mod derived;
 mod fault;
@@ -155,6 +156,11 @@ impl Ledger {
             Ok(transaction.commit()?)
         };
         reindex().map_err(|fault: Fault| fault.of(&self.writing))
+    }
+
+    /// The name under which its checkpoints are signed; empty if it was opened to be read.
+    pub fn origin(&self) -> &str {
+        self.key.as_ref().map_or("", |key| key.verifier().name())
     }
 
     /// Where it is, without links.
