@@ -31,7 +31,7 @@ demo: build
 	@./demo.sh
 
 test: book
-	@./tools/need git cc ssh-keygen gpg
+	@./tools/need git cc ssh-keygen gpg sshd
 	$(BOOK) test --locked --quiet $(BOOK_PACKAGE)
 	$(CARGO) test --locked
 	@echo 'all tests passed'
@@ -71,4 +71,4 @@ book:
 	$(BOOK) run --locked $(BOOK_PACKAGE)
 
 install-deps:
-	@./tools/need cargo git cc ssh-keygen gpg
+	@./tools/need cargo git cc ssh-keygen gpg sshd
