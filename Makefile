@@ -46,7 +46,7 @@ lint:
 	@if command -v shellcheck >/dev/null; then echo shellcheck; shellcheck install.sh demo.sh hooks/*/* tools/compare-with-git tools/fuzz tools/need fuzz/seeds/make.sh fixtures/keys/*.sh fixtures/wild/*.sh .ci/run; \
 	else echo 'shellcheck is not installed: left out'; fi
 	@if command -v cargo-deny >/dev/null; then $(CARGO) deny check licenses bans sources && \
-	$(CARGO) deny $(BOOK_PACKAGE) check --config deny.toml licenses bans sources; \
+	$(CARGO) deny $(BOOK_PACKAGE) check licenses bans sources; \
 	else echo 'cargo-deny is not installed: left out'; fi
 
 bench:

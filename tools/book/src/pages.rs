@@ -77,7 +77,7 @@ impl Pages {
     }
 }
 
-/// With a scheme, or into another folder of the web server.
+/// It has a scheme, or is of another host.
 fn leads_elsewhere(link: &str) -> bool {
     let scheme = link.split_once(':').map(|(scheme, _)| scheme);
     scheme.is_some_and(|scheme| scheme.bytes().all(|byte| byte.is_ascii_alphanumeric())) || link.starts_with("//")
