@@ -1,7 +1,11 @@
 # `make demo` shows the main job, `make test` runs every test. `make` alone lists what there is.
 
 CARGO ?= cargo
-PROGRAM := $(if $(CARGO_TARGET_DIR),$(CARGO_TARGET_DIR),target)/release/countersign
+TARGET := $(or $(CARGO_TARGET_DIR),target)
+PROGRAM := $(TARGET)/release/countersign
+# A package of its own, with its own lock file: what it needs, the program does not.
+BOOK := CARGO_TARGET_DIR=$(TARGET)/book-tool $(CARGO)
+BOOK_PACKAGE := --manifest-path tools/book/Cargo.toml
 
 .PHONY: help demo test lint bench bench-bounds bench-paths fuzz book build install-deps
 
@@ -13,7 +17,7 @@ help:
 	@echo 'make bench-bounds  what hostile objects cost, beside what git takes for them'
 	@echo 'make bench-paths   what a rule on paths costs, beside git diff-tree'
 	@echo 'make fuzz          look for inputs that break what must hold; TARGETS="commit tag", TIME=60'
-	@echo 'make book          the manual as web pages, in target/book (by mdbook)'
+	@echo 'make book          the manual as web pages, in target/book, whose links are followed'
 	@echo 'make build         the release program, $(PROGRAM)'
 	@echo 'make install-deps  what the above need, on Debian and Ubuntu, as root'
 
@@ -26,8 +30,9 @@ demo: build
 	@./tools/need ssh-keygen gpg
 	@./demo.sh
 
-test:
-	@./tools/need cargo git cc ssh-keygen gpg python3
+test: book
+	@./tools/need git cc ssh-keygen gpg sshd python3
+	$(BOOK) test --locked --quiet $(BOOK_PACKAGE)
 	$(CARGO) test --locked
 	@echo 'all tests passed'
 
@@ -35,10 +40,13 @@ lint:
 	@./tools/need cargo
 	$(CARGO) fmt --check
 	$(CARGO) fmt --check --manifest-path fuzz/Cargo.toml
+	$(CARGO) fmt --check $(BOOK_PACKAGE)
 	$(CARGO) clippy --locked --all-targets -- -D warnings
-	@if command -v shellcheck >/dev/null; then echo shellcheck; shellcheck install.sh demo.sh hooks/*/* tools/* fuzz/seeds/make.sh fixtures/keys/*.sh fixtures/wild/*.sh .ci/run; \
+	$(BOOK) clippy --locked --all-targets $(BOOK_PACKAGE) -- -D warnings
+	@if command -v shellcheck >/dev/null; then echo shellcheck; shellcheck install.sh demo.sh hooks/*/* tools/compare-with-git tools/fuzz tools/need fuzz/seeds/make.sh fixtures/keys/*.sh fixtures/wild/*.sh .ci/run; \
 	else echo 'shellcheck is not installed: left out'; fi
-	@if command -v cargo-deny >/dev/null; then $(CARGO) deny check licenses bans sources; \
+	@if command -v cargo-deny >/dev/null; then $(CARGO) deny check licenses bans sources && \
+	$(CARGO) deny $(BOOK_PACKAGE) check licenses bans sources; \
 	else echo 'cargo-deny is not installed: left out'; fi
 
 bench:
@@ -59,8 +67,8 @@ fuzz:
 	@TIME=$(TIME) ./tools/fuzz $(TARGETS)
 
 book:
-	@command -v mdbook >/dev/null || { echo 'mdbook is not installed: cargo install mdbook --locked'; exit 1; }
-	mdbook build
+	@./tools/need cargo cc
+	$(BOOK) run --locked $(BOOK_PACKAGE)
 
 install-deps:
-	@./tools/need cargo git cc ssh-keygen gpg python3
+	@./tools/need cargo git cc ssh-keygen gpg sshd python3

@@ -16,6 +16,7 @@
 #[allow(dead_code, unused_imports, reason = "the suite uses the rest")]
 mod support;
 
+use countersign::policy::rules::KEYS as KINDS;
 use libtest_mimic::{Arguments, Failed, Trial};
 use std::{
     collections::BTreeSet,
@@ -24,67 +25,79 @@ use std::{
     process::ExitCode,
 };
 use support::{Pushed, World, is_told, keys, phrase_of, run, security_key};
+use toml::de::{DeTable, DeValue};
 
-/// Every key of a rule and of a policy: each is shown by a scenario that accepts and by one that does not.
-const KEYS: &[&str] = &[
-    "registry",
-    "registry-require",
-    "groups",
-    "refs",
-    "except-refs",
-    "repositories",
-    "except-repositories",
-    "repositories-root",
-    "mode",
-    "warn-until",
-    "baseline",
-    "commits",
-    "unsigned",
-    "by",
-    "formats",
-    "verify-time",
-    "grace",
-    "security-key",
-    "forge",
-    "merge-tags",
-    "required",
-    "committer",
-    "author",
-    "merges",
-    "max-commits",
-    "require",
-    "forbid",
-    "skip-merges",
-    "sign-off",
-    "create",
-    "update",
-    "force-push",
-    "delete",
-    "annotated",
-    "signed",
-    "name-matches-ref",
-    "on",
-    "paths",
-    "match",
-    "except",
-    "forbid",
-    "max-size",
-    "server",
-    "certificate",
-    "via",
-    "pusher",
+/// Every key by its path, those of a rule without `rule` before it. A scenario accepts under it, and for each of these
+/// reasons one does not (`undecided` where nothing could be judged).
+const KEYS: &[(&str, &[&str])] = &[
+    ("unmatched-refs", &["unmatched-ref"]),
+    ("registry", &["unknown-key", "undecided"]),
+    ("registry-require", &["undecided"]),
+    ("server", &["pusher"]),
+    ("repositories-root", &["unsigned"]),
+    ("groups", &["not-allowed"]),
+    ("refs", &["unsigned"]),
+    ("except-refs", &["unsigned"]),
+    ("repositories", &["unsigned", "create"]),
+    ("except-repositories", &["unsigned"]),
+    ("mode", &["unsigned"]),
+    ("warn-until", &["unsigned"]),
+    ("baseline", &["unsigned"]),
+    ("signatures.commits", &["unsigned", "no-commits"]),
+    ("signatures.unsigned", &["unknown-key"]),
+    ("signatures.by", &["not-allowed"]),
+    ("signatures.formats", &["format"]),
+    ("signatures.verify-time", &["key-expired"]),
+    ("signatures.grace", &["key-expired", "certificate-expired"]),
+    ("signatures.security-key", &["security-key"]),
+    ("signatures.forge", &["forge", "forge-push", "forge-actor", "forge-not-a-merge"]),
+    ("signatures.merge-tags", &["merge-tag", "merge-tag-fault"]),
+    ("signatures.merge-tags.required", &["merge-tag-unsigned"]),
+    ("signatures.merge-tags.by", &["merge-tag-signer"]),
+    ("identity.committer", &["identity-signer", "identity-unregistered", "identity-unsigned"]),
+    ("identity.author", &["identity-signer", "identity-unregistered", "identity-unsigned"]),
+    ("identity.pusher", &["pusher-signer", "pusher-unknown", "pusher-unsigned"]),
+    ("updates.create", &["create"]),
+    ("updates.update", &["update"]),
+    ("updates.force-push", &["force-push", "tag-moved"]),
+    ("updates.delete", &["delete"]),
+    ("history.merges", &["merge", "not-a-merge"]),
+    ("history.max-commits", &["too-many-commits"]),
+    ("messages.require", &["message-missing"]),
+    ("messages.forbid", &["message-forbidden"]),
+    ("messages.skip-merges", &["message-missing"]),
+    ("messages.sign-off", &["sign-off"]),
+    ("paths.match", &["path-not-allowed"]),
+    ("paths.except", &["path-not-allowed"]),
+    ("paths.by", &["path-not-allowed"]),
+    ("paths.forbid", &["path-forbidden"]),
+    ("paths.max-size", &["path-too-large"]),
+    ("tags.annotated", &["not-annotated"]),
+    ("tags.signed", &["unsigned", "unknown-key"]),
+    ("tags.by", &["not-allowed"]),
+    ("tags.name-matches-ref", &["tag-name"]),
+    ("tags.on", &["tag-not-on"]),
+    ("pusher.by", &["pusher"]),
+    ("pusher.certificate", &["no-push-certificate", "push-certificate"]),
+    ("pusher.via", &["via"]),
 ];
+
+/// Keys that are only told.
+const WORDS: &[&str] = &["version", "help", "rule", "name"];
 
 fn main() -> ExitCode {
     let scenarios = scenarios();
-    let shown: Vec<(String, String)> =
-        scenarios.iter().map(|scenario| (scenario.policy_text(), scenario.verdict())).collect();
+    let shown: Vec<(BTreeSet<String>, String)> =
+        scenarios.iter().map(|scenario| (keys_of(&scenario.policy_text()), scenario.verdict())).collect();
     let mut trials: Vec<Trial> = scenarios
         .into_iter()
         .map(|scenario| Trial::test(scenario.name.clone(), move || scenario.play().map_err(Failed::from)))
         .collect();
     trials.push(Trial::test("every_key_is_shown_accepting_and_refusing", move || {
         every_key_is_shown(&shown).map_err(Failed::from)
+    }));
+    trials.push(Trial::test("every_key_that_is_read_has_to_be_shown", || {
+        every_key_that_is_read_is_listed().map_err(Failed::from)
     }));
     libtest_mimic::run(&Arguments::from_args(), trials).exit_code()
 }
@@ -283,22 +296,67 @@ fn without_ids(text: &str, objects: &BTreeSet<String>) -> String {
     safe
 }
 
-fn every_key_is_shown(shown: &[(String, String)]) -> Result<(), String> {
-    let has = |text: &str, key: &str| {
-        let setting = format!("{key} =");
-        let stands = |line: &str| {
-            let line = line.split('#').next().unwrap();
-            line.match_indices(&setting)
-                .any(|(at, _)| !line[..at].ends_with(|before: char| before.is_alphanumeric() || before == '-'))
-        };
-        text.contains(&format!("[{key}]")) || text.lines().any(stands)
-    };
-    for key in KEYS {
-        for (what, accepts) in [("accepting", true), ("refusing", false)] {
-            if !shown.iter().any(|(policy, verdict)| has(policy, key) && accepts == (verdict == "accepted")) {
-                return Err(format!("no {what} scenario shows `{key}`"));
+fn every_key_is_shown(shown: &[(BTreeSet<String>, String)]) -> Result<(), String> {
+    for (key, reasons) in KEYS {
+        let verdicts: Vec<&str> =
+            shown.iter().filter(|(keys, _)| keys.contains(*key)).map(|(_, verdict)| verdict.as_str()).collect();
+        if !verdicts.contains(&"accepted") {
+            return Err(format!("no scenario accepts under `{key}`"));
+        }
+        for reason in *reasons {
+            let has = |verdict: &&str| verdict.split([':', ',']).any(|word| word.trim() == *reason);
+            if !verdicts.iter().any(has) {
+                return Err(format!("no scenario under `{key}` ends in `{reason}`"));
             }
         }
     }
     Ok(())
+}
+
+/// The keys that a policy has, by their paths.
+fn keys_of(policy: &str) -> BTreeSet<String> {
+    let mut found = BTreeSet::new();
+    collect_keys("", DeTable::parse(policy).unwrap().get_ref(), &mut found);
+    found
+}
+
+fn collect_keys(above: &str, table: &DeTable<'_>, found: &mut BTreeSet<String>) {
+    for (key, value) in table {
+        let path = if above.is_empty() { key.get_ref().to_string() } else { format!("{above}.{}", key.get_ref()) };
+        let below = if path == "rule" { "" } else { &path };
+        match value.get_ref() {
+            DeValue::Table(table) => collect_keys(below, table, found),
+            DeValue::Array(values) => {
+                for value in values.iter() {
+                    if let DeValue::Table(table) = value.get_ref() {
+                        collect_keys(below, table, found);
+                    }
+                }
+            }
+            _ => {}
+        }
+        found.insert(path);
+    }
+}
+
+/// The literals after `optional(` and `required(` in the source, under the key of the table that they are read from.
+fn every_key_that_is_read_is_listed() -> Result<(), String> {
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/policy");
+    let mut files = vec![(source.join("compile.rs"), String::new())];
+    files.push((source.join("rules/merge_tags.rs"), "signatures.merge-tags.".to_owned()));
+    files.extend(KINDS.iter().map(|kind| (source.join(format!("rules/{kind}.rs")), format!("{kind}."))));
+    let mut read = 0;
+    for (file, above) in files {
+        let text = fs::read_to_string(&file).unwrap();
+        for call in ["optional(\"", "required(\""] {
+            for key in text.split(call).skip(1).map(|rest| rest.split('"').next().unwrap()) {
+                let path = format!("{above}{key}");
+                if !WORDS.contains(&&*path) && !KEYS.iter().any(|(known, _)| *known == path) {
+                    return Err(format!("`{path}` is read, and no scenario has to show it"));
+                }
+                read += 1;
+            }
+        }
+    }
+    if read == KEYS.len() + WORDS.len() { Ok(()) } else { Err(format!("{read} keys are read, and more are listed")) }
 }

@@ -37,8 +37,9 @@ fn stated() -> Result<Evidence, Undecided> {
     Ok(evidence)
 }
 
-/// The file that sshd makes for the session (sshd_config(5), `ExposeAuthInfo`). It is the session user's own and nobody
-/// else can write to it; of any other, nothing is believed.
+/// The file that sshd makes for the session (sshd_config(5), `ExposeAuthInfo`), by mkstemp(3): the session user's own, with
+/// mode 0600. Of any other nothing is believed: an sshd that says nothing itself may let a client set `SSH_USER_AUTH`
+/// (`AcceptEnv`), and what was pushed (git keeps it with mode 0444) and `/proc/self/environ` (0400) hold what clients chose.
 fn authentication() -> Result<Option<Vec<u8>>, Undecided> {
     let Some(path) = env::var_os("SSH_USER_AUTH").filter(|path| !path.is_empty()).map(PathBuf::from) else {
         return Ok(None);
@@ -51,10 +52,9 @@ fn authentication() -> Result<Option<Vec<u8>>, Undecided> {
     }
     let file = File::open(path).map_err(|error| undecided(&error))?;
     let metadata = file.metadata().map_err(|error| undecided(&error))?;
-    let owner = metadata.uid();
-    let own = owner == 0 || owner == rustix::process::geteuid().as_raw();
-    if !metadata.is_file() || !own || metadata.mode() & 0o022 != 0 {
-        return Err(undecided(&"it is no file of sshd's: others own it, or can write to it"));
+    let own = metadata.uid() == rustix::process::geteuid().as_raw();
+    if !metadata.is_file() || !own || metadata.mode() & 0o777 != 0o600 {
+        return Err(undecided(&"it is no file of sshd's: that is the session user's own, with mode 0600"));
     }
     let mut text = Vec::new();
     file.take(Bounds::AUTHENTICATION + 1).read_to_end(&mut text).map_err(|error| undecided(&error))?;

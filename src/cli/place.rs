@@ -5,7 +5,7 @@ use crate::{
     Undecided,
     git::{Quarantine, Repository},
     push::Timestamp,
-    run::{Loaded, Setup},
+    run::{Loaded, SITE_POLICY, Setup},
     trusted::TrustedFiles,
 };
 use jiff::tz::TimeZone;
@@ -92,5 +92,56 @@ impl Files {
 
     pub(super) fn policies(&self, common: &Common, git_dir: &Path) -> Result<Vec<Loaded>, Undecided> {
         self.setup().policies(common.policy.as_deref(), git_dir)
+    }
+
+    /// For commands that can do without a repository: the policy that is named, those of the repository, or where there is
+    /// none, and none was named, the site's.
+    pub(super) fn policies_here(&self, common: &Common) -> Result<Vec<Loaded>, Undecided> {
+        let names_one = common.repo.is_some() || env::var_os("GIT_DIR").is_some();
+        self.policies_of(common.policy.as_deref(), git_dir(common), names_one, Path::new(SITE_POLICY))
+    }
+
+    fn policies_of(
+        &self,
+        named: Option<&Path>,
+        git_dir: Result<PathBuf, Undecided>,
+        names_repository: bool,
+        site: &Path,
+    ) -> Result<Vec<Loaded>, Undecided> {
+        match (named, git_dir) {
+            (named, Ok(git_dir)) => self.setup().policies(named, &git_dir),
+            (Some(named), Err(_)) => self.setup().policies(Some(named), Path::new(".")),
+            (None, Err(_)) if !names_repository && site.exists() => self.setup().policies(Some(site), Path::new(".")),
+            (None, Err(missing)) => Err(missing),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn without_a_repository_the_named_policy_holds_or_else_the_sites() {
+        let folder = tempfile::tempdir().unwrap();
+        let policy = |name: &str| {
+            fs::create_dir(folder.path().join(name)).unwrap();
+            fs::create_dir(folder.path().join(name).join("registry")).unwrap();
+            let path = folder.path().join(name).join("policy.toml");
+            fs::write(&path, "version = 1\nunmatched-refs = 'accept'\nrule = []\n").unwrap();
+            path
+        };
+        let (named, site) = (policy("named"), policy("site"));
+        let files = Files { trusted: TrustedFiles::new(&[]).unwrap(), zone: TimeZone::UTC };
+        let found = |named: Option<&Path>, names_repository: bool, site: &Path| {
+            let missing = Err(Undecided::server("looking for the repository", "there is none"));
+            let loaded = files.policies_of(named, missing, names_repository, site);
+            loaded.map(|loaded| loaded.into_iter().map(|it| it.path).collect::<Vec<_>>()).map_err(|it| it.to_string())
+        };
+        assert_eq!(found(Some(&named), false, &site), Ok(vec![named.clone()]));
+        assert_eq!(found(None, false, &site), Ok(vec![site.clone()]));
+        let missing = Err("looking for the repository: there is none".to_owned());
+        assert_eq!(found(None, true, &site), missing, "another than the one that was asked for");
+        assert_eq!(found(None, false, &folder.path().join("nowhere")), missing);
     }
 }

@@ -6,7 +6,7 @@ mod editing;
 use super::{
     Common, Form, Outcome,
     output::{Output, tell},
-    place::{Files, git_dir, now},
+    place::{Files, now},
 };
 use crate::{
     Undecided,
@@ -18,7 +18,7 @@ use crate::{
 };
 use clap::{Args, Subcommand};
 use serde_json::json;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 #[derive(Subcommand, Debug)]
 pub(super) enum Commands {
@@ -37,9 +37,12 @@ pub(super) enum Commands {
 
 #[derive(Args, Debug)]
 pub(super) struct Arguments {
-    /// The registry folder [default: that of the policy in force]
+    /// The registry folder [default: that of the policy in force; outside a repository, of the site's]
     #[arg(value_name = "DIR")]
     folder: Option<PathBuf>,
+    /// The same, as the commands that edit it are told
+    #[arg(long, value_name = "DIR", conflicts_with = "folder")]
+    registry: Option<PathBuf>,
 }
 
 #[derive(Args, Debug)]
@@ -92,15 +95,10 @@ pub(super) fn run(common: &Common, commands: &Commands, output: &mut Output) -> 
 
 fn registries(common: &Common, arguments: &Arguments) -> Result<Vec<Registry>, Undecided> {
     let files = Files::new(common)?;
-    if let Some(folder) = &arguments.folder {
+    if let Some(folder) = arguments.folder.as_ref().or(arguments.registry.as_ref()) {
         return Ok(vec![files.setup().registry(folder, &[])?]);
     }
-    let git_dir = match (&common.policy, git_dir(common)) {
-        (_, Ok(git_dir)) => git_dir,
-        (Some(_), Err(_)) => Path::new(".").to_owned(),
-        (None, Err(missing)) => return Err(missing),
-    };
-    Ok(files.policies(common, &git_dir)?.into_iter().map(|loaded| loaded.registry).collect())
+    Ok(files.policies_here(common)?.into_iter().map(|loaded| loaded.registry).collect())
 }
 
 fn check(common: &Common, registries: &[Registry], output: &mut Output) -> Result<Outcome, Undecided> {

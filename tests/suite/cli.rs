@@ -1,7 +1,9 @@
 //! Commands, statuses and output, from outside.
 
 use crate::support::{self, World, keys, objects};
+use clap::CommandFactory;
 use std::{
+    collections::{BTreeMap, BTreeSet},
     fs,
     process::{Command, Output, Stdio},
 };
@@ -54,6 +56,138 @@ fn wrong_usage_exits_2() {
         assert_eq!((status, out.as_str()), (2, ""), "{arguments:?}: {error}");
         assert!(error.contains("error:"), "{arguments:?}: {error}");
     }
+}
+
+/// The commands that `docs/json.md` lists, and whether each may end with 1.
+fn documented_statuses() -> BTreeMap<String, bool> {
+    let page = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/json.md")).unwrap();
+    let (_, table) = page.split_once("| command | ends with 1 where |\n|---|---|\n").unwrap();
+    let rows = table.lines().take_while(|line| line.starts_with('|'));
+    let mut found = BTreeMap::new();
+    for row in rows {
+        let (commands, when) = row.trim_matches('|').split_once('|').unwrap();
+        for command in commands.split('`').skip(1).step_by(2) {
+            assert!(found.insert(command.to_owned(), when.trim() != "never").is_none(), "{command} is listed twice");
+        }
+    }
+    found
+}
+
+/// The commands that clap knows, but for those that only hold others.
+fn commands_below(command: &clap::Command, above: &str, found: &mut BTreeSet<String>) {
+    for below in command.get_subcommands().filter(|below| below.get_name() != "help") {
+        let name = format!("{above}{}", below.get_name());
+        match below.has_subcommands() {
+            true => commands_below(below, &format!("{name} "), found),
+            false => drop(found.insert(name)),
+        }
+    }
+}
+
+#[test]
+fn exit_statuses_of_every_command_are_as_documented() {
+    let world = World::with_signed_main();
+    let ids = mixed(&world);
+    let documented = documented_statuses();
+    let mut commands = BTreeSet::new();
+    commands_below(&countersign::cli::Arguments::command(), "", &mut commands);
+    assert_eq!(documented.keys().cloned().collect::<BTreeSet<_>>(), commands);
+    let file = |name: &str, text: &str| {
+        fs::write(world.path(name), text).unwrap();
+        world.path(name).to_str().unwrap().to_owned()
+    };
+    let policy = world.policy_path().to_str().unwrap().to_owned();
+    let weaker = file("policy/weaker.toml", "version = 1\nunmatched-refs = \"accept\"\nrule = []\n");
+    let broken = file("broken.toml", "version = 1\n");
+    let key = file("new.pub", &format!("{}\n", keys::public_ssh(keys::MALLORY_SSH)));
+    let alices = file("alice.pub", &format!("{}\n", keys::public_ssh(keys::ALICE_SSH)));
+    let empty = file("allowed", "");
+    fs::create_dir(world.path("nobody")).unwrap();
+    fs::write(world.path("nobody/allowed_signers"), "alice@example.com nothing\n").unwrap();
+    let odd = world.path("nobody").to_str().unwrap().to_owned();
+    let registry = world.registry_path().to_str().unwrap().to_owned();
+    let (null, signed, fingerprint) = (world.null(), ids[1].as_str(), keys::fingerprint(keys::BOB_SSH));
+    let unknown = format!("openpgp:{}", keys::fingerprint(keys::CAROL_EXPIRED).trim_start_matches("openpgp:"));
+    let since = ["--since", "2026-01-01"];
+    let lines = |id: &str, name: &str| format!("{null} {id} {name}\n");
+    let (free, main) = (lines(signed, "refs/heads/free"), lines(signed, "refs/heads/main"));
+    // The words after the command that end with 0, with 1, and with 3.
+    type Words<'a> = Vec<&'a str>;
+    let cases: Vec<(&str, Words<'_>, Option<Words<'_>>, Option<Words<'_>>)> = vec![
+        (
+            "hook update",
+            vec!["refs/heads/free", &null, signed],
+            Some(vec!["refs/heads/main", &null, signed]),
+            Some(vec!["refs/heads/main", &null, "x"]),
+        ),
+        (
+            "judge",
+            vec!["refs/heads/free", &null, signed],
+            Some(vec!["refs/heads/main", &null, signed]),
+            Some(vec!["refs/heads/main", &null, "x"]),
+        ),
+        ("policy replay", vec!["main~2..main~1"], Some(vec!["main"]), Some(vec!["nowhere"])),
+        ("verify", vec![signed], Some(vec![&ids[0]]), Some(vec!["nowhere"])),
+        ("policy check", vec![&policy], Some(vec![&broken]), Some(vec!["nowhere"])),
+        ("policy diff", vec![&weaker, &policy], Some(vec![&policy, &weaker]), Some(vec![&policy, "nowhere"])),
+        ("policy explain", vec!["main"], None, None),
+        ("registry check", vec![&registry], Some(vec![&odd]), Some(vec!["nowhere"])),
+        ("registry list", vec![&registry], None, Some(vec!["nowhere"])),
+        ("registry show", vec!["alice@example.com"], Some(vec!["zoe"]), Some(vec!["zoe", "nowhere"])),
+        (
+            "registry add",
+            vec!["zoe", "--key", &key],
+            Some(vec!["zoe", "--key", &alices]),
+            Some(vec!["zoe", "--key", "nowhere"]),
+        ),
+        ("registry import", vec![&key], Some(vec![&empty]), Some(vec!["nowhere"])),
+        (
+            "registry retire",
+            [vec![&*fingerprint], since.to_vec()].concat(),
+            Some(vec![&unknown[..]]),
+            Some(vec![&fingerprint, "--registry", "nowhere"]),
+        ),
+        (
+            "registry compromise",
+            [vec![&*fingerprint], since.to_vec()].concat(),
+            Some([vec![&*unknown], since.to_vec()].concat()),
+            Some([vec![&*fingerprint, "--registry", "nowhere"], since.to_vec()].concat()),
+        ),
+        (
+            "registry leave",
+            vec!["bob@example.com"],
+            Some(vec!["yorick"]),
+            Some(vec!["bob@example.com", "--registry", "nowhere"]),
+        ),
+        ("policy install", vec![&policy], Some(vec![&broken]), Some(vec!["nowhere"])),
+        ("completions", vec!["bash"], None, None),
+        ("man", vec![], None, None),
+    ];
+    let ended = |command: &str, words: &[&str], stdin: &str| {
+        let mut arguments: Vec<&str> = command.split(' ').chain(words.iter().copied()).collect();
+        arguments.extend(["--policy", &policy]);
+        countersign(&world, &arguments, stdin)
+    };
+    let mut tried = BTreeSet::from(["hook pre-receive".to_owned(), "policy rollback".to_owned()]);
+    for (command, good, not_good, undecided) in &cases {
+        assert_eq!(documented.get(*command), Some(&not_good.is_some()), "{command}");
+        assert_eq!(ended(command, &[good, &["--no-such-option"][..]].concat(), "").0, 2, "{command}");
+        for (status, words) in [(1, not_good), (3, undecided), (0, &Some(good.clone()))] {
+            let Some(words) = words else { continue };
+            let (found, out, error) = ended(command, words, "");
+            assert_eq!(found, status, "{command} {words:?}: {out}{error}");
+        }
+        tried.insert((*command).to_owned());
+    }
+    for (stdin, status) in [(&*free, 0), (&main, 1), ("x", 3)] {
+        assert_eq!(ended("hook pre-receive", &[], stdin).0, status, "{stdin}");
+    }
+    assert_eq!(ended("policy rollback", &[], "").0, 3, "nothing was installed over another");
+    assert_eq!(ended("policy install", &[&weaker], "").0, 0);
+    assert_eq!(ended("policy rollback", &[], "").0, 0);
+    fs::write(world.path("policy/policy.toml.former"), "version = 1\n").unwrap();
+    assert_eq!(ended("policy rollback", &[], "").0, 1);
+    assert_eq!(tried, commands);
 }
 
 #[test]

@@ -8,7 +8,10 @@ use std::{
 };
 
 /// Places on a server. Here they lie below the test's folder.
-const PLACES: &[&str] = &["/etc/countersign", "/usr/local", "/srv/git", "/var/log"];
+const PLACES: &[&str] = &["/etc/countersign", "/etc/ssh", "/usr/local", "/srv/git", "/var/log"];
+
+/// Where sshd's own settings are extended.
+const SSHD_SETTINGS: &str = "etc/ssh/sshd_config.d";
 
 /// Who works on the project, each with a clone of it and a key; an SSH key is made for those without one.
 const PEOPLE: &[(&str, Option<&str>)] = &[
@@ -90,7 +93,9 @@ impl Site {
     fn new() -> Self {
         let site = Self { world: World::new() };
         site.make_checkout();
-        for (folder, mode) in [("etc", 0o755), ("usr/local", 0o755), ("var/log", 0o755), ("home/keys", 0o700)] {
+        for (folder, mode) in
+            [("etc", 0o755), (SSHD_SETTINGS, 0o755), ("usr/local", 0o755), ("var/log", 0o755), ("home/keys", 0o700)]
+        {
             fs::create_dir_all(site.world.path(folder)).unwrap();
             set_mode(&site.world.path(folder), mode);
         }
@@ -129,7 +134,7 @@ impl Site {
         write_program(&checkout.join("install.sh"), &self.located(&script));
         // The program looks for the policy in /etc/countersign, which is not ours.
         let program = format!(
-            "#!/bin/sh\ncase \" $* \" in\n*' --repo '* | *' hook '* | *' policy install '* | *' policy rollback '*) set -- --policy '{}' \"$@\" ;;\nesac\nexec '{}' \"$@\"\n",
+            "#!/bin/sh\ncase \" $* \" in\n*' --policy '*) ;;\n*' --repo '* | *' registry '* | *' hook '* | *' policy install '* | *' policy rollback '*) set -- --policy '{}' \"$@\" ;;\nesac\nexec '{}' \"$@\"\n",
             self.world.path("etc/countersign/policy.toml").display(),
             env!("CARGO_BIN_EXE_countersign"),
         );
@@ -147,16 +152,23 @@ impl Site {
         fs::write(home.join(".gitconfig"), config).unwrap();
         fs::create_dir(home.join(".ssh")).unwrap();
         match key {
-            Some(key) if keys::is_openpgp(key) => self.make_keyring(&home, key),
+            Some(key) if keys::is_openpgp(key) => {
+                self.make_keyring(&home, key);
+                self.make_ssh_key(name);
+            }
             Some(key) => {
                 fs::copy(keys::signing_key(key), home.join(".ssh/id_ed25519")).unwrap();
                 fs::write(home.join(".ssh/id_ed25519.pub"), keys::public_ssh(key) + "\n").unwrap();
                 set_mode(&home.join(".ssh/id_ed25519"), 0o600);
                 self.typed(name, &format!("cp ~/.ssh/id_ed25519.pub ~/../keys/{name}.pub"));
             }
-            None => self.typed(name, &format!("ssh-keygen -q -t ed25519 -C {name}@example.com -f ~/.ssh/id_ed25519")),
+            None => self.make_ssh_key(name),
         }
         self.typed(name, "git init -q && git remote add origin /srv/git/project.git");
+    }
+
+    fn make_ssh_key(&self, name: &str) {
+        self.typed(name, &format!("ssh-keygen -q -t ed25519 -C {name}@example.com -f ~/.ssh/id_ed25519"));
     }
 
     /// One of her own: she will change it.
@@ -203,12 +215,36 @@ impl Site {
         shell.env("HOME", &home).env("TZ", "UTC").env_remove("GIT_CONFIG_GLOBAL");
         // Whoever is asked for a passphrase presses return.
         shell.env("SSH_ASKPASS", "true").env("SSH_ASKPASS_REQUIRE", "force").env("DISPLAY", ":0");
+        if who.is_some() && self.exposes_authentication() {
+            shell.env("SSH_USER_AUTH", self.authentication(&home));
+        }
         if home.join(".gnupg").exists() {
             shell.env("GNUPGHOME", home.join(".gnupg"));
         }
         let output = run(shell, b"");
         let told = String::from_utf8_lossy(&output.stdout).replace(self.world.path("").to_str().unwrap(), "/");
         (output.status.success(), told)
+    }
+}
+
+impl Site {
+    /// Whether the administrator has asked sshd to tell hooks which key it let in (sshd_config(5), `ExposeAuthInfo`).
+    fn exposes_authentication(&self) -> bool {
+        let files = fs::read_dir(self.world.path(SSHD_SETTINGS)).unwrap();
+        files.into_iter().any(|file| {
+            fs::read_to_string(file.unwrap().path()).unwrap().lines().any(|line| line == "ExposeAuthInfo yes")
+        })
+    }
+
+    /// The file that sshd makes of a login; people log in with the newest of their keys.
+    fn authentication(&self, home: &Path) -> PathBuf {
+        let keys = ["new.pub", "id_ed25519.pub"].map(|name| home.join(".ssh").join(name));
+        let key = fs::read_to_string(keys.iter().find(|key| key.exists()).unwrap()).unwrap();
+        let file = home.join(".ssh/authentication");
+        let [algorithm, base64] = [0, 1].map(|word| key.split_whitespace().nth(word).unwrap());
+        fs::write(&file, format!("publickey {algorithm} {base64}\n")).unwrap();
+        set_mode(&file, 0o600);
+        file
     }
 }
 

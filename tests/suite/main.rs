@@ -31,6 +31,7 @@ mod push_certificates;
 mod registry_edits;
 mod repository;
 mod signatures;
+mod sshd;
 mod support;
 mod threats;
 mod wild;

@@ -1,6 +1,6 @@
 //! The policies that come with Countersign, each by real pushes.
 
-use crate::support::{Pushed, World, keys, objects, objects::Commit, run, run_well};
+use crate::support::{Pushed, World, keys, objects, objects::Commit, run, run_well, set_mode};
 use gix::hash;
 use std::{
     collections::BTreeSet,
@@ -321,6 +321,74 @@ fn gradual_goes_through_its_stages_by_the_lines_that_it_names() {
     world.refuses(&[":refs/heads/release/late"], &["delete"]);
     let tag = world.push(&[&format!("{unsigned}:refs/tags/v1")]);
     assert!(tag.succeeded && tag.told().contains("lightweight tag"), "{}", tag.output);
+}
+
+/// The commands in a policy's comments, each up to what is said about it.
+fn commands_in(policy: &str) -> Vec<String> {
+    let comments = policy.lines().filter_map(|line| line.strip_prefix('#'));
+    let commands = comments.filter_map(|line| line.find("countersign ").map(|at| &line[at..]));
+    commands.map(|command| command.split("   ").next().unwrap().trim_end_matches(')').to_owned()).collect()
+}
+
+/// What whoever types it in the repository on the server sees, and the exit status. The policy in force is the world's.
+fn typed_on_the_server(world: &World, command: &str) -> (i32, String) {
+    let program = world.path("bin/countersign");
+    if !program.exists() {
+        fs::create_dir(world.path("bin")).unwrap();
+        let script = format!(
+            "#!/bin/sh\ncase \" $* \" in\n*' --policy '* | *' diff '*) ;;\n*) set -- \"$@\" --policy '{}' ;;\nesac\nexec '{}' \"$@\"\n",
+            world.policy_path().display(),
+            env!("CARGO_BIN_EXE_countersign"),
+        );
+        fs::write(&program, script).unwrap();
+        set_mode(&program, 0o755);
+    }
+    let mut shell = world.command("sh", &world.server());
+    shell.args(["-e", "-u", "-c", &format!("exec 2>&1\n{command}")]);
+    shell.env("PATH", format!("{}:{}", world.path("bin").display(), std::env::var("PATH").unwrap()));
+    let output = run(shell, b"");
+    (output.status.code().unwrap(), String::from_utf8(output.stdout).unwrap())
+}
+
+#[test]
+fn the_commands_in_the_comments_of_gradual_show_beforehand_whom_a_stage_stops() {
+    let world = world_of("gradual", &[("alice", keys::ALICE_SSH)]);
+    let observing = fs::read_to_string(world.policy_path()).unwrap();
+    let [diff, install, rollback, of_a_month, of_all, explain] = &commands_in(&observing)[..] else { panic!() };
+    let new = world.path("policy/new.toml");
+    let next =
+        observing.replace("\nmode = \"observe\"\n", "\n").replace("\n# mode = \"warn\"\n", "\nmode = \"warn\"\n");
+    fs::write(&new, next).unwrap();
+    let typed = |command: &str| {
+        let (new, old) = (new.to_str().unwrap(), world.policy_path());
+        typed_on_the_server(&world, &command.replace("POLICY", old.to_str().unwrap()).replace("NEW", new))
+    };
+    let reasons = |told: &str| -> Vec<String> {
+        told.lines().filter(|line| line.contains("unsigned")).map(|line| line.to_owned()).collect()
+    };
+    // Long ago Alice signed nothing.
+    let old = objects::unsigned(&world, &[], "old");
+    world.push_without_hook(&[&format!("{old}:refs/heads/main")]);
+    let (status, told) = typed(of_all);
+    assert!(status == 0 && reasons(&told).len() == 1 && told.contains("main: 1 commits read"), "{told}");
+    // Lately one commit of Bob's was not signed.
+    world.git(&["reset", "-q", "--hard", &old]);
+    world.git(&["commit", "-q", "--allow-empty", "-S", "-m", "signed"]);
+    world.work_as(keys::BOB_SSH);
+    world.git(&["commit", "-q", "--allow-empty", "--no-gpg-sign", "-m", "unsigned"]);
+    world.push_without_hook(&["HEAD:refs/heads/main"]);
+    let (status, told) = typed(of_a_month);
+    let found = reasons(&told);
+    assert!(status == 0 && told.contains("main: 2 commits read"), "{told}");
+    assert!(found.len() == 1 && found[0].starts_with("Bob Example ") && found[0].contains(" warns "), "{told}");
+    let (status, told) = typed(diff);
+    assert!(status == 0 && told.starts_with("stricter: rule `default branch`"), "{status} {told}");
+    let (status, told) = typed(install);
+    assert!(status == 0 && told.contains("installed"), "{told}");
+    let (status, told) = typed(explain);
+    assert!(status == 0 && told.contains("rule `default branch`") && told.contains("warns"), "{told}");
+    let (status, told) = typed(rollback);
+    assert!(status == 0 && fs::read_to_string(world.policy_path()).unwrap() == observing, "{told}");
 }
 
 #[test]

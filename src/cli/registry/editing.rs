@@ -3,7 +3,7 @@
 use super::super::{
     Common, Form, Outcome,
     output::{Output, tell},
-    place::{Files, git_dir, now},
+    place::{Files, now},
     verify::time,
 };
 use crate::{
@@ -16,12 +16,12 @@ use crate::{
 };
 use clap::Args;
 use serde_json::json;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 /// Where an edit is made.
 #[derive(Args, Debug)]
 pub(super) struct Place {
-    /// The registry folder [default: that of the policy in force]
+    /// The registry folder [default: that of the policy in force; outside a repository, of the site's]
     #[arg(long, value_name = "DIR")]
     registry: Option<PathBuf>,
     /// Says what would be done, and writes nothing
@@ -159,12 +159,7 @@ fn folder(common: &Common, files: &Files, place: &Place) -> Result<Option<PathBu
     if let Some(folder) = &place.registry {
         return Ok(Some(folder.clone()));
     }
-    let git_dir = match (&common.policy, git_dir(common)) {
-        (_, Ok(git_dir)) => git_dir,
-        (Some(_), Err(_)) => Path::new(".").to_owned(),
-        (None, Err(missing)) => return Err(missing),
-    };
-    let policies = files.policies(common, &git_dir)?;
+    let policies = files.policies_here(common)?;
     let mut folders: Vec<_> = policies.iter().map(|loaded| loaded.registry.folder().to_owned()).collect();
     folders.dedup();
     if folders.len() > 1 {

@@ -4,7 +4,8 @@
 //!
 //! This is about who pushes, not about who signed the commits. Who that is, is known by a push certificate that counts
 //! (`git push --signed`, by a registered key), else by what the policy's `server` says: its account, looked up in the
-//! `accounts` of `signers.toml`, or with `server = "plain"` the key that sshd authenticated. Otherwise it is unknown, and
+//! `accounts` of `signers.toml`, or with `server = "plain"` the key or certificate that sshd authenticated, where its
+//! configuration has `ExposeAuthInfo yes`; if it asked for several, all must be one person's. Otherwise it is unknown, and
 //! whoever is unknown is in no list.
 //!
 //! `by`: who may push: ids, emails, `@groups`; `["*"]` is every registered person. Absent: anyone. `certificate`:

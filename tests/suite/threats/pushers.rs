@@ -248,9 +248,9 @@ fn a_file_that_sshd_did_not_write() {
     let environment = [("SSH_USER_AUTH", file.as_str())];
     server.accepts(&main, &environment);
     let nobodys = [("refs/heads/main".to_owned(), "pusher".to_owned())];
-    for mode in [0o622, 0o620, 0o602] {
+    for mode in [0o622, 0o620, 0o602, 0o644, 0o400, 0o444] {
         set_mode(&server.world.path("sshauth"), mode);
-        server.cannot_decide(&main, &environment, "others own it, or can write to it");
+        server.cannot_decide(&main, &environment, "it is no file of sshd's: that is the session user's own");
     }
     let folder = server.world.path("policy");
     server.cannot_decide(&main, &[("SSH_USER_AUTH", folder.to_str().unwrap())], "it is no file of sshd's");
