@@ -19,7 +19,9 @@
 //! any signer's does. `"merges"`: a merge of two parents that changes nothing of its own is judged as whoever acted on the
 //! forge had signed it; `"all"`: every commit is. They count only in the forge's own action (a merge or an edit, as the
 //! server says, never a push) by an account that the registry knows, and then all requirements of the rule, `by` and
-//! `identity` among them, judge that person, also where `by` names the forge.
+//! `identity` among them, judge that person, also where `by` names the forge. A signature by the forge does not say for
+//! whom it was made, and so all that the update brings of such commits counts as the acting account's, what somebody else
+//! had the forge make on another branch, too: with `"all"`, whoever merges that answers for all of it.
 //!
 //! `merge-tags`: merges that are judged bear, for each parent beyond the first, the signed tag that was merged, in a
 //! `mergetag` header, as `git merge TAG` puts it there. `required`: `true` (default); `false`: a parent may have none, but a
