@@ -134,6 +134,7 @@ impl Draft {
         since: Timestamp,
         note: Option<&str>,
     ) -> Result<String, NotDone> {
+        let held = self.signers.people().states.of(key).map(|stated| stated.since);
         self.signers.state(key, state, since, note)?;
         let whose = self.owners.get(key).cloned().flatten();
         let of = whose.map(|id| format!(" of {}", id.0)).unwrap_or_default();
@@ -141,7 +142,7 @@ impl Draft {
             true => format!("since {}", written(since)),
             false => format!("from {} on", written(since)),
         };
-        Ok(format!("{key}{of} is {} {when}", state.name()))
+        Ok(format!("{key}{of} is {} {when}{}", state.name(), later_than(held, since)))
     }
 
     /// From `at` on, none of the person's keys counts.
@@ -163,7 +164,7 @@ impl Draft {
             }
         }
         let tense = if at <= self.now { "left" } else { "leaves" };
-        Ok(format!("{id} {tense} on {}", written(at)))
+        Ok(format!("{id} {tense} on {}{}", written(at), later_than(known, at)))
     }
 
     /// The entry of one whom the registry knows without an entry.
@@ -308,6 +309,12 @@ impl Draft {
         };
         Ok((held, merged))
     }
+}
+
+/// Said where an edit lets more count than before.
+fn later_than(held: Option<Timestamp>, now: Timestamp) -> String {
+    let held = held.filter(|&held| held < now);
+    held.map(|held| format!(", and no longer from {} on: more counts than before", written(held))).unwrap_or_default()
 }
 
 fn is_armored(bytes: &[u8]) -> bool {

@@ -4,7 +4,7 @@ use crate::{
     cli::WEAK_SSH,
     support::{self, World, keys, objects, set_mode},
 };
-use std::fs;
+use std::{fs, os::unix::fs::PermissionsExt};
 
 /// The commands' exit status, results and complaints. The registry is that of the policy.
 fn registry(world: &World, arguments: &[&str], stdin: &[u8]) -> (i32, String, String) {
@@ -587,4 +587,48 @@ fn a_file_does_not_grow_beyond_what_is_read() {
     fs::write(&lines, format!("{held}#{}\n", "x".repeat(64 * 1024 * 1024 - held.len() - 40))).unwrap();
     let error = not_done(&world, &["add", "mallory", "--key", &fixture("mallory-ssh.pub")]);
     assert_eq!(error, "error: `allowed_signers` would be larger than 67108864 bytes, and could not be read\n");
+}
+
+/// Two administrators, of whom the second knows less.
+#[test]
+fn an_edit_that_lets_more_count_says_so() {
+    let world = World::with_signed_main();
+    let (alice, bob) = (keys::fingerprint(keys::ALICE_SSH), keys::fingerprint(keys::BOB_SSH));
+    let more = ", and no longer from 2026-01-01T00:00:00Z on: more counts than before\n";
+    for (command, name, option) in
+        [("compromise", &*alice, "--since"), ("retire", &*bob, "--since"), ("leave", "dave@example.com", "--at")]
+    {
+        for (time, is_more) in [("2026-02-01", false), ("2026-01-01", false), ("2026-05-01", true)] {
+            let told = done(&world, &[command, name, option, time]);
+            assert_eq!(told.ends_with(more), is_more, "{told}");
+            assert!(told.contains(time), "{told}");
+        }
+    }
+}
+
+/// The hook runs as another user than the administrator, whose umask may be strict.
+#[test]
+fn what_an_edit_makes_can_be_read_by_the_hook_whatever_the_umask() {
+    let world = World::with_signed_main();
+    let folder = world.registry_path().join("openpgp");
+    fs::remove_dir_all(&folder).unwrap();
+    let mut command = world.command("sh", &world.clone_path());
+    command.args([
+        "-c",
+        "umask 077; exec \"$@\"",
+        "sh",
+        env!("CARGO_BIN_EXE_countersign"),
+        "registry",
+        "add",
+        "mallory",
+    ]);
+    command.args(["--email", "mallory@example.net", "--key", &fixture("mallory-openpgp.asc"), "--registry"]);
+    command.arg(world.registry_path());
+    support::run_well(command, b"");
+    let made = [folder.clone(), world.registry_path().join("signers.toml")];
+    let inside = fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().path());
+    for path in made.into_iter().chain(inside) {
+        let mode = fs::metadata(&path).unwrap().permissions().mode();
+        assert_eq!(mode & 0o044, 0o044, "{}: {mode:o}", path.display());
+    }
 }
