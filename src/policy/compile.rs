@@ -388,7 +388,7 @@ impl Rule {
             ("mode", Strictness::Rank(mode.0, mode.1.into())),
             ("warn-until", until),
             ("baseline", Strictness::Allowed(self.baselines.iter().map(ToString::to_string).collect())),
-            ("terms", Strictness::Unordered(self.terms_beside_signatures())),
+            ("terms of other requirements", Strictness::Unordered(self.terms_beside_signatures())),
         ])
     }
 
@@ -397,7 +397,11 @@ impl Rule {
         let others = self.requirements.iter().filter(|requirement| {
             !matches!(requirement, Requirement::Signatures(_) | Requirement::Tags(_) | Requirement::Updates(_))
         });
-        if others.count() == 0 { String::new() } else { format!("{:?}", self.terms) }
+        if others.count() == 0 {
+            return String::new();
+        }
+        let (verify_time, forge) = (self.terms.verify_time_name(), self.terms.forge_name());
+        format!("verify-time {verify_time}, grace {} s, forge {forge}", self.terms.grace)
     }
 
     /// How it acts at a moment.
