@@ -23,9 +23,9 @@ use rustix::{
 };
 use serde_json::json;
 use std::{
-    fs::{self, DirBuilder, File, OpenOptions},
+    fs::{self, DirBuilder, File, OpenOptions, Permissions},
     io::Write,
-    os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt},
+    os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt},
     path::{Path, PathBuf},
 };
 
@@ -123,6 +123,9 @@ impl Place {
         let folder = self.folder();
         if !folder.is_dir() {
             DirBuilder::new().mode(0o755).create(folder).map_err(|error| self.failed("making its folder", &error))?;
+            // The hook may run as another user, whatever the umask of whoever calls this.
+            let made = fs::set_permissions(folder, Permissions::from_mode(0o755));
+            made.map_err(|error| self.failed("making its folder", &error))?;
         }
         let handle = File::open(folder).map_err(|error| self.failed("opening its folder", &error))?;
         match flock(&handle, FlockOperation::NonBlockingLockExclusive) {

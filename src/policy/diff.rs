@@ -301,6 +301,27 @@ mod tests {
     }
 
     #[test]
+    fn terms_are_told_in_the_words_of_a_policy() {
+        let policy = |grace: &str| {
+            let rule =
+                format!("signatures = {{ commits = 'all', grace = '{grace}' }}\nidentity = {{ committer = 'signer' }}");
+            let head = "version = 1\nunmatched-refs = 'accept'\n[[rule]]\nname = 'main'\nrefs = ['HEAD']\n";
+            compile(&(head.to_owned() + &rule), &Groups::new()).unwrap()
+        };
+        let found = differences(&policy("1h"), &policy("2h"));
+        let told: Vec<_> = found.iter().map(|one| (&*one.key, one.old.as_deref(), one.new.as_deref())).collect();
+        let expected = [
+            (
+                "terms of other requirements",
+                Some("verify-time receipt, grace 3600 s, forge refuse"),
+                Some("verify-time receipt, grace 7200 s, forge refuse"),
+            ),
+            ("signatures.grace", Some("1 hour"), Some("2 hours")),
+        ];
+        assert!(told.len() == 2 && expected.iter().all(|one| told.contains(one)), "{told:?}");
+    }
+
+    #[test]
     fn what_cannot_be_told_is_changed() {
         for (old, new, key) in [
             ("signatures = { commits = 'all' }", "signatures = { commits = 'first-parent' }", "signatures.commits"),

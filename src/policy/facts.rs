@@ -44,6 +44,25 @@ pub enum Forges {
     All,
 }
 
+impl Terms {
+    /// As `signatures` writes it.
+    pub(super) fn verify_time_name(&self) -> &'static str {
+        match self.verify_time {
+            VerifyTime::Receipt => "receipt",
+            VerifyTime::Signature => "signature",
+        }
+    }
+
+    /// As `signatures` writes it.
+    pub(super) fn forge_name(&self) -> &'static str {
+        match self.forge {
+            Forges::Refuse => "refuse",
+            Forges::Merges => "merges",
+            Forges::All => "all",
+        }
+    }
+}
+
 impl Default for Terms {
     fn default() -> Self {
         Self { verify_time: VerifyTime::Receipt, grace: 0, forge: Forges::Refuse }

@@ -39,7 +39,7 @@ pub fn lints(policy: &Policy, registry: &Registry, now: Timestamp) -> Vec<Lint> 
         of_refs(rule, &mut say);
         of_requirements(rule, policy.unmatched, &mut say);
         of_people(rule, registry, &mut say);
-        of_content(rule, registry, &mut say);
+        of_content(rule, registry, now, &mut say);
         of_repositories(rule, policy, &mut say);
         of_pusher(rule, policy.server, registry, &mut say);
         let twin = policy.rules.iter().take(at).find(|other| other.mode != Mode::Off && asks_the_same(other, rule));
@@ -139,7 +139,7 @@ fn of_people(rule: &Rule, registry: &Registry, say: &mut impl FnMut(usize, Strin
 }
 
 /// What a requirement asks that is always so, or never.
-fn of_content(rule: &Rule, registry: &Registry, say: &mut impl FnMut(usize, String)) {
+fn of_content(rule: &Rule, registry: &Registry, now: Timestamp, say: &mut impl FnMut(usize, String)) {
     let mut say = |what: String| say(rule.line, format!("rule `{}`: {what}", rule.name));
     let forbids_merges = rule
         .requirements
@@ -184,7 +184,15 @@ fn of_content(rule: &Rule, registry: &Registry, say: &mut impl FnMut(usize, Stri
                     ));
                 }
             }
-            Requirement::Updates(_) | Requirement::Pusher(_) | Requirement::Identity(_) | Requirement::History(_) => {}
+            Requirement::Identity(identity) => {
+                // Nobody has an address there (RFC 2606, section 2), unless everybody has every address.
+                if identity.asks_for_the_registered() && registry.has_email(b"somebody@nowhere.invalid", now) {
+                    say("`identity`: every email is \"registered\": a `cert-authority` line of `allowed_signers` admits all \
+                         principals; name the domains there, such as `*@example.com`"
+                        .into());
+                }
+            }
+            Requirement::Updates(_) | Requirement::Pusher(_) | Requirement::History(_) => {}
         }
     }
 }
@@ -372,6 +380,30 @@ mod tests {
         assert_eq!(said("gitlab", certificate), [refuses]);
         assert_eq!(said("gitlab", via), [""; 0]);
         assert_eq!(said("pagure", certificate), [""; 0]);
+    }
+
+    #[test]
+    fn an_authority_for_everybody_makes_every_email_registered() {
+        let key = include_str!("../../fixtures/keys/alice-ssh.pub");
+        let told = |principals: &str, identity: &str| {
+            let source = format!(
+                "version = 1\nunmatched-refs = 'accept'\n[[rule]]\nname = 'x'\nrefs = ['HEAD']\n{SIGNED}\nidentity = {{ {identity} }}\n"
+            );
+            let policy = compile(&source, &Groups::new()).unwrap();
+            let allowed_signers = format!("{principals} cert-authority {key}").into_bytes();
+            let parts = Parts { allowed_signers, ..Parts::default() };
+            let registry = Registry::from_parts("/registry".as_ref(), parts, &TimeZone::UTC).unwrap();
+            lints(&policy, &registry, Timestamp(1_800_000_000)).into_iter().map(|lint| lint.what).collect::<Vec<_>>()
+        };
+        for principals in ["*", "*@*", "!eve@x.org,*"] {
+            let found = told(principals, "author = 'registered'");
+            let is_told =
+                matches!(&*found, [one] if one.starts_with("rule `x`: `identity`: every email is \"registered\""));
+            assert!(is_told, "{principals}: {found:?}");
+            assert_eq!(told(principals, "committer = 'registered'"), found);
+            assert_eq!(told(principals, "author = 'signer'"), [""; 0]);
+        }
+        assert_eq!(told("*@example.com", "author = 'registered'"), [""; 0]);
     }
 
     #[test]

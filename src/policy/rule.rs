@@ -104,7 +104,7 @@ impl Rule {
             ("warn-until", until),
             ("baseline", Strictness::Allowed(self.baselines.iter().map(ToString::to_string).collect())),
             ("baseline-received", Strictness::Rank(received.0, received.1)),
-            ("terms", Strictness::Unordered(self.terms_beside_signatures())),
+            ("terms of other requirements", Strictness::Unordered(self.terms_beside_signatures())),
         ])
     }
 
@@ -113,7 +113,11 @@ impl Rule {
         let others = self.requirements.iter().filter(|requirement| {
             !matches!(requirement, Requirement::Signatures(_) | Requirement::Tags(_) | Requirement::Updates(_))
         });
-        if others.count() == 0 { String::new() } else { format!("{:?}", self.terms) }
+        if others.count() == 0 {
+            return String::new();
+        }
+        let (verify_time, forge) = (self.terms.verify_time_name(), self.terms.forge_name());
+        format!("verify-time {verify_time}, grace {} s, forge {forge}", self.terms.grace)
     }
 
     /// How it acts at a moment.

@@ -307,33 +307,10 @@ fn explain_defect(defect: &Defect, said: &Said<'_>) -> Explanation {
 /// The sentences on a signature that does not count; `subject` is `3f2a91c is` or `2 of 5 commits are`, `sign` the command
 /// that signs anew.
 pub fn explain_fault(fault: &Fault, subject: &str, objects: Vec<String>, sign: Option<&str>) -> Explanation {
-    let what = match fault.status {
-        Status::Bad if fault.detail.is_none() => "signed, and the signature does not match the content",
-        Status::Bad => "signed, and the signature does not count",
-        Status::UnknownKey if fault.is_by_a_stranger() => "signed by a key nobody has registered",
-        Status::UnknownKey => "signed by a key that counts for nobody",
-        Status::KeyExpired => "signed by a key that has expired",
-        Status::CertificateExpired => "signed with a certificate that has expired",
-        Status::KeyRevoked => "signed by a key that is revoked",
-        Status::KeyRetired => "signed by a key that is retired",
-        Status::KeyCompromised => "signed by a key that is compromised",
-        Status::KeyNotYetValid => "signed by a key that is not valid yet",
-        Status::SignatureExpired => "signed, and the signature has expired",
-        Status::SignatureInFuture => "signed with a date ahead of this server's clock",
-        Status::Weak => "signed with an algorithm that is too weak",
-        Status::Malformed => "signed with a malformed signature",
-        Status::Ambiguous => "signed more than once, which is ambiguous",
-        Status::Unsupported => "signed in a way that this version cannot check",
-        Status::TimeUnproven => "signed, and when is not proven",
-    };
+    let (what, more) = fault_words(fault);
     let mut lines = vec![format!("{subject} {what}")];
     lines.extend(objects);
-    if let Some(key) = &fault.key {
-        let format = fault.format.map_or("key", Format::name);
-        let owner = fault.signer.as_ref().map(|id| format!(" of {}", id.0)).unwrap_or_default();
-        lines.push(format!("  {format} {key}{owner}"));
-    }
-    lines.extend(fault.detail.as_ref().map(|detail| format!("  {detail}")));
+    lines.extend(more);
     let hints = match (fault.status, &fault.key, sign) {
         (Status::UnknownKey, Some(key), sign) => {
             let sign = sign.map(|sign| with_a_key("sign with a key that is registered", sign));
@@ -365,6 +342,44 @@ pub fn explain_fault(fault: &Fault, subject: &str, objects: Vec<String>, sign: O
         _ => Vec::new(),
     };
     Explanation { code: fault.status.name(), lines, hints }
+}
+
+/// Says of a signature beside the commit's own, in lines below what it is on, why it does not count; `subject` is
+/// `the tag is`.
+pub fn fault_sentences(fault: &Fault, subject: &str) -> Vec<String> {
+    let (what, more) = fault_words(fault);
+    [vec![format!("  {subject} {what}")], more].concat()
+}
+
+/// What is wrong with a signature, to be read after `is`, and below it the key and what is known besides.
+fn fault_words(fault: &Fault) -> (&'static str, Vec<String>) {
+    let what = match fault.status {
+        Status::Bad if fault.detail.is_none() => "signed, and the signature does not match the content",
+        Status::Bad => "signed, and the signature does not count",
+        Status::UnknownKey if fault.is_by_a_stranger() => "signed by a key nobody has registered",
+        Status::UnknownKey => "signed by a key that counts for nobody",
+        Status::KeyExpired => "signed by a key that has expired",
+        Status::CertificateExpired => "signed with a certificate that has expired",
+        Status::KeyRevoked => "signed by a key that is revoked",
+        Status::KeyRetired => "signed by a key that is retired",
+        Status::KeyCompromised => "signed by a key that is compromised",
+        Status::KeyNotYetValid => "signed by a key that is not valid yet",
+        Status::SignatureExpired => "signed, and the signature has expired",
+        Status::SignatureInFuture => "signed with a date ahead of this server's clock",
+        Status::Weak => "signed with an algorithm that is too weak",
+        Status::Malformed => "signed with a malformed signature",
+        Status::Ambiguous => "signed more than once, which is ambiguous",
+        Status::Unsupported => "signed in a way that this version cannot check",
+        Status::TimeUnproven => "signed, and when is not proven",
+    };
+    let mut more = Vec::new();
+    if let Some(key) = &fault.key {
+        let format = fault.format.map_or("key", Format::name);
+        let owner = fault.signer.as_ref().map(|id| format!(" of {}", id.0)).unwrap_or_default();
+        more.push(format!("  {format} {key}{owner}"));
+    }
+    more.extend(fault.detail.as_ref().map(|detail| format!("  {detail}")));
+    (what, more)
 }
 
 fn with_a_key(what: &str, sign: &str) -> String {

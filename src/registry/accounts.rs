@@ -60,6 +60,17 @@ fn claimed<'a>(claim: &'a str, server: &str) -> Option<&'a str> {
     }
 }
 
+/// Whether two claims are about one account on some server.
+pub(super) fn overlap(one: &str, other: &str) -> bool {
+    SERVERS.iter().any(|server| claimed(one, server).is_some() && claimed(one, server) == claimed(other, server))
+}
+
+/// What a claim is about, on each kind of server, such as `gitlab:alice`.
+pub(super) fn on_each_server(claim: &str) -> Vec<String> {
+    let on = |server: &&str| claimed(claim, server).map(|name| format!("{server}:{name}"));
+    SERVERS.iter().filter_map(on).collect()
+}
+
 impl Holder {
     /// Why it is not known whose it is, to be read after the account.
     pub fn why_unknown(&self) -> Option<String> {

@@ -2,6 +2,7 @@
 
 use super::{
     Draft, NotDone,
+    accounts::overlap,
     draft::owners,
     edit::{List, NewSigner},
     folder::OPENPGP,
@@ -97,6 +98,7 @@ impl Draft {
                 return Err(NotDone(format!("`{name}` is a pattern or no name: a person has a whole one")));
             }
         }
+        self.is_nobody_elses(new)?;
         let id = &new.id;
         let Some(place) = self.signers.signer(id) else {
             let mut entry = match self.as_entry(id) {
@@ -129,6 +131,25 @@ impl Draft {
         }
         let changed = before != self.signers.source();
         Ok(changed.then(|| format!("{id}'s entry has more")).into_iter().collect())
+    }
+
+    /// What two have is nobody's: neither could push or sign by it any more.
+    fn is_nobody_elses(&self, new: &Addition) -> Result<(), NotDone> {
+        let people = self.signers.people();
+        for email in &new.emails {
+            let known = people.signers(people.having(email));
+            if let Some(other) = known.iter().find(|signer| signer.id.0 != new.id) {
+                return Err(NotDone(format!("`{email}` is {}'s: an email has one owner", other.id.0)));
+            }
+        }
+        for account in &new.accounts {
+            let others = people.entries.iter().map(|entry| &entry.signer).filter(|signer| signer.id.0 != new.id);
+            let mut holders = others.filter(|signer| signer.accounts.iter().any(|held| overlap(held, account)));
+            if let Some(other) = holders.next() {
+                return Err(NotDone(format!("the account `{account}` is {}'s: it has one owner", other.id.0)));
+            }
+        }
+        Ok(())
     }
 
     /// Enters a file's keys; returns them, each with what there is to say.

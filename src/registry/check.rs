@@ -2,6 +2,7 @@
 
 use super::{
     Registry,
+    accounts::on_each_server,
     allowed_signers::Role,
     book::Holding,
     folder::SIGNERS,
@@ -77,7 +78,7 @@ impl Registry {
         let at = |entry: &Entry, what| self.lint(SIGNERS, Some(entry.line), what);
         for (sort, names) in [
             ("email", shared(entries, |entry| entry.signer.emails.iter().map(|email| folded(email)).collect())),
-            ("account", shared(entries, |entry| entry.signer.accounts.clone())),
+            ("account", shared_accounts(entries)),
             ("key", shared(entries, |entry| entry.keys.iter().flatten().map(ToString::to_string).collect())),
         ] {
             for (name, sharers) in names {
@@ -239,6 +240,22 @@ fn unusable(key: &Fingerprint, why: &Unusable) -> String {
         Unusable::Unsupported(what) => format!("{key} is of a kind that is not supported ({what})"),
         Unusable::NoSigningKey => format!("{key} has no key that may sign"),
     }
+}
+
+/// By the bare name, where it is that of several on some kind of server: `alice` is also `gitlab:alice`.
+fn shared_accounts(entries: &[Entry]) -> BTreeMap<String, Vec<&Entry>> {
+    let on_servers = |entry: &Entry| entry.signer.accounts.iter().flat_map(|claim| on_each_server(claim)).collect();
+    let mut found: BTreeMap<String, Vec<&Entry>> = BTreeMap::new();
+    for (on_server, sharers) in shared(entries, on_servers) {
+        let name = on_server.split_once(':').map_or("", |(_, name)| name).to_owned();
+        let known = found.entry(name).or_default();
+        for sharer in sharers {
+            if !known.iter().any(|other| other.line == sharer.line) {
+                known.push(sharer);
+            }
+        }
+    }
+    found
 }
 
 /// What several entries have.

@@ -134,6 +134,7 @@ impl Draft {
         since: Timestamp,
         note: Option<&str>,
     ) -> Result<String, NotDone> {
+        let held = self.signers.people().states.of(key).map(|stated| stated.since);
         self.signers.state(key, state, since, note)?;
         let whose = self.owners.get(key).cloned().flatten();
         let of = whose.map(|id| format!(" of {}", id.0)).unwrap_or_default();
@@ -141,7 +142,7 @@ impl Draft {
             true => format!("since {}", written(since)),
             false => format!("from {} on", written(since)),
         };
-        Ok(format!("{key}{of} is {} {when}", state.name()))
+        Ok(format!("{key}{of} is {} {when}{}", state.name(), later_than(held, since)))
     }
 
     /// From `at` on, none of the person's keys counts.
@@ -163,7 +164,7 @@ impl Draft {
             }
         }
         let tense = if at <= self.now { "left" } else { "leaves" };
-        Ok(format!("{id} {tense} on {}", written(at)))
+        Ok(format!("{id} {tense} on {}{}", written(at), later_than(known, at)))
     }
 
     /// The entry of one whom the registry knows without an entry.
@@ -227,6 +228,15 @@ impl Draft {
     /// # Errors
     /// The outer one: the folder cannot be read any more. The inner one: what the edit would do beside.
     pub fn check(&self, trusted: &TrustedFiles) -> Result<Result<Vec<String>, NotDone>, Undecided> {
+        // What is larger is not read, and refuses every push.
+        for (file, size, most) in [
+            (SIGNERS, self.signers.source().len(), Bounds::SIGNERS_FILE),
+            (ALLOWED_SIGNERS, self.allowed.len(), Bounds::KEY_FILE),
+        ] {
+            if size > most {
+                return Ok(Err(NotDone(format!("`{file}` would be larger than {most} bytes, and could not be read"))));
+            }
+        }
         let after = owners(&self.after(trusted)?, self.now);
         let name = |owner: Option<&SignerId>| owner.map_or_else(|| "nobody".to_owned(), |id| id.0.clone());
         for (key, id) in &self.added {
@@ -254,8 +264,9 @@ impl Draft {
             parts.signers = self.signers.source().as_bytes().to_vec();
             parts.allowed_signers.clone_from(&self.allowed);
             for (name, bytes) in &self.certificates {
-                let doing = || format!("adding `{name}`");
-                parts.certificates.add_file(bytes).map_err(|why| Undecided::server(doing(), why))?;
+                let (_, file) = self.merged(trusted, name, bytes)?;
+                let doing = || format!("adding to `{}`", self.folder.join(name).display());
+                parts.certificates.add_file(&file).map_err(|why| Undecided::server(doing(), format!("it {why}")))?;
             }
             Ok(())
         })
@@ -274,21 +285,40 @@ impl Draft {
             trusted.make_folder(&self.folder.join(OPENPGP))?;
         }
         for (name, bytes) in &self.certificates {
-            let path = self.folder.join(name);
-            let held = trusted.exists(&path)?.then(|| trusted.read(&path, Bounds::KEY_FILE)).transpose()?;
-            let new = match &held {
-                Some(held) if held == bytes => continue,
-                // Both are merged when they are read.
-                Some(held) => [held, bytes.as_slice()].concat(),
-                None => bytes.clone(),
-            };
-            trusted.replace(&path, held.as_deref(), &new)?;
+            let (held, new) = self.merged(trusted, name, bytes)?;
+            if held.as_ref() != Some(&new) {
+                trusted.replace(&self.folder.join(name), held.as_deref(), &new)?;
+            }
         }
         if self.writes_allowed() {
             trusted.replace(&self.folder.join(ALLOWED_SIGNERS), self.held_allowed.as_deref(), &self.allowed)?;
         }
         Ok(())
     }
+
+    /// What a file of certificates holds, and is to hold: both are merged when they are read.
+    fn merged(&self, trusted: &TrustedFiles, name: &str, new: &[u8]) -> Result<(Option<Vec<u8>>, Vec<u8>), Undecided> {
+        let path = self.folder.join(name);
+        let held = trusted.exists(&path)?.then(|| trusted.read(&path, Bounds::KEY_FILE)).transpose()?;
+        let merged = match &held {
+            None => new.to_vec(),
+            Some(held) if held == new => new.to_vec(),
+            // An armored block begins a line.
+            Some(held) if is_armored(held) && !held.ends_with(b"\n") => [held, &b"\n"[..], new].concat(),
+            Some(held) => [held, new].concat(),
+        };
+        Ok((held, merged))
+    }
+}
+
+/// Said where an edit lets more count than before.
+fn later_than(held: Option<Timestamp>, now: Timestamp) -> String {
+    let held = held.filter(|&held| held < now);
+    held.map(|held| format!(", and no longer from {} on: more counts than before", written(held))).unwrap_or_default()
+}
+
+fn is_armored(bytes: &[u8]) -> bool {
+    bytes.first().is_some_and(|first| first & 0x80 == 0)
 }
 
 pub(super) fn owners(registry: &Registry, now: Timestamp) -> Owners {

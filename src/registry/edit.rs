@@ -111,15 +111,32 @@ impl SignersFile {
         let Some(value) = table.values.iter().find(|value| value.key == list.key()) else {
             return self.set("signer", signer, list.key(), &format!("[{}]", texts.join(", ")));
         };
-        let (place, text) = match value.elements.last() {
-            Some(last) => {
-                let gap = self.gap_before(last.start);
-                (last.end, texts.iter().map(|text| format!(",{gap}{text}")).collect())
-            }
+        let Some(last) = value.elements.last() else {
             // After the bracket.
-            None => (value.place.start + 1, texts.join(", ")),
+            let place = value.place.start + 1;
+            return self.splice(place..place, &texts.join(", "));
         };
-        self.splice(place..place, &text)
+        let (end, gap) = (last.end, self.gap_before(last.start));
+        let rest = self.source.get(end..value.place.end).unwrap_or_default();
+        let line = rest.split('\n').next().unwrap_or_default().trim_end_matches('\r');
+        let is_remark = |text: &str| gap != " " && text.trim_start().starts_with('#');
+        // A remark on the last element stays beside it.
+        match line.trim_start().strip_prefix(',') {
+            Some(more) if is_remark(more) => {
+                let text: String = texts.iter().map(|text| format!("{gap}{text},")).collect();
+                let place = end + line.len();
+                self.splice(place..place, &text)
+            }
+            None if is_remark(line) => {
+                let text = texts.iter().map(|text| format!("{gap}{text}")).collect::<Vec<_>>().join(",");
+                let text = format!(",{line}{text}");
+                self.splice(end..end + line.len(), &text)
+            }
+            Some(_) | None => {
+                let text: String = texts.iter().map(|text| format!(",{gap}{text}")).collect();
+                self.splice(end..end, &text)
+            }
+        }
     }
 
     /// Gives the signer a list of keys with none in it.
@@ -380,8 +397,15 @@ mod tests {
     fn lists_grow_in_their_own_layout() {
         let more = edited(SOURCE, |file| file.extend(0, List::Emails, &texts(&["a@y.org", "a@z.org"])));
         let expected =
-            SOURCE.replace("\"alice@x.org\",  # work", "\"alice@x.org\",\n    \"a@y.org\",\n    \"a@z.org\",  # work");
+            SOURCE.replace("\"alice@x.org\",  # work", "\"alice@x.org\",  # work\n    \"a@y.org\",\n    \"a@z.org\",");
         assert_eq!(more, expected);
+        let last = SOURCE.replace("\"alice@x.org\",  # work", "\"alice@x.org\"  # work, mostly");
+        let more = edited(&last, |file| file.extend(0, List::Emails, &texts(&["a@y.org", "a@z.org"])));
+        let expected = "\"alice@x.org\",  # work, mostly\n    \"a@y.org\",\n    \"a@z.org\"\n  ]";
+        assert!(more.contains(expected), "{more}");
+        let parted = SOURCE.replace("\"alice@x.org\",  # work", "\"alice@x.org\"  # work\n  ,");
+        let more = edited(&parted, |file| file.extend(0, List::Emails, &texts(&["a@y.org"])));
+        assert!(more.contains("\"alice@x.org\",  # work\n    \"a@y.org\"\n  ,\n  ]"), "{more}");
         let more = edited(SOURCE, |file| file.extend(1, List::Keys, &texts(&[KEY])));
         assert_eq!(more, SOURCE.replace("keys = []", &format!("keys = [\"{KEY}\"]")));
         let more = edited(SOURCE, |file| file.extend(1, List::Groups, &texts(&["c"])));

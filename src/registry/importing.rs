@@ -6,7 +6,7 @@ use super::{
     draft::owners,
     edit::{List, NewSigner},
     folder::OPENPGP,
-    incoming::{Incoming, read, weakness},
+    incoming::{Incoming, read, refuse_private, weakness, without_mark},
     people::folded,
     window::written,
 };
@@ -103,6 +103,13 @@ impl Draft {
                 return Ok(Err(why.strip_prefix(&format!("{} ", new.key)).unwrap_or(&why).to_owned()));
             }
         }
+        if let (What::Certificate(_), None) = (&new.what, person)
+            && let Some(name) = new.names.iter().find(|name| self.is_settled(&id, name))
+        {
+            return Ok(Err(format!(
+                "claims to be `{name}`'s, who is known already, and any key can claim that: say whose it is with --for"
+            )));
+        }
         self.enter(&id, &new.names, person.is_some())?;
         match new.what {
             What::Line { text, has_principal: true } => self.append(&text),
@@ -128,6 +135,17 @@ impl Draft {
             [one] => Ok(one.id.0.clone()),
             _ => Err(format!("bears the name `{name}`, which several people have: say whose it is with --for")),
         }
+    }
+
+    /// Whether it is known without a certificate's word whose name this is: another's than `id`'s, or that of one who has
+    /// keys, or whose keys an authority certifies.
+    fn is_settled(&self, id: &str, name: &str) -> bool {
+        let is_another = |other: &SignerId| other.0 != id;
+        let in_file = self.signers.people().signers(self.signers.people().having(name));
+        let known = in_file.iter().map(|signer| signer.id.clone()).chain(self.before.named(name));
+        let has_keys =
+            self.owners.values().flatten().any(|owner| owner.0 == id) || self.added.values().any(|owner| owner == id);
+        has_keys || known.into_iter().any(|other| is_another(&other)) || self.before.book().allowed.certifies(name)
     }
 
     /// Makes an entry for who has none. It lists the keys, so that no other that bears the name becomes theirs; not where
@@ -160,6 +178,8 @@ impl Draft {
 
     /// What the file holds, and what is told of lines that are no keys.
     fn candidates(&self, bytes: &[u8]) -> Result<(Vec<Candidate>, Vec<String>), String> {
+        refuse_private(bytes)?;
+        let bytes = without_mark(bytes);
         let first = || {
             let text = String::from_utf8_lossy(bytes);
             let line = text.lines().map(str::trim).find(|line| !line.is_empty() && !line.starts_with('#'));
@@ -249,10 +269,21 @@ impl Draft {
             _ if line.principals.admits_unnamed() || line.principals.names().is_empty() => {
                 Some(format!("is whoever matches the pattern `{}`", line.principals.0))
             }
+            _ if line.principals.names().iter().any(|name| is_option(name)) => {
+                Some("has options of `authorized_keys` in the place of names: take them out".to_owned())
+            }
             _ if !line.admits_git() => Some("is for other uses: its `namespaces` leave out `git`".to_owned()),
             (Some(why), _) => Some(weakness(why)),
             (None, Some(end)) => Some(format!("expired on {}", written(end))),
             (None, None) => None,
         }
     }
+}
+
+/// Whether `authorized_keys` has such an option (sshd(8)): what begins a line there, where an `allowed_signers` names people.
+fn is_option(name: &str) -> bool {
+    const OPTIONS: [&str; 6] = ["restrict", "pty", "user-rc", "verify-required", "agent-forwarding", "port-forwarding"];
+    let name = name.to_ascii_lowercase();
+    let is_taken_back = name.strip_prefix("no-").is_some_and(|option| !option.contains('@'));
+    is_taken_back || name.contains('=') || name == "x11-forwarding" || OPTIONS.contains(&&*name)
 }

@@ -25,10 +25,13 @@ pub(super) enum Incoming {
 /// Says what is wrong, to be read after the file's name.
 pub(super) fn read(bytes: &[u8], now: Timestamp) -> Result<Incoming, String> {
     refuse_private(bytes)?;
+    let bytes = without_mark(bytes);
     let is_openpgp = bytes.first().is_some_and(|first| first & 0x80 != 0) || contains(bytes, b"-----BEGIN PGP ");
     if is_openpgp {
         let mut certificates = Certificates::default();
-        certificates.add_file(bytes).map_err(|why| if why.contains("secret") { private(&why) } else { why })?;
+        certificates
+            .add_file(bytes)
+            .map_err(|why| if why.contains("holds the secret key") { private(&why) } else { why })?;
         // One that several blocks hold is one.
         let summaries: BTreeMap<Fingerprint, _> =
             certificates.summaries(now).into_iter().map(|summary| (summary.fingerprint.clone(), summary)).collect();
@@ -65,9 +68,14 @@ fn ssh_key(line: &str) -> Result<PublicKey, String> {
 }
 
 /// OpenSSH's and PEM's, PuTTY's, OpenPGP's.
-fn refuse_private(bytes: &[u8]) -> Result<(), String> {
+pub(super) fn refuse_private(bytes: &[u8]) -> Result<(), String> {
     let marks: [&[u8]; 3] = [b"PRIVATE KEY-----", b"PRIVATE KEY BLOCK-----", b"PuTTY-User-Key-File"];
     if marks.iter().any(|mark| contains(bytes, mark)) { Err(private("")) } else { Ok(()) }
+}
+
+/// Without the byte order mark that some editors put before text; no OpenPGP packet begins so.
+pub(super) fn without_mark(bytes: &[u8]) -> &[u8] {
+    bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes)
 }
 
 fn private(why: &str) -> String {
@@ -118,10 +126,18 @@ mod tests {
     }
 
     #[test]
+    fn what_is_no_certificate_is_not_called_a_private_key() {
+        let why = read(b"\xff\xfe", Timestamp(0)).unwrap_err();
+        assert!(why.starts_with("is no OpenPGP certificate: "), "{why}");
+        assert_eq!(ssh(&format!("\u{feff}{KEY}\n")), ssh(KEY));
+    }
+
+    #[test]
     fn what_holds_no_key_is_told() {
         for (bytes, why) in [
             (&b"\n# nothing\n"[..], "holds no key"),
             (b"a\xff", "holds neither SSH keys nor OpenPGP certificates"),
+            (b"\xef\xbb\xbf# nothing\n", "holds no key"),
             (b"-----BEGIN PGP SIGNATURE-----\n", "has an armored block that is no public key, number 1"),
         ] {
             assert_eq!(read(bytes, Timestamp(0)).unwrap_err(), why);

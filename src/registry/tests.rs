@@ -713,6 +713,23 @@ fn a_key_of_an_entry_and_of_somebody_else_is_neithers() {
 }
 
 #[test]
+fn check_names_every_account_that_two_claim_on_some_server() {
+    let lints = |one: &str, other: &str| {
+        let signers =
+            format!("[[signer]]\nid = 'a'\naccounts = ['{one}']\n[[signer]]\nid = 'b'\naccounts = ['{other}']\n");
+        let lints = registry(&signers, "", "").check(Timestamp(NOW));
+        lints.into_iter().map(|lint| lint.what).collect::<Vec<_>>()
+    };
+    let told = ["the account `al` is of `a` and `b`; what has no other owner is nobody's"];
+    for (one, other) in [("al", "al"), ("al", "gitlab:al"), ("gitlab:al", "al"), ("gitlab:al", "gitlab:al")] {
+        assert_eq!(lints(one, other), told, "{one} {other}");
+    }
+    for (one, other) in [("gitea:al", "gitlab:al"), ("al", "Al"), ("al", "x:al"), ("deploy-key:1", "gitlab:1")] {
+        assert_eq!(lints(one, other), [""; 0], "{one} {other}");
+    }
+}
+
+#[test]
 fn check_names_every_key_that_has_two_owners() {
     let lints = |signers: &str, allowed: &str| {
         let lints = registry(signers, allowed, "").check(Timestamp(NOW));

@@ -44,7 +44,12 @@ impl TrustedFiles {
         }
         let parent = path.parent().ok_or_else(|| Undecided::server(doing(), "it has no place"))?;
         self.list(parent)?;
-        rustix::fs::mkdir(path, Mode::from_raw_mode(0o755))
+        let mode = Mode::from_raw_mode(0o755);
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        // The hook may run as another user, whatever the umask of whoever calls this.
+        rustix::fs::mkdir(path, mode)
+            .and_then(|()| rustix::fs::open(path, flags, Mode::empty()))
+            .and_then(|folder| fchmod(folder, mode))
             .map_err(|error| Undecided::server(doing(), std::io::Error::from(error)))
     }
 
@@ -73,7 +78,7 @@ impl TrustedFiles {
         let file = folder.path.join(&name);
         let (old, bytes) = self.old(&handle, &name, &file)?.unzip();
         if bytes.as_deref() != held {
-            return Err("somebody else has changed it meanwhile: nothing is written, try again".into());
+            return Err("somebody else has changed it meanwhile: it stays as it is, try again".into());
         }
         // One name, so that what a killed process left does not pile up; others wait for the lock.
         let mut temporary = OsString::from(".");

@@ -269,6 +269,13 @@ fn monorepo_has_owners_of_folders_and_keeps_secrets_out() {
     }
     let large = vec![b'x'; (5 << 20) + 1];
     world.refuses(&[&main(&by(keys::BOB_SSH, objects::BOB, "image", &large))], &["path-too-large"]);
+    // Nor is there another place for a secret.
+    for name in ["refs/x/y", "refs/for/main", "refs/notes/commits"] {
+        world.refuses(&[&format!("{}:{name}", by(keys::BOB_SSH, objects::BOB, "id_ecdsa", b"x"))], &["unmatched-ref"]);
+    }
+    let secret = objects::write(&world, "blob", b"x");
+    let tag = objects::signed_tag(&world, keys::ALICE_SSH, &secret, "blob", "v0");
+    world.refuses(&[&format!("{tag}:refs/tags/v0")], &["tag-not-on"]);
     world
         .refuses(&[&format!("{}:refs/heads/dev", by(keys::BOB_SSH, objects::BOB, "x.key", b"x"))], &["path-forbidden"]);
     world.refuses(&[&main(&by(keys::BOB_SSH, objects::ALICE, "app/x", b"x"))], &["identity-signer"]);

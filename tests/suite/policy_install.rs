@@ -1,7 +1,7 @@
 //! `policy install` and `policy rollback`: what is in force afterwards, and what pushes say of it.
 
 use crate::support::{self, World, objects};
-use std::{fs, path::Path};
+use std::{fs, os::unix::fs::PermissionsExt, path::Path};
 
 const ACCEPTS: &str = "version = 1\nunmatched-refs = \"accept\"\n";
 const SIGNED: &str = "version = 1\nunmatched-refs = \"accept\"\n[[rule]]\nname = \"main\"\n\
@@ -136,4 +136,20 @@ fn with_repo_it_is_the_repositorys_own() {
     assert_eq!((status, value["policy"].as_str()), (0, place.to_str()), "{said}");
     assert_eq!((&value["changed"], &value["former"]), (&true.into(), &serde_json::Value::Null), "{said}");
     assert_eq!(fs::read_to_string(place).unwrap(), fs::read_to_string(file).unwrap());
+}
+
+/// The hook runs as another user than the administrator, whose umask may be strict.
+#[test]
+fn a_folder_that_is_made_can_be_read_by_the_hook_whatever_the_umask() {
+    let world = World::new();
+    let text = format!("registry = \"{}\"\n{ACCEPTS}", world.registry_path().display());
+    let folder = world.path("home/made");
+    let mut command = world.command("sh", &world.path("home"));
+    command.args(["-c", "umask 077; exec \"$@\"", "sh", env!("CARGO_BIN_EXE_countersign"), "policy", "install"]);
+    command.args([&draft(&world, &text), "--policy"]).arg(folder.join("policy.toml"));
+    support::run_well(command, b"");
+    for path in [&folder, &folder.join("policy.toml")] {
+        let mode = fs::metadata(path).unwrap().permissions().mode();
+        assert_eq!(mode & 0o044, 0o044, "{}: {mode:o}", path.display());
+    }
 }

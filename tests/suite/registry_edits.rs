@@ -4,7 +4,7 @@ use crate::{
     cli::WEAK_SSH,
     support::{self, World, keys, objects, set_mode},
 };
-use std::fs;
+use std::{fs, os::unix::fs::PermissionsExt};
 
 /// The commands' exit status, results and complaints. The registry is that of the policy.
 fn registry(world: &World, arguments: &[&str], stdin: &[u8]) -> (i32, String, String) {
@@ -331,6 +331,24 @@ fn what_must_not_be_added_is_refused() {
 }
 
 #[test]
+fn what_is_another_persons_is_not_given_to_a_second_one() {
+    let world = World::with_signed_main();
+    write_signers(&world, "[[signer]]\nid = 'bob'\nemails = ['b@x.org']\naccounts = ['bob', 'gitlab:user-12']\n");
+    for (flag, held, told) in [
+        ("--email", "b@x.org", "`b@x.org` is bob's: an email has one owner"),
+        ("--email", "b@X.ORG", "`b@X.ORG` is bob's: an email has one owner"),
+        ("--account", "bob", "the account `bob` is bob's: it has one owner"),
+        ("--account", "gitea:bob", "the account `gitea:bob` is bob's: it has one owner"),
+        ("--account", "user-12", "the account `user-12` is bob's: it has one owner"),
+    ] {
+        let error = not_done(&world, &["add", "mallory", flag, held]);
+        assert_eq!(error, format!("error: {told}\n"));
+    }
+    done(&world, &["add", "mallory", "--email", "B@x.org", "--account", "gitea:user-12", "--account", "Bob"]);
+    assert_eq!(done(&world, &["add", "bob", "--account", "bob", "--email", "b@x.org"]), "nothing to do\n");
+}
+
+#[test]
 fn keys_that_are_about_to_end_are_listed_and_no_others() {
     let world = World::with_signed_main();
     let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs();
@@ -421,6 +439,11 @@ fn keys_come_in_from_an_allowed_signers_and_the_others_are_named() {
     for (line, why) in [
         (format!("*@x.org {public}"), "it is whoever matches the pattern `*@x.org`"),
         (format!("x cert-authority {public}"), "it is an authority, which certifies others: enter it by hand"),
+        (
+            format!("no-pty,command=\"x\" {public}"),
+            "it has options of `authorized_keys` in the place of names: take them out",
+        ),
+        (format!("restrict {public}"), "it has options of `authorized_keys` in the place of names: take them out"),
         (format!("x namespaces=\"file\" {public}"), "it is for other uses: its `namespaces` leave out `git`"),
         (format!("x valid-before=\"20200101Z\" {public}"), "it expired on 2020-01-01T00:00:00Z"),
     ] {
@@ -473,4 +496,139 @@ fn certificates_come_in_from_a_keyring() {
     let many = "x ssh-ed25519 AAAA\n".repeat(1001);
     let (status, _, error) = registry(&world, &["import", "-"], many.as_bytes());
     assert!(status == 1 && error.contains("holds more than 1000 keys: import it in parts"), "{error}");
+}
+
+/// Whoever makes a key writes any email into it.
+#[test]
+fn what_a_certificate_says_of_itself_makes_it_nobodys_whose_keys_are_known() {
+    let world = World::with_signed_main();
+    let mallory = format!("openpgp:{}", keys::fingerprint(keys::MALLORY_OPENPGP));
+    let keyring = keys::public_openpgp(keys::MALLORY_OPENPGP);
+    let skipped = |who: &str| {
+        let why = "who is known already, and any key can claim that: say whose it is with --for";
+        format!("skipped {mallory}: it claims to be `{who}`'s, {why}\n")
+    };
+    let ssh = keys::public_ssh(keys::BOB_SSH);
+    let lines = world.registry_path().join("allowed_signers");
+    let before = fs::read_to_string(&lines).unwrap();
+    let before: String =
+        before.lines().filter(|line| !line.starts_with("bob@")).map(|line| format!("{line}\n")).collect();
+    for (line, entry) in [
+        (format!("mallory@example.net {ssh}"), ""),
+        (
+            format!("bob@example.com {ssh}"),
+            "[[signer]]\nid = 'bob'\nemails = ['bob@example.com', 'mallory@example.net']\n",
+        ),
+        (format!("*@example.net cert-authority {ssh}"), ""),
+    ] {
+        write_signers(&world, entry);
+        fs::write(&lines, format!("{before}{line}\n")).unwrap();
+        let held = files(&world);
+        assert_eq!(imported(&world, &[], &keyring), skipped("mallory@example.net"), "{line}");
+        assert_eq!(files(&world), held);
+    }
+    fs::write(&lines, &before).unwrap();
+    // Known, and without keys so far.
+    write_signers(&world, "[[signer]]\nid = 'mal'\nemails = ['mallory@example.net']\n");
+    assert_eq!(imported(&world, &[], &keyring), format!("imported {mallory} as mal's\n"));
+}
+
+#[test]
+fn a_private_key_of_any_program_is_refused() {
+    let world = World::with_signed_main();
+    for text in
+        ["PuTTY-User-Key-File-3: ssh-ed25519\nEncryption: none\n", "# mine\n-----BEGIN ENCRYPTED PRIVATE KEY-----\n"]
+    {
+        let (status, out, error) = registry(&world, &["import", "-", "--for", "alice@example.com"], text.as_bytes());
+        assert!(status == 1 && error.contains("is a PRIVATE KEY. Nobody but its owner may have it"), "{out}{error}");
+    }
+}
+
+/// A renewed certificate is merged with what the file holds, however that ends.
+#[test]
+fn a_certificate_that_is_added_leaves_a_registry_that_can_be_read() {
+    let world = World::with_signed_main();
+    let mallory = keys::fingerprint(keys::MALLORY_OPENPGP);
+    let folder = world.registry_path().join("openpgp");
+    let file = folder.join(format!("{mallory}.asc"));
+    for held in
+        [keys::public_openpgp(keys::DAVE_OPENPGP).trim_end().to_owned(), keys::public_openpgp(keys::DAVE_OPENPGP)]
+    {
+        fs::write(&file, &held).unwrap();
+        set_mode(&file, 0o644);
+        done(&world, &["add", "mallory", "--email", "mallory@example.net", "--key", &fixture("mallory-openpgp.asc")]);
+        let merged = fs::read_to_string(&file).unwrap();
+        assert!(merged.starts_with(&held) && merged.len() > held.len(), "{merged}");
+        let listed = done(&world, &["list"]);
+        assert!(listed.contains(&mallory) && listed.contains(&keys::fingerprint(keys::DAVE_OPENPGP)), "{listed}");
+        fs::remove_file(world.registry_path().join("signers.toml")).unwrap();
+    }
+    // Binary, whatever its name says: what would come of both could not be read, and would refuse every push.
+    let mut dearmor = world.command("gpg", &world.clone_path());
+    dearmor.arg("--dearmor");
+    fs::write(&file, support::run(dearmor, keys::public_openpgp(keys::DAVE_OPENPGP).as_bytes()).stdout).unwrap();
+    let held = files(&world);
+    let arguments = ["add", "mallory", "--email", "mallory@example.net", "--key", &fixture("mallory-openpgp.asc")];
+    let (status, _, error) = registry(&world, &arguments, b"");
+    assert!(status == 3 && error.contains(&format!("adding to `{}`: it has an unreadable", file.display())), "{error}");
+    assert_eq!(files(&world), held);
+}
+
+/// It would refuse every push.
+#[test]
+fn a_file_does_not_grow_beyond_what_is_read() {
+    let world = World::with_signed_main();
+    write_signers(&world, &format!("# {}\n", "x".repeat(16 * 1024 * 1024 - 40)));
+    let error = not_done(&world, &["leave", "alice@example.com"]);
+    assert_eq!(error, "error: `signers.toml` would be larger than 16777216 bytes, and could not be read\n");
+    write_signers(&world, "");
+    let lines = world.registry_path().join("allowed_signers");
+    let held = fs::read_to_string(&lines).unwrap();
+    fs::write(&lines, format!("{held}#{}\n", "x".repeat(64 * 1024 * 1024 - held.len() - 40))).unwrap();
+    let error = not_done(&world, &["add", "mallory", "--key", &fixture("mallory-ssh.pub")]);
+    assert_eq!(error, "error: `allowed_signers` would be larger than 67108864 bytes, and could not be read\n");
+}
+
+/// Two administrators, of whom the second knows less.
+#[test]
+fn an_edit_that_lets_more_count_says_so() {
+    let world = World::with_signed_main();
+    let (alice, bob) = (keys::fingerprint(keys::ALICE_SSH), keys::fingerprint(keys::BOB_SSH));
+    let more = ", and no longer from 2026-01-01T00:00:00Z on: more counts than before\n";
+    for (command, name, option) in
+        [("compromise", &*alice, "--since"), ("retire", &*bob, "--since"), ("leave", "dave@example.com", "--at")]
+    {
+        for (time, is_more) in [("2026-02-01", false), ("2026-01-01", false), ("2026-05-01", true)] {
+            let told = done(&world, &[command, name, option, time]);
+            assert_eq!(told.ends_with(more), is_more, "{told}");
+            assert!(told.contains(time), "{told}");
+        }
+    }
+}
+
+/// The hook runs as another user than the administrator, whose umask may be strict.
+#[test]
+fn what_an_edit_makes_can_be_read_by_the_hook_whatever_the_umask() {
+    let world = World::with_signed_main();
+    let folder = world.registry_path().join("openpgp");
+    fs::remove_dir_all(&folder).unwrap();
+    let mut command = world.command("sh", &world.clone_path());
+    command.args([
+        "-c",
+        "umask 077; exec \"$@\"",
+        "sh",
+        env!("CARGO_BIN_EXE_countersign"),
+        "registry",
+        "add",
+        "mallory",
+    ]);
+    command.args(["--email", "mallory@example.net", "--key", &fixture("mallory-openpgp.asc"), "--registry"]);
+    command.arg(world.registry_path());
+    support::run_well(command, b"");
+    let made = [folder.clone(), world.registry_path().join("signers.toml")];
+    let inside = fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().path());
+    for path in made.into_iter().chain(inside) {
+        let mode = fs::metadata(&path).unwrap().permissions().mode();
+        assert_eq!(mode & 0o044, 0o044, "{}: {mode:o}", path.display());
+    }
 }

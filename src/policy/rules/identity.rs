@@ -57,6 +57,11 @@ impl Identity {
         self.committer == Whom::Signer || self.author == Whom::Signer || self.pusher == Pushers::Signer
     }
 
+    /// Whether it asks of an email only that somebody in the registry has it.
+    pub(in crate::policy) fn asks_for_the_registered(&self) -> bool {
+        self.committer == Whom::Registered || self.author == Whom::Registered
+    }
+
     /// Whether it depends on who pushes.
     pub(in crate::policy) fn asks_who_pushed(&self) -> bool {
         self.pusher == Pushers::Signer

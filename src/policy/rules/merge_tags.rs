@@ -5,7 +5,7 @@ use crate::{
     object,
     policy::{
         facts::{CommitFacts, Context, TagFacts, Terms},
-        sentences::{Explanation, Said, abbreviated},
+        sentences::{Explanation, Said, abbreviated, fault_sentences},
         who::Who,
     },
     registry::{Attribution, Fault, SignerId, When},
@@ -103,11 +103,7 @@ impl MergeTagFault {
         let mut lines = vec![format!("{subject} {verb} {what}")];
         lines.extend(said.objects());
         match self {
-            Self::NotGood(fault) => {
-                lines.push(format!("  {}", fault.status.name()));
-                lines.extend(fault.key.as_ref().map(|key| format!("  {key}")));
-                lines.extend(fault.detail.as_ref().map(|detail| format!("  {detail}")));
-            }
+            Self::NotGood(fault) => lines.extend(fault_sentences(fault, "the tag is")),
             Self::NotAllowed(signer, key, who) => {
                 lines.extend([format!("  {}", signer.0), format!("  {key}"), format!("  allowed: {who}")]);
             }

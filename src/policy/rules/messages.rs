@@ -6,7 +6,10 @@
 //! `require`: regular expressions that must
 //! all match somewhere in it; `forbid`: none of these may. The syntax is that of Rust's `regex` crate, which has no
 //! backreferences and no look-around: write patterns in single quotes, so that `\` stays as it is. `^` and `$` are the
-//! beginning and the end of the message, and `(?m)` makes them those of a line; `(?i)` ignores case. `sign-off`:
+//! beginning and the end of the message, and `(?m)` makes them those of a line; `(?i)` ignores case. Characters that
+//! nobody sees at the beginning of the message (a byte order mark, zero-width and control characters, foreign spaces) hide
+//! nothing: a pattern matches if it does so with or without them. Elsewhere they count, and letters that merely look alike
+//! are others: a pattern finds mistakes, and not who means to get around it. `sign-off`:
 //! `"author"` or `"committer"`: a `Signed-off-by` trailer bears that person's email. A trailer counts where git finds it
 //! (git-interpret-trailers(1)): in the last paragraph, and never in the subject. Emails are compared without regard to
 //! case in the domain, exactly before it; what is not UTF-8 matches nobody. `skip-merges`: `true` leaves merges out
@@ -126,10 +129,12 @@ impl Kind for Messages {
             return;
         }
         let message = shown(commit.message);
-        for pattern in self.require.iter().filter(|pattern| !pattern.is_match(message)) {
+        let seen = shown(from_the_first_seen(message));
+        let matches = |pattern: &&Regex| pattern.is_match(message) || pattern.is_match(seen);
+        for pattern in self.require.iter().filter(|pattern| !matches(pattern)) {
             refuse(Reason::Missing(pattern.as_str().to_owned()));
         }
-        for pattern in self.forbid.iter().filter(|pattern| pattern.is_match(message)) {
+        for pattern in self.forbid.iter().filter(matches) {
             refuse(Reason::Forbidden(pattern.as_str().to_owned()));
         }
         if let Some(whose) = self.sign_off {
@@ -221,6 +226,24 @@ fn shown(message: &[u8]) -> &[u8] {
     message.get(..rest.map_or(message.len(), |rest| last + rest)).unwrap_or_default()
 }
 
+/// From the first character on that shows.
+fn from_the_first_seen(message: &[u8]) -> &[u8] {
+    let readable = message.utf8_chunks().next().map_or("", |chunk| chunk.valid());
+    let unseen = readable.len() - readable.trim_start_matches(is_unseen).len();
+    message.get(unseen..).unwrap_or_default()
+}
+
+/// Spaces, control characters, and what is `Default_Ignorable_Code_Point` (Unicode 16.0, DerivedCoreProperties.txt).
+fn is_unseen(character: char) -> bool {
+    character.is_whitespace()
+        || character.is_control()
+        || matches!(character,
+            '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}'..='\u{1160}' | '\u{17b4}'..='\u{17b5}'
+            | '\u{180b}'..='\u{180f}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}'
+            | '\u{3164}' | '\u{fe00}'..='\u{fe0f}' | '\u{feff}' | '\u{ffa0}' | '\u{fff0}'..='\u{fff8}'
+            | '\u{1bca0}'..='\u{1bca3}' | '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{e0fff}')
+}
+
 /// Nobody has an empty email.
 fn is_signed_off(message: &[u8], email: &[u8]) -> bool {
     let Some(email) = std::str::from_utf8(email).ok().filter(|email| !email.is_empty()) else { return false };
@@ -285,6 +308,20 @@ mod tests {
         ] {
             assert_eq!(shown(message), expected);
         }
+    }
+
+    #[test]
+    fn what_nobody_sees_before_a_message_hides_nothing_of_it() {
+        for (message, expected) in [
+            ("\u{feff}WIP", "WIP"),
+            ("\u{200b}\u{ad}\0\u{a0}\u{e0001}\n W\u{200b}IP\u{feff}", "W\u{200b}IP\u{feff}"),
+            ("\u{1f441}\u{fe0f}", "\u{1f441}\u{fe0f}"),
+            ("\u{200d}", ""),
+            ("", ""),
+        ] {
+            assert_eq!(from_the_first_seen(message.as_bytes()), expected.as_bytes());
+        }
+        assert_eq!(from_the_first_seen(b"\xef\xbb\xbf\xffWIP"), b"\xffWIP");
     }
 
     #[test]

@@ -19,7 +19,9 @@
 //! any signer's does. `"merges"`: a merge of two parents that changes nothing of its own is judged as whoever acted on the
 //! forge had signed it; `"all"`: every commit is. They count only in the forge's own action (a merge or an edit, as the
 //! server says, never a push) by an account that the registry knows, and then all requirements of the rule, `by` and
-//! `identity` among them, judge that person, also where `by` names the forge.
+//! `identity` among them, judge that person, also where `by` names the forge. A signature by the forge does not say for
+//! whom it was made, and so all that the update brings of such commits counts as the acting account's, what somebody else
+//! had the forge make on another branch, too: with `"all"`, whoever merges that answers for all of it.
 //!
 //! `merge-tags`: merges that are judged bear, for each parent beyond the first, the signed tag that was merged, in a
 //! `mergetag` header, as `git merge TAG` puts it there. `required`: `true` (default); `false`: a parent may have none, but a
@@ -302,21 +304,12 @@ impl Kind for Signatures {
             Commits::Merges(_) => &["tip", "merges"],
             Commits::Tip => &["tip"],
         };
-        let forge = match self.terms.forge {
-            Forges::Refuse => "refuse",
-            Forges::Merges => "merges",
-            Forges::All => "all",
-        };
         let (merge_tags, merge_tags_by) = match &self.merge_tags {
             None => (Strictness::Any("not looked at".into()), Strictness::Any("anyone".into())),
             Some(tags) => {
                 let required = tags.missing == Missing::Refuse;
                 (Setting::asks("required", required).value, Strictness::Allowed(tags.by.names()))
             }
-        };
-        let verify_time = match self.terms.verify_time {
-            VerifyTime::Receipt => "receipt",
-            VerifyTime::Signature => "signature",
         };
         let security_key = match self.security_key {
             None => (0, "any key"),
@@ -332,10 +325,10 @@ impl Kind for Signatures {
                 key: "formats",
                 value: Strictness::Allowed(formats.map(|(word, _)| (*word).to_owned()).collect()),
             },
-            Setting { key: "verify-time", value: Strictness::Unordered(verify_time.into()) },
+            Setting { key: "verify-time", value: Strictness::Unordered(self.terms.verify_time_name().into()) },
             Setting { key: "grace", value: Strictness::Rank(self.terms.grace.saturating_neg(), duration(self.terms.grace)) },
             // A forge that `by` names counts as itself under "refuse" alone.
-            Setting { key: "forge", value: Strictness::Unordered(forge.into()) },
+            Setting { key: "forge", value: Strictness::Unordered(self.terms.forge_name().into()) },
             Setting { key: "merge-tags.required", value: merge_tags },
             Setting { key: "merge-tags.by", value: merge_tags_by },
             Setting { key: "security-key", value: Strictness::Rank(security_key.0, security_key.1.into()) },

@@ -9,7 +9,10 @@
 //! - `name-matches-ref`: the outermost tag's own name equals the ref's, byte for byte, so that an old release cannot pass
 //!   as a new one. Default true where a tag object is required.
 //! - `on`: the tagged commit is reachable from one of these refs, before or after this push. Globs over full names;
-//!   `"HEAD"` is the default branch, whatever its name is in each repository.
+//!   `"HEAD"` is the default branch, whatever its name is in each repository. What the same push brings to such a ref
+//!   counts, and git asks others after this hook: an `update` hook (Gitolite's access rules are one),
+//!   `receive.denyNonFastForwards`, or another push that comes first can still refuse the branch, and without `--atomic`
+//!   the tag stays.
 //!
 //! A tag that is deleted is not judged by it: see `updates`. Nor are the commits that a tag brings: see `signatures`.
 
