@@ -4,4 +4,7 @@
 //! The formats are the public ones, so that tools of others read them: RFC 6962 for the tree, and the C2SP specifications
 //! (<https://c2sp.org>) signed-note, tlog-checkpoint, tlog-cosignature, tlog-proof, tlog-tiles and tlog-witness.
 
+pub mod checkpoint;
+pub mod key;
+pub mod note;
 pub mod tree;
