@@ -7,4 +7,5 @@
 pub mod checkpoint;
 pub mod key;
 pub mod note;
+pub mod proof;
 pub mod tree;
