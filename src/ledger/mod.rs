@@ -8,4 +8,5 @@ pub mod checkpoint;
 pub mod key;
 pub mod note;
 pub mod proof;
+pub mod tiles;
 pub mod tree;
