@@ -102,6 +102,11 @@ impl Note {
     pub fn lines(&self) -> &[SignatureLine] {
         &self.lines
     }
+
+    /// The note with these signatures alone.
+    pub(super) fn signed_by_lines(&self, lines: Vec<SignatureLine>) -> Self {
+        Self { text: self.text.clone(), lines }
+    }
 }
 
 /// The note as it is stored and sent.
