@@ -27,7 +27,7 @@ demo: build
 	@./demo.sh
 
 test:
-	@./tools/need cargo git cc ssh-keygen gpg
+	@./tools/need cargo git cc ssh-keygen gpg python3
 	$(CARGO) test --locked
 	@echo 'all tests passed'
 
@@ -63,4 +63,4 @@ book:
 	mdbook build
 
 install-deps:
-	@./tools/need cargo git cc ssh-keygen gpg
+	@./tools/need cargo git cc ssh-keygen gpg python3
