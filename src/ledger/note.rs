@@ -182,6 +182,8 @@ pub enum NoteError {
     TooManySignatures,
     /// None of the known keys signed it.
     NotSignedBy,
+    /// A witness's cosignature states no time.
+    Untimed,
     /// What a known key's signature should be is not.
     Key(KeyError),
 }
@@ -195,6 +197,7 @@ impl fmt::Display for NoteError {
             Self::Line => "a signature line of the signed note is malformed",
             Self::TooManySignatures => "the signed note has too many signatures",
             Self::NotSignedBy => "the note is not signed by a known key",
+            Self::Untimed => "the cosignature states no time",
             Self::Key(error) => return fmt::Display::fmt(error, f),
         })
     }
