@@ -68,6 +68,11 @@ fn the_script_finds_good_proofs_good() {
         let found = checked(proof.as_bytes(), &record(index), &key().verifier().to_string());
         assert_eq!(found, good(&format!("record {index} of {size}")));
     }
+    let folder = tempfile::tempdir().unwrap();
+    let key_file = folder.path().join("ledger.pub");
+    fs::write(&key_file, format!("{}\n", key().verifier())).unwrap();
+    let by_file = checked(proof(3, 5, &key()).to_string().as_bytes(), &record(3), key_file.to_str().unwrap());
+    assert_eq!(by_file, good("record 3 of 5"));
     let with_extra = proof(3, 5, &key()).to_string().replacen("index", "extra YWdl\nindex", 1);
     let cosigned = proof(3, 5, &key());
     let other = SigningKey::from_seed("witness.example", &[8; 32]).unwrap();
@@ -88,6 +93,7 @@ fn the_script_says_what_is_wrong() {
     assert_eq!(checked(text.as_bytes(), &record(3), &another), wrong("the checkpoint is not signed by this key"));
     assert_eq!(at(&text.replacen("index 3", "index 2", 1)), wrong("the proof leads to another root hash"));
     assert_eq!(at(&text.replacen("index 3", "index 5", 1)), wrong("the tree is not as large as that"));
+    assert_eq!(at(&text.replacen("index 3", "index 18446744073709551616", 1)), wrong("the index is too large"));
     assert_eq!(at(&text.replacen("\n5\n", "\n6\n", 1)), wrong("the signature of the checkpoint is not good"));
     let hash = format!("{}\n", proof.hashes[1]);
     assert_eq!(at(&text.replacen(&hash, "", 1)), wrong("the proof has too few hashes"));
