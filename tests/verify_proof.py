@@ -97,6 +97,8 @@ def bytes_of(text, what):
 def number(text, what):
     if not re.fullmatch("0|[1-9][0-9]{0,19}", text):
         raise Wrong(f"{what} is not a number")
+    if int(text) >= 2**64:
+        raise Wrong(f"{what} is too large")
     return int(text)
 
 
@@ -165,7 +167,7 @@ def check(proof, record, key):
         text = proof.decode()
     except UnicodeDecodeError:
         raise Wrong("the proof is not text") from None
-    if any(ord(c) < 32 and c != "\n" for c in text):
+    if any((ord(c) < 32 or 127 <= ord(c) < 160) and c != "\n" for c in text):
         raise Wrong("the proof has control characters")
     head, separator, note = text.partition("\n\n")
     lines = head.split("\n")
@@ -191,7 +193,8 @@ def check(proof, record, key):
 
 def main(arguments):
     if len(arguments) != 3:
-        sys.exit(__doc__)
+        print(__doc__, file=sys.stderr)
+        return 2
     with open(arguments[0], "rb") as file:
         proof = file.read()
     with open(arguments[1], "rb") as file:

@@ -37,13 +37,10 @@ impl Note {
     /// # Errors
     /// [`NoteError::Text`], [`NoteError::TooLarge`].
     pub fn sign(text: &str, key: &SigningKey) -> Result<Self, NoteError> {
-        if text.len() > Bounds::NOTE {
-            return Err(NoteError::TooLarge);
-        }
         if !text.ends_with('\n') || !is_text(text) {
             return Err(NoteError::Text);
         }
-        Ok(Self { text: text.to_owned(), lines: vec![key.sign(text)] })
+        Self { text: text.to_owned(), lines: vec![key.sign(text)] }.bounded()
     }
 
     /// Reads a note of at most [`Bounds::NOTE`] bytes and [`Bounds::NOTE_SIGNATURES`] signatures.
@@ -80,7 +77,7 @@ impl Note {
     /// With one more signature, by a key of ours.
     ///
     /// # Errors
-    /// [`NoteError::TooManySignatures`].
+    /// [`NoteError::TooManySignatures`], [`NoteError::TooLarge`].
     pub fn and_sign(self, key: &SigningKey) -> Result<Self, NoteError> {
         let line = key.sign(&self.text);
         self.with(line)
@@ -90,12 +87,20 @@ impl Note {
     /// repeated.
     ///
     /// # Errors
-    /// [`NoteError::TooManySignatures`].
+    /// [`NoteError::TooManySignatures`], [`NoteError::TooLarge`].
     pub fn with(mut self, line: SignatureLine) -> Result<Self, NoteError> {
         if !self.lines.contains(&line) {
             self.lines.push(line);
         }
-        if self.lines.len() > Bounds::NOTE_SIGNATURES { Err(NoteError::TooManySignatures) } else { Ok(self) }
+        self.bounded()
+    }
+
+    /// What is written can be read.
+    fn bounded(self) -> Result<Self, NoteError> {
+        if self.lines.len() > Bounds::NOTE_SIGNATURES {
+            return Err(NoteError::TooManySignatures);
+        }
+        if self.to_string().len() > Bounds::NOTE { Err(NoteError::TooLarge) } else { Ok(self) }
     }
 
     /// The signatures, none of them verified.
@@ -182,6 +187,8 @@ pub enum NoteError {
     TooManySignatures,
     /// None of the known keys signed it.
     NotSignedBy,
+    /// A witness's cosignature states no time.
+    Untimed,
     /// What a known key's signature should be is not.
     Key(KeyError),
 }
@@ -195,6 +202,7 @@ impl fmt::Display for NoteError {
             Self::Line => "a signature line of the signed note is malformed",
             Self::TooManySignatures => "the signed note has too many signatures",
             Self::NotSignedBy => "the note is not signed by a known key",
+            Self::Untimed => "the cosignature states no time",
             Self::Key(error) => return fmt::Display::fmt(error, f),
         })
     }

@@ -42,7 +42,8 @@ pub enum Answer {
 /// Reads an answer: its HTTP status and its body, of at most [`Bounds::NOTE`] bytes.
 ///
 /// # Errors
-/// With status 200: lines that are no signatures; a cosignature by one of these keys that is not good; none by them.
+/// With status 200: lines that are no signatures; a cosignature by one of these keys that is not good, or that states no
+/// time; none by them.
 pub fn answer(status: u16, body: &[u8], checkpoint: &Note, witnesses: &[VerifierKey]) -> Result<Answer, NoteError> {
     if body.len() > Bounds::NOTE {
         return Err(NoteError::TooLarge);
@@ -65,6 +66,10 @@ fn cosigned(body: &str, checkpoint: &Note, witnesses: &[VerifierKey]) -> Result<
     // Those of unknown keys are passed over, says the specification; so they are not kept.
     let known: Vec<_> = lines.into_iter().filter(|line| witnesses.iter().any(|key| line.is_by(key))).collect();
     let opened = checkpoint.signed_by_lines(known.clone()).open(witnesses)?;
+    // "The cosignature MUST NOT omit the timestamp, i.e. the timestamp MUST NOT be zero."
+    if opened.signed().iter().any(|signed| signed.time().is_none_or(|time| time == 0)) {
+        return Err(NoteError::Untimed);
+    }
     let checkpoint = known.into_iter().try_fold(checkpoint.clone(), Note::with)?;
     Ok(Answer::Cosigned { checkpoint, signed: opened.signed().to_vec() })
 }
@@ -118,6 +123,7 @@ mod tests {
         let later = Checkpoint::sign(6, Hash::leaf(b"y"), &SigningKey::from_seed("ledger.example", &[7; 32]).unwrap());
         assert_eq!(refused(&of_another), NoteError::NotSignedBy);
         assert_eq!(refused(&cosignature(&witness, &later.unwrap(), 99)), NoteError::Key(KeyError::BadSignature));
+        assert_eq!(refused(&cosignature(&witness, &checkpoint(), 0)), NoteError::Untimed);
         assert_eq!(refused(good.trim_end()), NoteError::Line);
         assert_eq!(refused(""), NoteError::Line);
         assert_eq!(refused(&format!("{good}\n")), NoteError::Line);

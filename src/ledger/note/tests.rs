@@ -170,4 +170,11 @@ fn there_are_not_too_many_signatures() {
     let one_more = note.clone().and_sign(&SigningKey::from_seed("other.example", &[64; 32]).unwrap());
     assert_eq!(one_more.unwrap_err(), NoteError::TooManySignatures);
     assert_eq!(Note::parse(note.to_string().as_bytes()).unwrap(), note);
+    // What is nearly too large to be written is, with another signature, too large to be read.
+    let room = Bounds::NOTE - Note::sign("\n", &peter()).unwrap().to_string().len();
+    let large = Note::sign(&format!("{}\n", "a".repeat(room)), &peter()).unwrap();
+    assert_eq!(large.to_string().len(), Bounds::NOTE);
+    assert_eq!(Note::parse(large.to_string().as_bytes()).unwrap(), large);
+    let other = SigningKey::from_seed("other.example", &[1; 32]).unwrap();
+    assert_eq!(large.and_sign(&other).unwrap_err(), NoteError::TooLarge);
 }
