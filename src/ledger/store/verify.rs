@@ -11,7 +11,10 @@ use crate::ledger::{
 };
 use crate::push::Timestamp;
 use rusqlite::{Connection, ErrorCode, params, types::Value};
-use std::{collections::BTreeMap, fmt};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+};
 
 /// Something that is not as it was left.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -64,11 +67,12 @@ pub(super) fn verify(connection: &Connection, found: &mut dyn FnMut(Damage)) -> 
     // Ends without a trace: the derived tables that are compared are temporary ones, which hide those of the same name.
     let transaction = connection.unchecked_transaction()?;
     report(integrity(&transaction, found), Place::File, found)?;
+    let other = report(schema(&transaction, found), Place::File, found)?.unwrap_or_default();
     transaction.execute_batch(&temporary(database::DERIVED))?;
     let mut walk = Walk { connection: &transaction, tree: Tree::default(), keys: Keys::default(), latest: None };
     let checkpoint = report(walk.records(found), Place::File, found)?.flatten();
     report(contents(&transaction, found), Place::File, found)?;
-    for table in derived::TABLES {
+    for table in derived::TABLES.into_iter().filter(|table| !other.contains(*table)) {
         report(compare(&transaction, table, found), Place::Derived(table), found)?;
     }
     let Walk { tree, keys, .. } = walk;
@@ -111,6 +115,27 @@ fn integrity(connection: &Connection, found: &mut dyn FnMut(Damage)) -> Result<(
         }
     }
     Ok(())
+}
+
+/// The tables and indexes that are not as this program makes them.
+fn schema(connection: &Connection, found: &mut dyn FnMut(Damage)) -> Result<BTreeSet<String>, Fault> {
+    let tables = |connection: &Connection| -> Result<BTreeMap<String, Option<String>>, Fault> {
+        let mut select = connection.prepare("SELECT name, sql FROM main.sqlite_schema")?;
+        let rows = select.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        Ok(rows.collect::<Result<_, _>>()?)
+    };
+    let model = Connection::open_in_memory()?;
+    model.execute_batch(database::RECORDED)?;
+    model.execute_batch(database::DERIVED)?;
+    let (made, kept) = (tables(&model)?, tables(connection)?);
+    let names: BTreeSet<_> = made.keys().chain(kept.keys()).collect();
+    let other = names.into_iter().filter(|name| made.get(*name) != kept.get(*name));
+    let other: BTreeSet<String> = other.cloned().collect();
+    for name in &other {
+        let place = derived::TABLES.into_iter().find(|table| table == name).map_or(Place::File, Place::Derived);
+        found(Damage { place, what: format!("`{name}` is not as this program makes it") });
+    }
+    Ok(other)
 }
 
 /// The same tables, to hide those of the database until the transaction ends.
