@@ -50,6 +50,10 @@ fn compare(records: u64) {
     for (what, measure) in measures() {
         println!("{what:<58}{:>10.3}{:>12.3}", median(|| measure(&small)), median(|| measure(&big)));
     }
+    let verify = |folder: &Path| timed(|| open(folder).verify(&mut |damage| panic!("{damage}")).unwrap());
+    println!("{:<58}{:>10.1}{:>12.1}", "all verified, once", verify(&small), verify(&big));
+    let reindex = |folder: &Path| timed(|| open(folder).reindex().unwrap());
+    println!("{:<58}{:>10.1}{:>12.1}", "what is looked up made anew, once", reindex(&small), reindex(&big));
     let size = |folder: &Path| std::fs::metadata(folder.join("ledger.sqlite")).unwrap().len() as f64 / 1e6;
     println!("{:<58}{:>10.1}{:>12.1}", "size in MB", size(&small), size(&big));
 }

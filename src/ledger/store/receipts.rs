@@ -110,3 +110,18 @@ fn holds(block: &[u8], id: &[u8]) -> bool {
     }
     false
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_id_of_a_block_is_found_and_no_other() {
+        for count in 0..20_u8 {
+            let block: Vec<u8> = (0..count).flat_map(|number| [number * 2 + 1; 20]).collect();
+            for number in 0..count * 2 + 3 {
+                assert_eq!(holds(&block, &[number; 20]), number % 2 == 1 && number < count * 2, "{number} of {count}");
+            }
+        }
+    }
+}
