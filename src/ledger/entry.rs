@@ -288,3 +288,89 @@ fn unreadable<T>(why: impl Into<String>) -> Result<T, Unreadable> {
 fn wrong(key: &str) -> Unreadable {
     Unreadable(format!("`{key}` is not what it must be"))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ledger::record::{Adoption, Brought, Outcome, Record};
+
+    fn adoption() -> Record {
+        let id = ObjectId::from_bytes(&[7; 20]).unwrap();
+        let brought = Some(Brought { objects: 2, list: Digest([9; 32]) });
+        let refs = vec![(RefName::new(b"refs/heads/\xff").unwrap(), id)];
+        Record::Adopted(Adoption { repository: b"/srv/\xfe.git".to_vec(), refs, brought, user: 0 })
+    }
+
+    #[test]
+    fn a_record_is_read_as_it_is_written() {
+        let entry = Entry::read(&adoption().to_bytes(7, Timestamp(-5), Some(Timestamp(60)))).unwrap();
+        assert_eq!((entry.number(), entry.kind(), entry.time()), (7, "adopted", Timestamp(-5)));
+        assert_eq!((entry.clock_behind(), entry.moment_that_counts()), (Some(Timestamp(60)), Timestamp(60)));
+        assert_eq!(entry.bytes("repository"), Ok(b"/srv/\xfe.git".to_vec()));
+        assert_eq!(bytes(&entry.list("refs").unwrap()[0]["ref"]), Some(b"refs/heads/\xff".to_vec()));
+        assert_eq!(entry.brought(), Ok(Some((Digest([9; 32]), 2))));
+        assert_eq!(entry.digests(), Ok(vec![Digest([9; 32])]));
+        // Moments that no calendar has are numbers.
+        let entry = Entry::read(&adoption().to_bytes(7, Timestamp(i64::MAX), None)).unwrap();
+        assert_eq!(entry.time(), Timestamp(i64::MAX));
+    }
+
+    #[test]
+    fn what_this_version_does_not_write_it_does_not_read() {
+        let written = String::from_utf8(adoption().to_bytes(7, Timestamp(0), None)).unwrap();
+        let why = |text: String| Entry::read(text.as_bytes()).unwrap_err().to_string();
+        let form = "it is not in the form that records have: white space, or a key twice";
+        for (from, to, expected) in [
+            ("{\"schema\":1", "{\"schema\": 1", form),
+            ("{\"schema\":1", "{\"schema\":1,\"schema\":1", form),
+            ("adopted", "\\u0061dopted", form),
+            ("\"schema\":1", "\"schema\":2", "its `schema` is not that of this version"),
+            ("\"schema\":1,", "", "it does not begin with `schema`, `number` and `time`"),
+            ("\"number\":7", "\"number\":-7", "`number` is not what it must be"),
+            ("1970-01-01T00:00:00Z", "1970-01-01T00:00:00.5Z", "`time` is not what it must be"),
+            ("1970-01-01T00:00:00Z", "1970-01-01T00:00:00+00:00", "`time` is not what it must be"),
+            ("1970-01-01T00:00:00Z", "+0", "`time` is not what it must be"),
+            ("\"adopted\"", "\"adapted\"", "its type is `adapted`"),
+            ("{", "[", "it is no JSON object"),
+        ] {
+            assert_eq!(why(written.replacen(from, to, 1)), expected, "{to}");
+        }
+        assert_eq!(why(format!("{written}\n")), form);
+    }
+
+    #[test]
+    fn an_outcome_is_of_earlier_decisions_in_order() {
+        let outcome = Outcome { by: "value", completed: vec![1, 2, 3, 5], failed: vec![] };
+        let written = String::from_utf8(Record::Outcome(outcome).to_bytes(9, Timestamp(0), None)).unwrap();
+        assert_eq!(Entry::read(written.as_bytes()).unwrap().ranges("completed"), Ok(vec![1..=3, 5..=5]));
+        for bad in ["[[1,3],[3,5]]", "[[3,1]]", "[[1,9]]", "[[1]]", "[1]", "[[1,2,3]]", "{}", "[[-1,2]]"] {
+            let entry = Entry::read(written.replace("[[1,3],[5,5]]", bad).as_bytes()).unwrap();
+            assert_eq!(
+                entry.ranges("completed").unwrap_err().to_string(),
+                "`completed` is not what it must be",
+                "{bad}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_list_says_what_was_brought_and_by_whom() {
+        let (one, two) = ("1".repeat(40), "2".repeat(40));
+        let people = r#"{"schema":1,"people":[{"status":"good","signer":"a","key":"k"},{"status":"unknown-key","key":"u"},{"status":"unsigned"}]}"#;
+        let list = BroughtList::read(format!("{people}\n{one} 0\n{two} -\n").as_bytes()).unwrap();
+        assert_eq!(list.objects.iter().map(ToString::to_string).collect::<Vec<_>>(), [one.clone(), two.clone()]);
+        assert_eq!(
+            (list.signers, list.keys, list.unknown_keys),
+            (vec!["a".into()], vec!["k".into()], vec!["u".into()])
+        );
+        assert_eq!(BroughtList::read(format!("{people}\n").as_bytes()).unwrap().objects, []);
+        let why = |text: String| BroughtList::read(text.as_bytes()).unwrap_err().to_string();
+        assert_eq!(why(format!("{people}\n{two} 0\n{one} 0\n")), "a list of what was brought is not sorted");
+        assert_eq!(why(format!("{people}\n{one} 0\n{one} 0\n")), "a list of what was brought is not sorted");
+        for bad in
+            [people.to_owned(), format!("{people}\n{one}\n"), format!("{people}\n12 0\n"), "\n".into(), String::new()]
+        {
+            assert_eq!(why(bad), "a list of what was brought is none");
+        }
+    }
+}

@@ -140,7 +140,7 @@ impl LedgerFolder {
         self.folder.path().join(DATABASE)
     }
 
-    /// Which file the database is. Another has it, if the ledger is moved away or put back.
+    /// Which file the database is. Another takes its place if the ledger is moved away or put back.
     ///
     /// # Errors
     /// It is not there.
@@ -153,12 +153,12 @@ impl LedgerFolder {
         self.folder.path()
     }
 
-    /// Whether what was written last is still beside the database.
+    /// The length in bytes of the log beside the database, which has what was written last; `None` if there is none.
     ///
     /// # Errors
     /// Somebody else can write it.
-    pub fn has_log(&self) -> Result<bool, Undecided> {
-        self.folder.holds(&format!("{DATABASE}-wal"))
+    pub fn log(&self) -> Result<Option<u64>, Undecided> {
+        self.folder.length(&format!("{DATABASE}-wal"))
     }
 }
 

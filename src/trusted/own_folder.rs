@@ -82,6 +82,15 @@ impl OwnFolder {
         self.find(name).map(|found| found.is_some()).map_err(|why| self.error("reading", name, why))
     }
 
+    /// The length in bytes of a file; `None` if there is none.
+    ///
+    /// # Errors
+    /// Those of [`OwnFolder::holds`].
+    pub fn length(&self, name: &str) -> Result<Option<u64>, Undecided> {
+        let found = self.find(name).map_err(|why| self.error("reading", name, why))?;
+        Ok(found.map(|found| u64::try_from(found.st_size).unwrap_or(u64::MAX)))
+    }
+
     /// Which file is there under this name: device and number. It is looked for by the folder's path, so that a folder that
     /// was moved meanwhile is not taken for the one that is there.
     ///

@@ -1,5 +1,9 @@
 //! The ledger's database: what is recorded is found again, whole, whatever happens to the process, the disk and the file.
 
+mod damage;
+mod faults;
+mod kills;
+
 use countersign::{
     Undecided,
     ledger::{
@@ -136,6 +140,13 @@ fn push(ledger: &mut Ledger, seconds: i64, objects: &[ObjectId]) -> u64 {
     });
     append(ledger, seconds, |writing| outcome(writing, &[decided.first], &[]));
     decided.first
+}
+
+/// What `verify` finds damaged, a line each.
+fn verify(ledger: &Ledger) -> Vec<String> {
+    let mut found = Vec::new();
+    ledger.verify(&mut |damage| found.push(damage.to_string())).unwrap();
+    found
 }
 
 #[test]
@@ -317,4 +328,78 @@ fn nothing_is_written_of_what_fails() {
     assert_eq!(error.unwrap_err().cause.to_string(), "a record could not be written");
     assert_eq!(ledger.append(&at(2_000), |_| Ok(())).unwrap(), None);
     assert_eq!(append(&mut ledger, 2_000, |writing| assert_eq!(push_nothing(writing), 2)).first, 2);
+}
+
+#[test]
+fn what_can_be_looked_up_is_made_anew_as_it_was() {
+    let ground = Ground::new();
+    let mut ledger = ground.open();
+    damage::fill(&mut ledger, 300);
+    let computed = ledger.verify(&mut |damage| panic!("{damage}")).unwrap();
+    let state = |ledger: &Ledger| (memory(ledger).standings().unwrap(), memory(ledger).received(object(1)).unwrap());
+    let before = state(&ledger);
+    assert!(before.1.is_some());
+    let database = rusqlite::Connection::open(ground.folder().join("ledger.sqlite")).unwrap();
+    database.execute_batch("DELETE FROM standing; UPDATE decision SET state = 'failed'; DROP TABLE mention;").unwrap();
+    drop(database);
+    assert_ne!(state(&ledger), before);
+    let found = verify(&ledger);
+    for table in ["standing", "decision", "mention"] {
+        assert!(found.iter().any(|found| found.starts_with(&format!("derived table `{table}`: "))), "{found:?}");
+    }
+    ledger.reindex().unwrap();
+    assert_eq!(state(&ledger), before);
+    assert_eq!(verify(&ledger), [""; 0]);
+    assert_eq!(ledger.verify(&mut |_| ()).unwrap(), computed);
+    push(&mut ledger, 9_000, &[object(5_077)]);
+    assert_eq!(memory(&ledger).received(object(5_077)).unwrap(), Some(Timestamp(9_000)));
+    assert_eq!(verify(&ledger), [""; 0]);
+}
+
+#[test]
+fn what_is_read_alone_is_not_changed() {
+    let ground = Ground::new();
+    let mut ledger = ground.open();
+    push(&mut ledger, 2_000, &[object(1)]);
+    // A copy as a backup makes it, without the log, and without the key.
+    let copy = ground.temporary.path().join("copy");
+    std::fs::create_dir(&copy).unwrap();
+    let into = copy.join("ledger.sqlite");
+    let database = rusqlite::Connection::open(ground.folder().join("ledger.sqlite")).unwrap();
+    database.execute("VACUUM INTO ?1", [into.to_str().unwrap()]).unwrap();
+    let before = std::fs::read(&into).unwrap();
+    let mut copied = Ledger::read(&copy, &ground.trusted).unwrap().unwrap();
+    assert_eq!(memory(&copied).received(object(1)).unwrap(), Some(Timestamp(2_000)));
+    assert_eq!(verify(&copied), [""; 0]);
+    let error = copied.append(&at(3_000), |writing| writing.record(&Record::Closed("x".into())).map(drop)).unwrap_err();
+    assert_eq!(error.cause.to_string(), "it was opened to be read");
+    drop(copied);
+    assert_eq!(std::fs::read_dir(&copy).unwrap().count(), 1);
+    assert_eq!(std::fs::read(&into).unwrap(), before);
+    // One that is written meanwhile is read as it was when it was asked.
+    let reading = Ledger::read(&ground.folder(), &ground.trusted).unwrap().unwrap();
+    push(&mut ledger, 3_000, &[object(2)]);
+    assert_eq!(memory(&reading).received(object(2)).unwrap(), Some(Timestamp(3_000)));
+    assert_eq!(verify(&reading), [""; 0]);
+}
+
+#[test]
+fn several_who_find_no_ledger_make_one_and_all_add_to_it() {
+    let ground = Ground::new();
+    let begin = std::sync::Barrier::new(4);
+    std::thread::scope(|scope| {
+        for writer in 0..4 {
+            let (ground, begin) = (&ground, &begin);
+            scope.spawn(move || {
+                begin.wait();
+                for turn in 0..10 {
+                    push(&mut ground.open(), 2_000, &[object(writer * 100 + turn)]);
+                }
+            });
+        }
+    });
+    let ledger = Ledger::read(&ground.folder(), &ground.trusted).unwrap().unwrap();
+    assert_eq!(ledger.verify(&mut |damage| panic!("{damage}")).unwrap().size, 1 + 4 * 10 * 2);
+    let all: Vec<_> = (0..4).flat_map(|writer| (0..10).map(move |turn| object(writer * 100 + turn))).collect();
+    assert_eq!(memory(&ledger).received_of(&all).unwrap().len(), 40);
 }

@@ -20,6 +20,10 @@ const APPLICATION: i32 = 0x4353_676E;
 /// Of the tables.
 const VERSION: i32 = 1;
 
+/// How many pages the log may have before it is moved into the database. Every process that opens the ledger reads the log
+/// from its beginning, 4 KiB a page; an append adds some fifteen.
+const LOG: i64 = 256;
+
 /// Statements kept ready, of which there are some forty.
 const STATEMENTS: usize = 64;
 
@@ -43,6 +47,7 @@ pub(super) fn open(file: &Path) -> Result<Connection, Fault> {
     set(&connection)?;
     // Whoever ends last does not move the log into the database: that costs syncs, which the next writers share.
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
+    connection.pragma_update(None, "wal_autocheckpoint", 0)?;
     check(&connection)?;
     Ok(connection)
 }
@@ -63,6 +68,22 @@ pub(super) fn open_to_read(file: &Path, unchanging: bool) -> Result<Connection, 
 
 /// One thread at a time uses a connection, and the path has no links.
 const ALWAYS: OpenFlags = OpenFlags::SQLITE_OPEN_NO_MUTEX.union(OpenFlags::SQLITE_OPEN_NOFOLLOW);
+
+/// Moves the log into the database, if it is long and nobody else needs it just now. All in it is durable already, so it
+/// does no harm if this fails: whoever writes next tries it again.
+///
+/// SQLite's own way does not do: it moves the log, and leaves it to the next transaction of the same process to begin it
+/// anew. Where each transaction is a process, none does, and the log grows for ever.
+pub(super) fn shorten_log(connection: &Connection) -> Result<(), Fault> {
+    let long: i64 = connection.query_row("PRAGMA wal_checkpoint(noop)", [], |row| row.get(1))?;
+    if long < LOG {
+        return Ok(());
+    }
+    connection.busy_timeout(Duration::ZERO)?;
+    let moved = connection.query_row("PRAGMA wal_checkpoint(truncate)", [], |_| Ok(()));
+    connection.busy_timeout(PATIENCE)?;
+    Ok(moved?)
+}
 
 fn set(connection: &Connection) -> Result<(), Fault> {
     connection.busy_timeout(PATIENCE)?;

@@ -1,7 +1,10 @@
 //! The derived tables: what a record says, where it can be looked up. The same function makes them as records are written,
 //! makes them anew, and makes those that `verify` compares them with.
 
-use super::{fault::Fault, receipts};
+use super::{
+    fault::Fault,
+    receipts::{self, Source},
+};
 use crate::ledger::{
     entry::{BroughtList, Entry, bytes, object_id},
     record::Digest,
@@ -38,7 +41,8 @@ pub(super) fn add(connection: &Connection, entry: &Entry) -> Result<(), Fault> {
         "outcome" => outcome(connection, entry),
         "moved" => {
             let repository = repository(connection, &entry.bytes("repository")?)?;
-            got_value(connection, repository, &entry.ref_name("ref")?, entry.number(), entry.object("found")?)
+            let (name, found) = (entry.ref_name("ref")?, entry.object("found")?);
+            got_value(connection, repository, name.as_bytes(), entry.number(), raw(&found))
         }
         "policy" => {
             let (policy, registry) = (entry.digest("policy")?, entry.digest("registry")?);
@@ -73,13 +77,15 @@ fn decision(connection: &Connection, entry: &Entry) -> Result<(), Fault> {
     let (verdict, push) = (entry.text("verdict")?, entry.number_of("push")?);
     let accepted = verdict == "accepted";
     let (old, new) = (entry.object("old")?, entry.object("new")?);
-    connection.prepare_cached("INSERT INTO decision VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)")?.execute(params![
+    let list = entry.brought()?.map(|(list, _)| list.0);
+    connection.prepare_cached("INSERT INTO decision VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)")?.execute(params![
         number,
         push,
         repository,
         entry.ref_name("ref")?.as_bytes(),
         raw(&old),
         raw(&new),
+        list,
         verdict,
         if accepted { "open" } else { "refused" },
     ])?;
@@ -91,12 +97,8 @@ fn decision(connection: &Connection, entry: &Entry) -> Result<(), Fault> {
     let pusher = |key| entry.some("pusher").and_then(|pusher| pusher.get(key)).and_then(Value::as_str);
     mention(connection, "pusher", pusher("id"), number)?;
     mention(connection, "account", pusher("account"), number)?;
-    let objects = brought(connection, entry)?;
-    if accepted {
-        receipts::write(connection, repository, number, &objects)?;
-        satisfied(connection, entry)?;
-    }
-    Ok(())
+    mention_brought(connection, entry)?;
+    if accepted { satisfied(connection, entry) } else { Ok(()) }
 }
 
 fn satisfied(connection: &Connection, entry: &Entry) -> Result<(), Fault> {
@@ -127,27 +129,34 @@ fn outcome(connection: &Connection, entry: &Entry) -> Result<(), Fault> {
 
 /// What became of a decision that accepted.
 fn became(connection: &Connection, number: u64, state: &str) -> Result<(), Fault> {
-    let decided = connection
-        .prepare_cached(
-            "UPDATE decision SET state = ?2 WHERE number = ?1 AND state <> 'refused' RETURNING repository, name, new",
-        )?
-        .query_row(params![number, state], |row| {
-            Ok((row.get(0)?, row.get::<_, Vec<u8>>(1)?, row.get::<_, Option<Vec<u8>>>(2)?))
-        })
-        .optional()?;
-    let Some((repository, name, new)) = decided else {
+    let mut select = connection.prepare_cached(
+        "SELECT repository, time, name, new, list, state FROM decision JOIN entry USING (number)
+         WHERE number = ?1 AND state <> 'refused'",
+    )?;
+    let mut rows = select.query([number])?;
+    let Some(row) = rows.next()? else {
         return Fault::damaged(format!("an outcome is of record {number}, which accepted nothing"));
     };
-    let (Some(name), new) = (RefName::new(&name), new.as_deref().and_then(ObjectId::from_bytes)) else {
-        return Fault::damaged(format!("record {number}: its ref has no name"));
-    };
-    if state == "completed" {
-        return got_value(connection, repository, &name, number, new);
+    let source = Source { repository: row.get(0)?, number, time: row.get(1)? };
+    let (name, new): (Vec<u8>, Option<Vec<u8>>) = (row.get(2)?, row.get(3)?);
+    let (list, former): (Option<[u8; 32]>, String) = (row.get(4)?, row.get(5)?);
+    if former == state {
+        return Ok(());
     }
-    connection
-        .prepare_cached("DELETE FROM value WHERE repository = ?1 AND name = ?2 AND number = ?3")?
-        .execute(params![repository, name.as_bytes(), number])?;
-    stand(connection, repository, &name)
+    connection.prepare_cached("UPDATE decision SET state = ?2 WHERE number = ?1")?.execute(params![number, state])?;
+    let objects = list.map(|list| read_list(connection, number, Digest(list))).transpose()?.unwrap_or_default().objects;
+    if state == "completed" {
+        receipts::add(connection, source, &objects)?;
+        return got_value(connection, source.repository, &name, number, new.as_deref());
+    }
+    if former == "completed" {
+        receipts::remove(connection, source, &objects)?;
+        connection
+            .prepare_cached("DELETE FROM value WHERE repository = ?1 AND name = ?2 AND number = ?3")?
+            .execute(params![source.repository, name, number])?;
+        stand(connection, source.repository, &name)?;
+    }
+    Ok(())
 }
 
 fn adopted(connection: &Connection, entry: &Entry) -> Result<(), Fault> {
@@ -157,18 +166,16 @@ fn adopted(connection: &Connection, entry: &Entry) -> Result<(), Fault> {
         let (Some(name), Some(value)) = (name, adopted.get("value").and_then(object_id)) else {
             return Fault::damaged(format!("record {}: `refs` is not what it must be", entry.number()));
         };
-        got_value(connection, repository, &name, entry.number(), Some(value))?;
+        got_value(connection, repository, name.as_bytes(), entry.number(), Some(value.as_bytes()))?;
     }
-    receipts::write(connection, repository, entry.number(), &brought(connection, entry)?)
+    let source = Source { repository, number: entry.number(), time: entry.moment_that_counts().0 };
+    receipts::add(connection, source, &mention_brought(connection, entry)?)
 }
 
 /// The objects that a record says were brought. Who and what is mentioned with them is added.
-fn brought(connection: &Connection, entry: &Entry) -> Result<Vec<ObjectId>, Fault> {
+fn mention_brought(connection: &Connection, entry: &Entry) -> Result<Vec<ObjectId>, Fault> {
     let Some((digest, objects)) = entry.brought()? else { return Ok(Vec::new()) };
-    let Some(list) = content(connection, digest)? else {
-        return Fault::damaged(format!("record {}: the list of what was brought is gone", entry.number()));
-    };
-    let list = BroughtList::read(&list)?;
+    let list = read_list(connection, entry.number(), digest)?;
     if u64::try_from(list.objects.len()) != Ok(objects) {
         return Fault::damaged(format!("record {}: not as many objects were brought as it says", entry.number()));
     }
@@ -180,35 +187,39 @@ fn brought(connection: &Connection, entry: &Entry) -> Result<Vec<ObjectId>, Faul
     Ok(list.objects)
 }
 
+fn read_list(connection: &Connection, number: u64, digest: Digest) -> Result<BroughtList, Fault> {
+    match content(connection, digest)? {
+        Some(list) => Ok(BroughtList::read(&list)?),
+        None => Fault::damaged(format!("record {number}: the list of what was brought is gone")),
+    }
+}
+
 fn got_value(
     connection: &Connection,
     repository: i64,
-    name: &RefName,
+    name: &[u8],
     number: u64,
-    value: Option<ObjectId>,
+    value: Option<&[u8]>,
 ) -> Result<(), Fault> {
-    connection.prepare_cached("INSERT OR REPLACE INTO value VALUES (?1, ?2, ?3, ?4)")?.execute(params![
-        repository,
-        name.as_bytes(),
-        number,
-        raw(&value)
-    ])?;
+    connection
+        .prepare_cached("INSERT INTO value VALUES (?1, ?2, ?3, ?4)")?
+        .execute(params![repository, name, number, value])?;
     stand(connection, repository, name)
 }
 
 /// Decisions are numbered in the order in which git held their old values against the refs, not their outcomes: of two
 /// pushes in turn, the second's may be told first.
-fn stand(connection: &Connection, repository: i64, name: &RefName) -> Result<(), Fault> {
+fn stand(connection: &Connection, repository: i64, name: &[u8]) -> Result<(), Fault> {
     let standing = connection
         .prepare_cached(
             "INSERT OR REPLACE INTO standing SELECT repository, name, number, value FROM value
              WHERE repository = ?1 AND name = ?2 ORDER BY number DESC LIMIT 1",
         )?
-        .execute(params![repository, name.as_bytes()])?;
+        .execute(params![repository, name])?;
     if standing == 0 {
         connection
             .prepare_cached("DELETE FROM standing WHERE repository = ?1 AND name = ?2")?
-            .execute(params![repository, name.as_bytes()])?;
+            .execute(params![repository, name])?;
     }
     Ok(())
 }

@@ -18,6 +18,7 @@ CREATE TABLE decision (
     name BLOB NOT NULL, -- the ref
     old BLOB, -- null where the ref did not exist
     new BLOB, -- null where it goes
+    list BLOB, -- digest of the list of what it brought
     verdict TEXT NOT NULL,
     state TEXT NOT NULL CHECK (state IN ('refused', 'open', 'completed', 'failed'))
 ) STRICT;
@@ -43,11 +44,12 @@ CREATE TABLE standing (
     PRIMARY KEY (repository, name)
 ) STRICT, WITHOUT ROWID;
 
--- What accepted decisions and adoptions brought; whether they count, their state says. Of few objects, a row each …
+-- What completed decisions and adoptions brought, at the moment of their record. Of few objects, a row each …
 CREATE TABLE receipt (
     repository INTEGER NOT NULL,
     object BLOB NOT NULL,
     number INTEGER NOT NULL,
+    time INTEGER NOT NULL,
     PRIMARY KEY (repository, object, number)
 ) STRICT, WITHOUT ROWID;
 
@@ -56,6 +58,7 @@ CREATE TABLE receipt_block (
     repository INTEGER NOT NULL,
     prefix INTEGER NOT NULL, -- their first byte
     number INTEGER NOT NULL,
+    time INTEGER NOT NULL,
     objects BLOB NOT NULL, -- raw ids, sorted, with nothing between them
     PRIMARY KEY (repository, prefix, number)
 ) STRICT, WITHOUT ROWID;

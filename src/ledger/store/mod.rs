@@ -60,7 +60,7 @@ impl Ledger {
             })?,
         };
         let key = folder.key()?;
-        let ledger = Self::over(folder, Some(key), database::open)?;
+        let ledger = Self::over(folder, Some(key), |folder| database::open(&folder.database()))?;
         let connection = ledger.connection();
         if let Some(key) = &ledger.key {
             reading::last(&connection, key.verifier()).map_err(|fault| fault.of(&ledger.reading))?;
@@ -75,19 +75,27 @@ impl Ledger {
     /// Others can write there; the database is damaged, or of another version.
     pub fn read(folder: &Path, trusted: &TrustedFiles) -> Result<Option<Self>, Undecided> {
         let Some(folder) = LedgerFolder::open_to_read(folder, trusted)? else { return Ok(None) };
-        let unchanging = !folder.has_log()?;
-        Self::over(folder, None, |file| database::open_to_read(file, unchanging)).map(Some)
+        Self::over(folder, None, |folder| {
+            let file = folder.database();
+            match folder.log()? {
+                None => database::open_to_read(&file, true),
+                // A copy where nothing can be written has no place for the locks.
+                Some(0) => database::open_to_read(&file, false).or_else(|_| database::open_to_read(&file, true)),
+                Some(_) => database::open_to_read(&file, false),
+            }
+        })
+        .map(Some)
     }
 
     fn over(
         folder: LedgerFolder,
         key: Option<SigningKey>,
-        open: impl FnOnce(&Path) -> Result<Connection, Fault>,
+        open: impl FnOnce(&LedgerFolder) -> Result<Connection, Fault>,
     ) -> Result<Self, Undecided> {
         let shown = folder.path().display();
         let (reading, writing) = (format!("reading the ledger `{shown}`"), format!("writing the ledger `{shown}`"));
         let identity = folder.identity()?;
-        let connection = open(&folder.database()).map_err(|fault| fault.of(&reading))?;
+        let connection = open(&folder).map_err(|fault| fault.of(&reading))?;
         let ledger = Self { connection: Mutex::new(connection), key, folder, identity, reading, writing };
         check_place(&ledger.folder, identity, &ledger.reading)?;
         Ok(ledger)
@@ -121,6 +129,7 @@ impl Ledger {
             if appended.is_some() {
                 transaction.commit()?;
                 check_place(&self.folder, self.identity, &self.writing)?;
+                let _ = database::shorten_log(connection);
             }
             Ok(appended)
         };
@@ -153,7 +162,8 @@ impl Ledger {
         let mut reindex = || {
             let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
             reindex::reindex(&transaction)?;
-            Ok(transaction.commit()?)
+            transaction.commit()?;
+            database::shorten_log(connection)
         };
         reindex().map_err(|fault: Fault| fault.of(&self.writing))
     }

@@ -1,31 +1,58 @@
-//! What was received, and when: written with each record, and looked up.
+//! What was received, and when: written once it is completed, and looked up.
 
 use super::fault::Fault;
 use crate::push::{ObjectId, Timestamp};
-use rusqlite::{Connection, OptionalExtension, params};
-use std::collections::{BTreeMap, HashMap, btree_map::Entry as Place};
+use rusqlite::{Connection, params};
+use std::collections::HashMap;
 
 /// Up to so many objects a row each is cheaper than 256 blocks.
 const ROWS: usize = 256;
 
-/// That record `number` brought these objects, sorted.
-pub(super) fn write(connection: &Connection, repository: i64, number: u64, objects: &[ObjectId]) -> Result<(), Fault> {
+/// The record that brought something.
+#[derive(Clone, Copy)]
+pub(super) struct Source {
+    pub repository: i64,
+    pub number: u64,
+    /// The moment that counts.
+    pub time: i64,
+}
+
+/// That these objects, sorted, were received.
+pub(super) fn add(connection: &Connection, source: Source, objects: &[ObjectId]) -> Result<(), Fault> {
+    let Source { repository, number, time } = source;
     if objects.len() <= ROWS {
-        let mut insert = connection.prepare_cached("INSERT INTO receipt VALUES (?1, ?2, ?3)")?;
+        let mut insert = connection.prepare_cached("INSERT INTO receipt VALUES (?1, ?2, ?3, ?4)")?;
         for object in objects {
-            insert.execute(params![repository, object.as_bytes(), number])?;
+            insert.execute(params![repository, object.as_bytes(), number, time])?;
         }
         return Ok(());
     }
-    let mut insert = connection.prepare_cached("INSERT INTO receipt_block VALUES (?1, ?2, ?3, ?4)")?;
-    for block in objects.chunk_by(|a, b| prefix(*a) == prefix(*b)) {
+    let mut insert = connection.prepare_cached("INSERT INTO receipt_block VALUES (?1, ?2, ?3, ?4, ?5)")?;
+    for block in objects.chunk_by(|a, b| prefix(a) == prefix(b)) {
         let ids: Vec<u8> = block.iter().flat_map(|id| id.as_bytes()).copied().collect();
-        insert.execute(params![repository, block.first().copied().map(prefix), number, ids])?;
+        insert.execute(params![repository, block.first().map(prefix), number, time, ids])?;
     }
     Ok(())
 }
 
-/// When each of these objects was received first, of those that were.
+/// That these objects were not received after all, by this record.
+pub(super) fn remove(connection: &Connection, source: Source, objects: &[ObjectId]) -> Result<(), Fault> {
+    let Source { repository, number, .. } = source;
+    let mut row =
+        connection.prepare_cached("DELETE FROM receipt WHERE repository = ?1 AND object = ?2 AND number = ?3")?;
+    let mut block =
+        connection.prepare_cached("DELETE FROM receipt_block WHERE repository = ?1 AND prefix = ?2 AND number = ?3")?;
+    for object in objects {
+        if objects.len() <= ROWS {
+            row.execute(params![repository, object.as_bytes(), number])?;
+        } else {
+            block.execute(params![repository, prefix(object), number])?;
+        }
+    }
+    Ok(())
+}
+
+/// When each of these objects was received first, of those that were: at the moment of the record with the least number.
 pub(super) fn read(
     connection: &Connection,
     repository: i64,
@@ -35,70 +62,36 @@ pub(super) fn read(
     let mut objects = objects.to_vec();
     objects.sort_unstable();
     objects.dedup();
-    let mut counting = Counting { connection, known: BTreeMap::new() };
-    let mut first: Vec<Option<(u64, Timestamp)>> = Vec::with_capacity(objects.len());
-    let mut select = connection
-        .prepare_cached("SELECT number FROM receipt WHERE repository = ?1 AND object = ?2 ORDER BY number")?;
+    let mut first: Vec<Option<(u64, i64)>> = Vec::with_capacity(objects.len());
+    let mut select = connection.prepare_cached(
+        "SELECT number, time FROM receipt WHERE repository = ?1 AND object = ?2 ORDER BY number LIMIT 1",
+    )?;
     for object in &objects {
         let mut rows = select.query(params![repository, object.as_bytes()])?;
-        let mut found = None;
-        while let Some(row) = rows.next()? {
-            let number = row.get(0)?;
-            found = counting.time(number)?.map(|time| (number, time));
-            if found.is_some() {
-                break;
-            }
-        }
-        first.push(found);
+        first.push(rows.next()?.map(|row| Ok::<_, Fault>((row.get(0)?, row.get(1)?))).transpose()?);
     }
     let mut select = connection.prepare_cached(
-        "SELECT number, objects FROM receipt_block WHERE repository = ?1 AND prefix = ?2 ORDER BY number",
+        "SELECT number, time, objects FROM receipt_block WHERE repository = ?1 AND prefix = ?2 ORDER BY number",
     )?;
     let mut places = first.iter_mut();
-    for wanted in objects.chunk_by(|a, b| prefix(*a) == prefix(*b)) {
+    for wanted in objects.chunk_by(|a, b| prefix(a) == prefix(b)) {
+        let mut rows = select.query(params![repository, wanted.first().map(prefix)])?;
         let mut wanted: Vec<_> = wanted.iter().zip(places.by_ref()).collect();
-        let mut rows = select.query(params![repository, wanted.first().map(|(object, _)| prefix(**object))])?;
         while let Some(row) = rows.next()? {
-            let number: u64 = row.get(0)?;
-            let block = row.get_ref(1)?.as_blob().map_err(rusqlite::Error::from)?;
+            let (number, time) = (row.get(0)?, row.get(1)?);
+            let block = row.get_ref(2)?.as_blob().map_err(rusqlite::Error::from)?;
             for (object, place) in &mut wanted {
-                let earlier = place.is_none_or(|(earlier, _)| number < earlier);
-                if earlier
-                    && holds(block, object.as_bytes())
-                    && let Some(time) = counting.time(number)?
-                {
+                if place.is_none_or(|(earlier, _)| number < earlier) && holds(block, object.as_bytes()) {
                     **place = Some((number, time));
                 }
             }
         }
     }
-    Ok(objects.into_iter().zip(first).filter_map(|(object, found)| Some((object, found?.1))).collect())
+    let found = objects.into_iter().zip(first);
+    Ok(found.filter_map(|(object, found)| found.map(|(_, time)| (object, Timestamp(time)))).collect())
 }
 
-/// Which records give receipts.
-struct Counting<'a> {
-    connection: &'a Connection,
-    known: BTreeMap<u64, Option<Timestamp>>,
-}
-
-impl Counting<'_> {
-    /// The moment of a completed decision or an adoption; `None` of all else.
-    fn time(&mut self, number: u64) -> Result<Option<Timestamp>, Fault> {
-        match self.known.entry(number) {
-            Place::Occupied(known) => Ok(*known.get()),
-            Place::Vacant(place) => {
-                let mut select = self.connection.prepare_cached(
-                    "SELECT time FROM entry LEFT JOIN decision USING (number)
-                     WHERE number = ?1 AND (kind = 'adopted' OR state = 'completed')",
-                )?;
-                let time = select.query_row([number], |row| row.get(0)).optional()?.map(Timestamp);
-                Ok(*place.insert(time))
-            }
-        }
-    }
-}
-
-fn prefix(object: ObjectId) -> u8 {
+fn prefix(object: &ObjectId) -> u8 {
     object.as_bytes().first().copied().unwrap_or_default()
 }
 
@@ -116,4 +109,19 @@ fn holds(block: &[u8], id: &[u8]) -> bool {
         }
     }
     false
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_id_of_a_block_is_found_and_no_other() {
+        for count in 0..20_u8 {
+            let block: Vec<u8> = (0..count).flat_map(|number| [number * 2 + 1; 20]).collect();
+            for number in 0..count * 2 + 3 {
+                assert_eq!(holds(&block, &[number; 20]), number % 2 == 1 && number < count * 2, "{number} of {count}");
+            }
+        }
+    }
 }
