@@ -1,6 +1,6 @@
 //! From a verdict to its records.
 
-use super::{Account, Case, Loaded, Maker, UpdateAccount};
+use super::{Account, Case, Loaded, Maker, Makers, UpdateAccount};
 use crate::{
     Undecided,
     git::{Read, Selection, Settled, Trusted, Walk},
@@ -279,7 +279,7 @@ impl Entries {
         if objects.is_empty() {
             return Ok(None);
         }
-        let list = list(&objects, account);
+        let list = list(&objects, &account.makers);
         let brought = Brought { objects: u64::try_from(objects.len()).unwrap_or(u64::MAX), list: Digest::of(&list) };
         self.contents.push(list);
         Ok(Some(brought))
@@ -393,9 +393,8 @@ fn weaker(former: &[u8], loaded: &Loaded) -> Vec<String> {
 }
 
 /// The text that `docs/ledger.md` calls the list of what a push brought.
-fn list(objects: &BTreeSet<ObjectId>, account: &Account) -> Vec<u8> {
+pub(super) fn list(objects: &BTreeSet<ObjectId>, makers: &Makers) -> Vec<u8> {
     use std::fmt::Write;
-    let makers = &account.makers;
     // Of those that the push as a whole had, only these, numbered anew.
     let mut numbers: Vec<Option<usize>> = vec![None; makers.all.len()];
     let (mut people, mut lines) = (Vec::new(), String::new());

@@ -11,7 +11,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 use serde_json::Value;
 
 /// The names of the derived tables.
-pub(super) const TABLES: [&str; 11] = [
+pub(super) const TABLES: [&str; 12] = [
     "entry",
     "repository",
     "decision",
@@ -23,6 +23,7 @@ pub(super) const TABLES: [&str; 11] = [
     "in_force",
     "certificate",
     "mention",
+    "subject",
 ];
 
 /// Adds what a record says. Its contents are there.
@@ -38,7 +39,9 @@ pub(super) fn add(connection: &Connection, entry: &Entry) -> Result<(), Fault> {
         "outcome" => outcome(connection, entry),
         "moved" => {
             let repository = repository(connection, &entry.bytes("repository")?)?;
-            got_value(connection, repository, &entry.ref_name("ref")?, entry.number(), entry.object("found")?)
+            let name = entry.ref_name("ref")?;
+            subject(connection, repository, &name, entry.number())?;
+            got_value(connection, repository, &name, entry.number(), entry.object("found")?)
         }
         "policy" => {
             let (policy, registry) = (entry.digest("policy")?, entry.digest("registry")?);
@@ -72,12 +75,14 @@ fn decision(connection: &Connection, entry: &Entry) -> Result<(), Fault> {
     let repository = repository(connection, &entry.bytes("repository")?)?;
     let (verdict, push) = (entry.text("verdict")?, entry.number_of("push")?);
     let accepted = verdict == "accepted";
+    let name = entry.ref_name("ref")?;
+    subject(connection, repository, &name, number)?;
     let (old, new) = (entry.object("old")?, entry.object("new")?);
     connection.prepare_cached("INSERT INTO decision VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)")?.execute(params![
         number,
         push,
         repository,
-        entry.ref_name("ref")?.as_bytes(),
+        name.as_bytes(),
         raw(&old),
         raw(&new),
         verdict,
@@ -157,6 +162,7 @@ fn adopted(connection: &Connection, entry: &Entry) -> Result<(), Fault> {
         let (Some(name), Some(value)) = (name, adopted.get("value").and_then(object_id)) else {
             return Fault::damaged(format!("record {}: `refs` is not what it must be", entry.number()));
         };
+        subject(connection, repository, &name, entry.number())?;
         got_value(connection, repository, &name, entry.number(), Some(value))?;
     }
     receipts::write(connection, repository, entry.number(), &brought(connection, entry)?)
@@ -210,6 +216,15 @@ fn stand(connection: &Connection, repository: i64, name: &RefName) -> Result<(),
             .prepare_cached("DELETE FROM standing WHERE repository = ?1 AND name = ?2")?
             .execute(params![repository, name.as_bytes()])?;
     }
+    Ok(())
+}
+
+fn subject(connection: &Connection, repository: i64, name: &RefName, number: u64) -> Result<(), Fault> {
+    connection.prepare_cached("INSERT OR IGNORE INTO subject VALUES (?1, ?2, ?3)")?.execute(params![
+        name.as_bytes(),
+        number,
+        repository
+    ])?;
     Ok(())
 }
 
