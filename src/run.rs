@@ -176,6 +176,7 @@ fn judge_update(
         update.change.new().map(|new| Tip::read(&pipeline.past, new, &loaded.registry, judgement.now())).transpose()?;
     let mut fast_forward = None;
     if let Some(new) = &new {
+        pipeline.note_tags(new);
         for (id, defect) in &new.defects {
             judgement.defective_update(at, rules, Some(*id), defect);
         }

@@ -1,11 +1,12 @@
-//! Who made what a push brought: docs/ledger.md, "list of what a push brought". Pure.
+//! Who made what a push brought, and with which keys that nobody had registered: docs/ledger.md, "list of what a push
+//! brought" and "list of unknown keys". Pure.
 
 use super::{
     entry::{BroughtList, Unreadable},
     record::SCHEMA,
 };
 use crate::push::ObjectId;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 /// Each object of a list, with who made it.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -81,6 +82,56 @@ impl Person {
             format: text("format"),
             author: bytes("author").unwrap_or_default(),
             committer: bytes("committer").unwrap_or_default(),
+        })
+    }
+}
+
+/// A key that nobody had registered when something signed by it was pushed.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct UnknownKey {
+    /// As it is called.
+    pub fingerprint: String,
+    /// The signature's format.
+    pub format: Option<String>,
+    /// The public key, `ssh-ed25519 AAAA…`, where it stands in the signature.
+    pub key: Option<String>,
+    /// Committers and taggers of what it signed, `Name <email>`, raw bytes.
+    pub names: Vec<Vec<u8>>,
+    /// How many objects of the push it signed.
+    pub objects: u64,
+}
+
+impl UnknownKey {
+    /// The list of some, as it is kept.
+    pub fn write_list(keys: &[Self]) -> Vec<u8> {
+        let keys = keys.iter().map(|key| {
+            let names = key.names.iter().map(|name| super::record::bytes(name));
+            json!({
+                "fingerprint": key.fingerprint, "format": key.format, "key": key.key, "names": names.collect::<Vec<_>>(),
+                "objects": key.objects,
+            })
+        });
+        json!({ "schema": SCHEMA, "keys": keys.collect::<Vec<_>>() }).to_string().into_bytes()
+    }
+
+    /// Reads such a list.
+    ///
+    /// # Errors
+    /// It is none.
+    pub fn read_list(bytes: &[u8]) -> Result<Vec<Self>, Unreadable> {
+        let list: Value = serde_json::from_slice(bytes).map_err(|_| Unreadable::keys())?;
+        let keys = list.get("keys").and_then(Value::as_array).filter(|_| list.get("schema") == Some(&SCHEMA.into()));
+        keys.ok_or_else(Unreadable::keys)?.iter().map(|key| Self::read(key).ok_or_else(Unreadable::keys)).collect()
+    }
+
+    fn read(key: &Value) -> Option<Self> {
+        let text = |name| key.get(name).and_then(Value::as_str).map(str::to_owned);
+        Some(Self {
+            fingerprint: text("fingerprint")?,
+            format: text("format"),
+            key: text("key"),
+            names: key.get("names")?.as_array()?.iter().map(super::entry::bytes).collect::<Option<_>>()?,
+            objects: key.get("objects")?.as_u64()?,
         })
     }
 }

@@ -202,7 +202,7 @@ impl Entry {
     pub fn digests(&self) -> Result<Vec<Digest>, Unreadable> {
         let accepted = self.some("verdict").and_then(Value::as_str) == Some("accepted");
         let mut digests = Vec::new();
-        for key in ["policy", "registry", "former-policy", "former-registry", "tip", "certificate"] {
+        for key in ["policy", "registry", "former-policy", "former-registry", "tip", "keys", "certificate"] {
             if self.some(key).is_some() && (key != "certificate" || accepted) {
                 digests.push(self.digest(key)?);
             }
@@ -263,6 +263,12 @@ impl BroughtList {
 impl Unreadable {
     pub(super) fn list() -> Self {
         Self("a list of what was brought is none".into())
+    }
+}
+
+impl Unreadable {
+    pub(super) fn keys() -> Self {
+        Self("a list of unknown keys is none".into())
     }
 }
 

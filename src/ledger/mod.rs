@@ -19,7 +19,7 @@ pub mod tiles;
 pub mod tree;
 pub mod witness;
 
-pub use brought::{Bringing, Person};
+pub use brought::{Bringing, Person, UnknownKey};
 pub use entry::{
     BroughtList, Entry, KINDS, Unreadable, bytes as bytes_of, digest as digest_of, object_id as object_id_of,
 };

@@ -6,7 +6,7 @@ use crate::{
     git::{Read, Selection, Settled, Trusted, Walk},
     ledger::{
         self, Brought, Change, Decision, Digest, InForce, KnownBy, Ledger, Move, Pushed, Record, Recorded,
-        RecordedPush, RuleOutcome, Witness, Writing,
+        RecordedPush, RuleOutcome, UnknownKey, Witness, Writing,
     },
     policy::{
         self, Effect, Mode, Server, Verdict,
@@ -35,6 +35,12 @@ const WEAKER: usize = 64;
 /// Bytes of an author's or committer's name and email.
 const NAME: usize = 256;
 
+/// Names that one unknown key is recorded to be used under.
+const NAMES: usize = 4;
+
+/// The word for a finding about a key that is nobody's.
+const UNKNOWN_KEY: &str = "unknown-key";
+
 /// Of a raw object that a push takes away: a larger one is not kept.
 const TIP: usize = 1024 * 1024;
 
@@ -44,6 +50,8 @@ pub struct Entries {
     updates: Vec<UpdateEntry>,
     /// What the records name by digest.
     contents: Vec<Vec<u8>>,
+    /// The list of keys that nobody has registered.
+    keys: Option<Digest>,
     /// Policies that may not be what was last seen in force, and what they made weaker.
     changes: Vec<Change>,
 }
@@ -56,6 +64,8 @@ struct UpdateEntry {
     findings_left_out: u64,
     brought: Option<Brought>,
     tip: Option<Digest>,
+    /// Whether keys that nobody has registered are among what was found.
+    found_unknown_keys: bool,
 }
 
 impl Entries {
@@ -84,6 +94,7 @@ impl Entries {
             ),
             updates: Vec::new(),
             contents: Vec::new(),
+            keys: None,
             changes: Vec::new(),
         };
         gathered.note_policies(case, ledger, read_registry)?;
@@ -103,8 +114,10 @@ impl Entries {
                 findings_left_out: 0,
                 brought: None,
                 tip: None,
+                found_unknown_keys: false,
             };
             for (_, value) in found {
+                entry.found_unknown_keys |= value.get("reason").and_then(Value::as_str) == Some(UNKNOWN_KEY);
                 let length = value.to_string().len();
                 if entry.findings.len() >= FINDINGS || length > room {
                     entry.findings_left_out += 1;
@@ -118,6 +131,11 @@ impl Entries {
                 entry.tip = gathered.taken_away(case, told, update)?;
             }
             gathered.updates.push(entry);
+        }
+        if gathered.updates.iter().any(|entry| entry.found_unknown_keys) {
+            let list = unknown_keys(&account.makers);
+            gathered.keys = list.as_deref().map(Digest::of);
+            gathered.contents.extend(list);
         }
         Ok(gathered)
     }
@@ -133,8 +151,9 @@ impl Entries {
             findings_left_out: 0,
             brought: None,
             tip: None,
+            found_unknown_keys: false,
         });
-        Self { pushed, updates: updates.collect(), contents: Vec::new(), changes: Vec::new() }
+        Self { pushed, updates: updates.collect(), contents: Vec::new(), keys: None, changes: Vec::new() }
     }
 
     /// Writes it with its verdict, and proves that it is written.
@@ -197,6 +216,7 @@ impl Entries {
                 findings_left_out: entry.findings_left_out,
                 brought: entry.brought,
                 tip: entry.tip,
+                keys: self.keys.filter(|_| entry.found_unknown_keys),
             };
             writing.record(&Record::Decision(Box::new(decision)))?;
         }
@@ -414,6 +434,19 @@ pub(super) fn list(objects: &BTreeSet<ObjectId>, makers: &Makers) -> Vec<u8> {
     }
     let head = serde_json::json!({ "schema": ledger::SCHEMA, "people": people });
     format!("{head}\n{lines}").into_bytes()
+}
+
+/// The text that `docs/ledger.md` calls a list of unknown keys; `None` if there are none.
+fn unknown_keys(makers: &Makers) -> Option<Vec<u8>> {
+    let keys = makers.strangers().into_iter().map(|stranger| UnknownKey {
+        fingerprint: stranger.key.to_owned(),
+        format: stranger.format.map(str::to_owned),
+        key: stranger.text.map(str::to_owned),
+        names: stranger.authors.iter().take(NAMES).map(|name| name.get(..NAME).unwrap_or(name).to_vec()).collect(),
+        objects: stranger.objects,
+    });
+    let keys: Vec<_> = keys.collect();
+    (!keys.is_empty()).then(|| UnknownKey::write_list(&keys))
 }
 
 fn person(maker: &Maker) -> Value {

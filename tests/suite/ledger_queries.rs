@@ -230,7 +230,7 @@ fn what_no_decision_brought_is_said_to_have_come_so() {
     assert!(status == 1 && out.contains(" came to refs/heads/main without a decision, which was seen at "), "{out}");
     // As the hint says.
     let (status, out, _) = ledger(&world, &["adopt", "refs/heads/main", "--yes"]);
-    assert_eq!((status, out.split(':').next()), (0, Some("adopted 1 refs, with 2 commits and tags")), "{out}");
+    assert_eq!((status, out.split(':').next()), (0, Some("adopted 1 ref, with 2 commits and tags")), "{out}");
     let (status, out, _) = ledger(&world, &["trace", &beside]);
     assert!(status == 0 && out.contains(" was adopted by an administrator at "), "{out}");
 }
@@ -295,4 +295,123 @@ fn more_refs_than_one_record_holds_are_adopted() {
     assert_eq!((status, &value["objects"], &value["records"]), (0, &json!(1), &json!([1, 2])), "{value}");
     assert_eq!(numbers(&world, &["--ref", &format!("{long}/399")]), [2]);
     assert_eq!(ledger_json(&world, &["adopt", "--all", "--yes"]).1["written"], json!(false));
+}
+
+fn registry(world: &World, arguments: &[&str]) -> (i32, String, String) {
+    let mut command = world.command(env!("CARGO_BIN_EXE_countersign"), &world.server());
+    command.arg("registry").args(arguments).arg("--policy").arg(world.policy_path());
+    let output = support::run(command, b"");
+    let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+    (output.status.code().unwrap(), text(output.stdout), text(output.stderr))
+}
+
+fn pending(world: &World) -> Vec<Value> {
+    let (status, out, error) = registry(world, &["pending", "--format", "json"]);
+    assert_eq!((status, &*error), (0, ""));
+    let value: Value = serde_json::from_str(&out).unwrap();
+    value["keys"].as_array().unwrap().clone()
+}
+
+#[test]
+fn a_key_seen_on_a_push_is_enrolled_as_the_refusal_says() {
+    let world = world();
+    let key = keys::fingerprint(keys::MALLORY_SSH);
+    let commit = objects::signed(&world, keys::MALLORY_SSH, &[], "a new laptop");
+    let refspec = format!("{commit}:refs/heads/main");
+    let mut command = world.command("git", &world.clone_path());
+    command.arg("push").arg(world.server()).arg(&refspec).env("GL_USER", "ali");
+    let told = world.pushed_by(command).told();
+    let hint = format!("hint: or ask the administrator: countersign registry accept {key} --for alice\n");
+    assert!(told.contains(&hint), "{told}");
+    let [seen] = &*pending(&world) else { panic!("one key is pending") };
+    assert_eq!((&seen["fingerprint"], &seen["format"], &seen["kept"]), (&json!(key), &json!("ssh"), &json!(true)));
+    assert_eq!((&seen["pushers"], &seen["pushes"]), (&json!(["alice"]), &json!(1)));
+    assert_eq!(seen["names"], json!(["Alice Example <alice@example.com>"]));
+    assert_eq!(seen["refs"][0]["ref"], "refs/heads/main");
+    let (_, out, _) = registry(&world, &["pending"]);
+    assert!(out.ends_with(&format!("  accept     countersign registry accept {key} --for alice\n")), "{out}");
+    assert_eq!(numbers(&world, &["--key", &key]), [2], "a refused push is found by its key");
+    // The hint is followed.
+    let accept = hint.trim_start_matches("hint: or ask the administrator: countersign registry ").trim_end();
+    let (status, out, error) = registry(&world, &accept.split(' ').collect::<Vec<_>>());
+    assert_eq!((status, out, &*error), (0, format!("{key} is alice's\n"), ""));
+    assert_eq!(pending(&world), [] as [Value; 0]);
+    assert!(push_as(&world, "ali", &[&refspec]));
+    assert_eq!(numbers(&world, &["--signer", "alice"]).len(), 1);
+}
+
+#[test]
+fn a_key_whose_pusher_is_not_known_or_whose_commits_are_anothers_is_nobodys_to_enrol() {
+    let world = world();
+    let key = keys::fingerprint(keys::MALLORY_SSH);
+    let commit = objects::signed(&world, keys::MALLORY_SSH, &[], "1");
+    let told = |account: &str, refspec: String| {
+        let mut command = world.command("git", &world.clone_path());
+        command.arg("push").arg(world.server()).arg(refspec).env("GL_USER", account);
+        world.pushed_by(command).told()
+    };
+    let unknown = told("stranger", format!("{commit}:refs/heads/main"));
+    assert!(unknown.contains(&format!("hint: or ask the administrator to register this one: {key}\n")), "{unknown}");
+    assert_eq!(pending(&world)[0]["pushers"], json!(["(stranger)"]));
+    let alices = objects::by_alice(&world, &[&commit], "2");
+    let others = Commit::new(&world, &[&alices], "3").by(objects::BOB).signed(&world, keys::MALLORY_SSH);
+    let tip = objects::by_alice(&world, &[&others], "4");
+    let merged = told("ali", format!("{tip}:refs/heads/main"));
+    assert!(merged.contains("you pushed as `alice`") && !merged.contains("registry accept"), "{merged}");
+    let (_, out, _) = registry(&world, &["pending"]);
+    assert!(out.contains("  pushed by  (stranger), alice\n") && out.ends_with(" --for ID\n"), "{out}");
+}
+
+#[test]
+fn an_openpgp_signature_does_not_hold_the_key() {
+    let world = world();
+    let key = format!("openpgp:{}", keys::fingerprint(keys::MALLORY_OPENPGP));
+    let commit = objects::signed(&world, keys::MALLORY_OPENPGP, &[], "1");
+    assert!(!push_as(&world, "ali", &[&format!("{commit}:refs/heads/main")]));
+    let [seen] = &*pending(&world) else { panic!("one key is pending") };
+    assert_eq!((&seen["format"], &seen["kept"]), (&json!("openpgp"), &json!(false)));
+    let (_, out, _) = registry(&world, &["pending"]);
+    assert!(out.ends_with("get the key from its owner: countersign registry import FILE --for alice\n"), "{out}");
+    let (status, _, error) = registry(&world, &["accept", &key, "--for", "alice"]);
+    assert!(status == 1 && error.contains("its signature does not hold the key itself"), "{error}");
+    let (status, _, error) = registry(&world, &["accept", &keys::fingerprint(keys::MALLORY_SSH), "--for", "alice"]);
+    assert!(status == 1 && error.contains("no push with it is recorded"), "{error}");
+}
+
+#[test]
+fn the_signer_of_a_tag_is_recorded_and_a_stranger_on_a_tag_is_pending() {
+    let world = world();
+    let commit = objects::by_alice(&world, &[], "1");
+    let tag = objects::signed_tag(&world, keys::ALICE_SSH, &commit, "commit", "v1");
+    let bad = objects::signed_tag(&world, keys::MALLORY_SSH, &commit, "commit", "v2");
+    world.policy_for_tags("tags = { signed = true }");
+    assert!(push_as(&world, "ali", &[&format!("{tag}:refs/tags/v1")]));
+    let (_, value) = ledger_json(&world, &["trace", "v1"]);
+    assert_eq!(
+        (&value["came"][0]["status"], &value["came"][0]["signer"]),
+        (&json!("good"), &json!("alice")),
+        "{value}"
+    );
+    assert!(!push_as(&world, "ali", &[&format!("{bad}:refs/tags/v2")]));
+    assert_eq!(pending(&world)[0]["refs"][0]["ref"], "refs/tags/v2");
+}
+
+#[test]
+fn a_push_of_many_strangers_keeps_sixteen() {
+    let world = world();
+    let (mut parent, folder) = (String::new(), world.path("strangers"));
+    fs::create_dir(&folder).unwrap();
+    for number in 0..18 {
+        let mut command = world.command("ssh-keygen", &folder);
+        command.args(["-q", "-t", "ed25519", "-N", "", "-f", &number.to_string()]);
+        support::run_well(command, b"");
+        world.git(&["config", "user.signingkey", folder.join(number.to_string()).to_str().unwrap()]);
+        let mut arguments = vec!["commit-tree", "-S", "-m", "x", world.empty_tree()];
+        if !parent.is_empty() {
+            arguments.extend(["-p", &parent]);
+        }
+        parent = world.git(&arguments).trim().to_owned();
+    }
+    assert!(!push_as(&world, "ali", &[&format!("{parent}:refs/heads/main")]));
+    assert_eq!(pending(&world).len(), 16);
 }

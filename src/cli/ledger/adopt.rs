@@ -73,7 +73,8 @@ pub(super) fn run(common: &Common, arguments: &Arguments, output: &mut Output) -
     progress.finish();
     let adoptable = adoptable?;
     drop(reading);
-    let what = format!("{} refs, with {} commits and tags", adoptable.refs.len(), adoptable.objects.len());
+    let plural = if adoptable.refs.len() == 1 { "" } else { "s" };
+    let what = format!("{} ref{plural}, with {} commits and tags", adoptable.refs.len(), adoptable.objects.len());
     let agreed = adoptable.refs.is_empty() || arguments.yes || asked(&what, &adoptable.refs);
     let mut recorded = None;
     if agreed && !adoptable.refs.is_empty() {

@@ -9,11 +9,13 @@ use crate::{
     cli::{
         Common, Form, Outcome, kept,
         output::{Output, tell},
+        registry::fingerprint,
         verify::time,
     },
     ledger::{Entry, KINDS, Ledger, Subject, Wanted},
     push::{RefName, Timestamp},
     report::{SCHEMA, escaped},
+    signature::Fingerprint,
 };
 use clap::{Args, builder::PossibleValuesParser};
 use std::{
@@ -41,8 +43,8 @@ pub(in crate::cli) struct Arguments {
     #[arg(long, value_name = "REPOSITORY")]
     repository: Option<OsString>,
     /// Only what was signed with this key: `SHA256:…`, `openpgp:…`, whole
-    #[arg(long, value_name = "FINGERPRINT")]
-    key: Option<String>,
+    #[arg(long, value_name = "FINGERPRINT", value_parser = fingerprint)]
+    key: Option<Fingerprint>,
     /// Only from then on: an RFC 3339 time, or a day
     #[arg(long, value_name = "TIME", value_parser = time)]
     since: Option<Timestamp>,
@@ -123,7 +125,7 @@ fn wanted(ledger: &Ledger, arguments: &Arguments) -> Result<Option<Wanted>, Unde
         conditions.push(repositories(ledger, repository)?);
     }
     if let Some(key) = &arguments.key {
-        conditions.push(vec![Subject::Key(key.clone()), Subject::UnknownKey(key.clone())]);
+        conditions.push(vec![Subject::Key(key.to_string()), Subject::UnknownKey(key.to_string())]);
     }
     if arguments.refused {
         conditions.push(vec![Subject::Verdict("refused"), Subject::Verdict("undecided")]);

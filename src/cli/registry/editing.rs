@@ -23,7 +23,7 @@ use std::path::PathBuf;
 pub(super) struct Place {
     /// The registry folder [default: that of the policy in force; outside a repository, of the site's]
     #[arg(long, value_name = "DIR")]
-    registry: Option<PathBuf>,
+    pub(super) registry: Option<PathBuf>,
     /// Says what would be done, and writes nothing
     #[arg(long)]
     dry_run: bool,
@@ -170,7 +170,7 @@ fn folder(common: &Common, files: &Files, place: &Place) -> Result<Option<PathBu
 }
 
 /// A number alone is as likely a year as the seconds that it would be.
-fn moment(text: &str) -> Result<Timestamp, String> {
+pub(in crate::cli) fn moment(text: &str) -> Result<Timestamp, String> {
     let is_number = text.bytes().all(|byte| byte.is_ascii_digit());
     time(text)
         .ok()
@@ -178,7 +178,7 @@ fn moment(text: &str) -> Result<Timestamp, String> {
         .ok_or_else(|| "an RFC 3339 time such as 2026-05-01T00:00:00Z, or a day".to_owned())
 }
 
-fn fingerprint(text: &str) -> Result<Fingerprint, String> {
+pub(in crate::cli) fn fingerprint(text: &str) -> Result<Fingerprint, String> {
     Fingerprint::parse(text)
         .ok_or_else(|| "a whole fingerprint, such as SHA256:… (`ssh-keygen -l`) or openpgp:…".to_owned())
 }

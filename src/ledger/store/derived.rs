@@ -3,6 +3,7 @@
 
 use super::{fault::Fault, receipts};
 use crate::ledger::{
+    brought::UnknownKey,
     entry::{BroughtList, Entry, bytes, object_id},
     record::Digest,
 };
@@ -96,6 +97,14 @@ fn decision(connection: &Connection, entry: &Entry) -> Result<(), Fault> {
     let pusher = |key| entry.some("pusher").and_then(|pusher| pusher.get(key)).and_then(Value::as_str);
     mention(connection, "pusher", pusher("id"), number)?;
     mention(connection, "account", pusher("account"), number)?;
+    if entry.some("keys").is_some() {
+        let list = content(connection, entry.digest("keys")?)?;
+        let keys = list.as_deref().map(UnknownKey::read_list).transpose()?;
+        let Some(keys) = keys else { return Fault::damaged(format!("record {number}: the list of its keys is gone")) };
+        for UnknownKey { fingerprint, .. } in &keys {
+            mention(connection, "unknown-key", Some(fingerprint), number)?;
+        }
+    }
     let objects = brought(connection, entry)?;
     if accepted {
         receipts::write(connection, repository, number, &objects)?;

@@ -140,6 +140,21 @@ impl Ledger {
         repositories().map_err(|fault: Fault| fault.of(&self.reading))
     }
 
+    /// The keys that were nobody's when something signed by them was pushed, sorted.
+    ///
+    /// # Errors
+    /// The database's.
+    pub fn unknown_keys(&self) -> Result<Vec<String>, Undecided> {
+        let keys = || {
+            let connection = self.connection();
+            let mut select = connection
+                .prepare_cached("SELECT DISTINCT value FROM mention WHERE kind = 'unknown-key' ORDER BY value")?;
+            let keys = select.query_map([], |row| row.get(0))?;
+            Ok(keys.collect::<Result<_, _>>()?)
+        };
+        keys().map_err(|fault: Fault| fault.of(&self.reading))
+    }
+
     /// The first record on each ref of a repository, sorted by ref.
     ///
     /// # Errors
