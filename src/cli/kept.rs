@@ -34,18 +34,23 @@ impl Kept {
     }
 }
 
-/// Opens the ledger to be asked, in the folder that is named, else the one of the policies in force.
-pub(super) fn to_ask(common: &Common, named: Option<&Path>) -> Result<Ledger, Undecided> {
+/// The same as [`to_ask`], where it may be missing.
+pub(super) fn if_there(common: &Common, named: Option<&Path>) -> Result<Option<Ledger>, Undecided> {
     let files = Files::new(common)?;
     let folder = match named {
         Some(folder) => folder.to_owned(),
         None => folder_of(&files.policies_here(common)?)?,
     };
+    Ledger::read(&folder, files.trusted())
+}
+
+/// Opens the ledger to be asked, in the folder that is named, else the one of the policies in force.
+pub(super) fn to_ask(common: &Common, named: Option<&Path>) -> Result<Ledger, Undecided> {
     let none = || {
         let why = "there is none yet: the first push makes it, or `countersign ledger adopt`";
-        Undecided::server(format!("opening the ledger `{}`", folder.display()), why)
+        Undecided::server("opening the ledger", why)
     };
-    Ledger::read(&folder, files.trusted())?.ok_or_else(none)
+    if_there(common, named)?.ok_or_else(none)
 }
 
 /// Opens the ledger that a hook records in; one that is missing is made.

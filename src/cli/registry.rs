@@ -3,6 +3,7 @@
 mod accepting;
 mod adding;
 mod editing;
+mod impact;
 mod pending;
 
 pub(super) use editing::fingerprint;

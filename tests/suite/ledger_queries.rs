@@ -415,3 +415,51 @@ fn a_push_of_many_strangers_keeps_sixteen() {
     assert!(!push_as(&world, "ali", &[&format!("{parent}:refs/heads/main")]));
     assert_eq!(pending(&world).len(), 16);
 }
+
+#[test]
+fn a_compromise_says_what_the_key_let_in_before_and_after() {
+    let world = world();
+    let key = keys::fingerprint(keys::ALICE_SSH);
+    let ids = pushes(&world);
+    let since = {
+        let (_, value) = ledger_json(&world, &["show", "7"]);
+        value["record"]["time"].as_str().unwrap().to_owned()
+    };
+    // All that came since then is in doubt; a branch of Bob's on top of it holds it, too.
+    let bobs = objects::signed(&world, keys::BOB_SSH, &[&ids[3]], "5");
+    assert!(push_as(&world, "bob", &[&format!("{bobs}:refs/heads/topic")]));
+    let compromise = |since: &str, more: &[&str]| {
+        let arguments = [&["compromise", &key, "--since", since, "--format", "json"], more].concat();
+        let (status, out, error) = registry(&world, &arguments);
+        assert_eq!((status, &*error), (0, ""), "{out}");
+        serde_json::from_str::<Value>(&out).unwrap()
+    };
+    let value = compromise(&since, &["--dry-run"]);
+    assert_eq!(value["written"], json!(false));
+    let decisions = value["impact"]["decisions"].as_array().unwrap();
+    let newest = &decisions[0];
+    assert_eq!((&newest["record"], &newest["before"], &newest["objects"]), (&json!(7), &json!(false), &json!(1)));
+    assert_eq!((&newest["ref"], &newest["pusher"]["id"]), (&json!("refs/heads/main"), &json!("alice")));
+    assert_eq!(decisions.iter().map(|it| it["record"].as_u64().unwrap()).collect::<Vec<_>>(), [7, 2]);
+    let held: Vec<_> =
+        value["impact"]["refs"].as_array().unwrap().iter().map(|it| it["ref"].as_str().unwrap()).collect();
+    assert!(held.contains(&"refs/heads/main") && held.contains(&"refs/heads/topic"), "{value}");
+    assert_eq!(value["impact"]["unread"], json!([]));
+    // Long before, and since now: all is in doubt, or nothing is.
+    let all = compromise("2001-01-01", &["--dry-run"]);
+    assert!(all["impact"]["decisions"].as_array().unwrap().iter().all(|it| it["before"] == json!(false)), "{all}");
+    let main = all["impact"]["refs"].as_array().unwrap().iter().find(|it| it["ref"] == "refs/heads/main").unwrap();
+    assert_eq!(main["objects"], json!(2));
+    std::thread::sleep(std::time::Duration::from_millis(1100));
+    let mut date = world.command("date", &world.server());
+    date.args(["-u", "+%Y-%m-%dT%H:%M:%SZ"]);
+    let now = support::run_well(date, b"");
+    let none = compromise(now.trim(), &[]);
+    assert_eq!((&none["written"], &none["impact"]["refs"]), (&json!(true), &json!([])));
+    assert!(none["impact"]["decisions"].as_array().unwrap().iter().all(|it| it["before"] == json!(true)), "{none}");
+    let (_, out, _) = registry(&world, &["compromise", &key, "--since", "2001-01-01", "--dry-run"]);
+    assert!(out.contains("after   record 7, ") && out.contains("held    refs/heads/main of "), "{out}");
+    let bob = keys::fingerprint(keys::BOB_SSH);
+    let (_, out, _) = registry(&world, &["compromise", &bob, "--since", "2001-01-01", "--dry-run"]);
+    assert!(!out.contains("refs/heads/main"), "{out}");
+}
