@@ -6,7 +6,7 @@ mod editing;
 mod impact;
 mod pending;
 
-pub(super) use editing::fingerprint;
+pub(super) use editing::{fingerprint, moment};
 
 use super::{
     Common, Form, Outcome,

@@ -463,3 +463,66 @@ fn a_compromise_says_what_the_key_let_in_before_and_after() {
     let (_, out, _) = registry(&world, &["compromise", &bob, "--since", "2001-01-01", "--dry-run"]);
     assert!(!out.contains("refs/heads/main"), "{out}");
 }
+
+/// `policy replay --since` under another policy.
+fn replay(world: &World, policy: &str, more: &[&str]) -> (i32, Value) {
+    let file = world.path("policy/tried.toml");
+    fs::write(&file, policy.to_owned() + "\n[ledger]\npath = \"../ledger\"\n").unwrap();
+    set_mode(&file, 0o644);
+    let mut command = world.command(env!("CARGO_BIN_EXE_countersign"), &world.server());
+    command.args(["policy", "replay", "--since", "2001-01-01", "--format", "json", "--policy"]).arg(&file).args(more);
+    let output = support::run(command, b"");
+    let text = String::from_utf8_lossy(&output.stderr).into_owned();
+    (output.status.code().unwrap(), serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{text}")))
+}
+
+fn rule(refs: &str, lines: &str) -> String {
+    format!(
+        "version = 1\nunmatched-refs = \"accept\"\nserver = \"gitolite\"\n[[rule]]\nname = \"tried\"\nrefs = [\"{refs}\"]\n{lines}\n"
+    )
+}
+
+#[test]
+fn recorded_pushes_are_judged_again_by_another_policy() {
+    let world = world();
+    let ids = pushes(&world);
+    // What was refused is not there any more, and is counted. Each push is judged for what it brought.
+    let (status, value) = replay(&world, &rule("refs/heads/**", "signatures = { commits = \"all\" }"), &[]);
+    assert_eq!((status, &value["pushes"], &value["refused"]), (1, &json!(4), &json!([5])), "{value}");
+    assert_eq!((&value["gone"][0]["record"], value["gone"].as_array().unwrap().len()), (&json!(4), 1), "{value}");
+    let [group] = &**value["groups"].as_array().unwrap() else { panic!("{value}") };
+    assert_eq!(
+        (&group["reason"], &group["count"], &group["email"]),
+        (&json!("unsigned"), &json!(1), &json!("bob@example.com"))
+    );
+    assert_eq!(group["example"], json!(ids[2]));
+    // Who pushed is as it was found out then.
+    let pusher = rule("refs/heads/**", "pusher = { by = [\"alice\"] }");
+    let (status, value) = replay(&world, &pusher, &[]);
+    assert_eq!((status, &value["refused"]), (1, &json!([5])), "{value}");
+    assert_eq!(value["groups"][0]["reason"], json!("pusher"));
+    let (status, value) = replay(&world, &pusher, &["--ref", "main"]);
+    assert_eq!((status, &value["refused"], &value["pushes"]), (0, &json!([]), &json!(3)), "{value}");
+    // Alice's two, whose second bears Bob's name.
+    let (status, value) = replay(&world, &rule("refs/heads/main", "identity = { author = \"signer\" }"), &[]);
+    assert_eq!((status, &value["refused"]), (1, &json!([7])), "{value}");
+}
+
+#[test]
+fn receipts_are_as_of_the_push_that_is_judged_again() {
+    let world = world();
+    let first = objects::by_alice(&world, &[], "1");
+    assert!(push_as(&world, "ali", &[&format!("{first}:refs/heads/main")]));
+    std::thread::sleep(std::time::Duration::from_millis(1100));
+    let mut date = world.command("date", &world.server());
+    date.args(["-u", "+%Y-%m-%dT%H:%M:%SZ"]);
+    let since = support::run_well(date, b"");
+    let second = objects::by_alice(&world, &[&first], "2");
+    assert!(push_as(&world, "ali", &[&format!("{second}:refs/heads/main")]));
+    let key = keys::fingerprint(keys::ALICE_SSH);
+    let (status, out, error) = registry(&world, &["compromise", &key, "--since", since.trim()]);
+    assert_eq!((status, &*error), (0, ""), "{out}");
+    let (status, value) = replay(&world, &rule("refs/heads/main", "signatures = { commits = \"all\" }"), &[]);
+    assert_eq!((status, &value["refused"]), (1, &json!([4])), "the first was received before: {value}");
+    assert_eq!(value["groups"][0]["reason"], json!("key-compromised"));
+}
