@@ -526,3 +526,25 @@ fn receipts_are_as_of_the_push_that_is_judged_again() {
     assert_eq!((status, &value["refused"]), (1, &json!([4])), "the first was received before: {value}");
     assert_eq!(value["groups"][0]["reason"], json!("key-compromised"));
 }
+
+#[test]
+fn what_is_looked_up_is_made_anew_alike() {
+    use countersign::{ledger::Ledger, ledger::Making, push::Timestamp, trusted::TrustedFiles};
+    let world = world();
+    pushes(&world);
+    assert_eq!(ledger(&world, &["adopt", "--all", "--yes"]).0, 0);
+    let trusted = TrustedFiles::new(&[]).unwrap();
+    let making = Making { origin: "unused".into(), by_hook: false, user: 0, now: Timestamp(0) };
+    let damaged = |ledger: &Ledger| {
+        let mut found = Vec::new();
+        ledger.verify(&mut |damage| found.push(format!("{damage:?}"))).unwrap();
+        found
+    };
+    let mut opened = Ledger::open(&world.path("ledger"), &trusted, &making).unwrap();
+    assert_eq!(damaged(&opened), [""; 0]);
+    let before = (numbers(&world, &["--ref", "main"]), pending(&world));
+    opened.reindex().unwrap();
+    assert_eq!(damaged(&opened), [""; 0]);
+    assert_eq!((numbers(&world, &["--ref", "main"]), pending(&world)), before);
+    assert_eq!(before.1.len(), 1, "the stranger's key of the refused push");
+}
