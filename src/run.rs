@@ -3,6 +3,7 @@
 //! ref updates → new objects → signatures → people → facts → rules → verdict → record
 
 mod account;
+mod adopt;
 mod changes;
 mod commits;
 mod containment;
@@ -15,6 +16,7 @@ mod setup;
 mod tip;
 
 pub use account::{Account, UpdateAccount};
+pub use adopt::{Adoptable, Chosen, adopt, adoptable};
 pub use makers::{Maker, Makers};
 pub use record::Entries;
 pub use settle::{POST_RECEIVE, REFERENCE_TRANSACTION, settle, settle_as_told};
@@ -174,6 +176,7 @@ fn judge_update(
         update.change.new().map(|new| Tip::read(&pipeline.past, new, &loaded.registry, judgement.now())).transpose()?;
     let mut fast_forward = None;
     if let Some(new) = &new {
+        pipeline.note_tags(new);
         for (id, defect) in &new.defects {
             judgement.defective_update(at, rules, Some(*id), defect);
         }

@@ -189,6 +189,7 @@ fn decision(writing: &Writing<'_>, objects: &[ObjectId]) -> Record {
         findings: Vec::new(),
         findings_left_out: 0,
         brought: Some(Brought { objects: objects.len() as u64, list }),
+        keys: None,
         tip: None,
     }))
 }

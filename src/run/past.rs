@@ -73,8 +73,10 @@ impl<'a> Past<'a> {
         let mut tips = Vec::new();
         for settled in self.settled(memory)? {
             let covered = rules_in_force(self.loaded, &settled.name, self.references, self.repository_name);
+            // A policy of today is tried on the past as if it had been in force, and what its refs held then had been accepted.
             if covered.contains(&number)
-                && memory.is_satisfied(settled.number, self.loaded.path.as_os_str().as_bytes(), &rule.name)?
+                && (memory.is_of_the_past()
+                    || memory.is_satisfied(settled.number, self.loaded.path.as_os_str().as_bytes(), &rule.name)?)
             {
                 tips.extend(tip::commit_of(&self.repository.peel(settled.value)?));
             }
@@ -89,12 +91,18 @@ impl<'a> Past<'a> {
             return Ok(settled);
         }
         let present: BTreeMap<_, _> = self.repository.all_refs()?.into_iter().collect();
-        let recorded = memory.standings()?.into_iter();
-        let settled = recorded.filter_map(|(name, standing)| {
-            let value = standing.value.filter(|value| present.get(&name) == Some(value))?;
-            Some(SettledRef { name, value, number: standing.number })
-        });
-        let settled = settled.collect();
+        let is_present = |name: &RefName, value: ObjectId| match memory.is_of_the_past() {
+            false => Ok(present.get(name) == Some(&value)),
+            true => self.repository.header(value).map(|header| header.is_some()),
+        };
+        let mut settled = Vec::new();
+        for (name, standing) in memory.standings()? {
+            if let Some(value) = standing.value
+                && is_present(&name, value)?
+            {
+                settled.push(SettledRef { name, value, number: standing.number });
+            }
+        }
         Ok(self.settled.get_or_init(|| settled))
     }
 }

@@ -13,6 +13,7 @@ mod guide;
 mod hints;
 mod install;
 mod ledger_proofs;
+mod ledger_queries;
 mod ledger_store;
 mod legitimate;
 mod manual;

@@ -8,6 +8,7 @@ mod database;
 mod derived;
 mod fault;
 mod memory;
+mod queries;
 mod reading;
 mod receipts;
 mod reindex;
@@ -15,6 +16,7 @@ mod verify;
 mod writing;
 
 pub use memory::{Memory, OpenDecision, Standing};
+pub use queries::{Brought, Subject, Wanted};
 pub use verify::{Computed, Damage, Place};
 pub use writing::{Appended, Writing};
 

@@ -91,6 +91,25 @@ pub(super) fn read(
     Ok(found.filter_map(|(object, found)| found.map(|(_, time)| (object, Timestamp(time)))).collect())
 }
 
+/// The completed decisions and adoptions that brought an object, the earliest first.
+pub(super) fn bringing(connection: &Connection, repository: i64, object: ObjectId) -> Result<Vec<u64>, Fault> {
+    let mut numbers = Vec::new();
+    let mut select = connection.prepare_cached("SELECT number FROM receipt WHERE repository = ?1 AND object = ?2")?;
+    for number in select.query_map(params![repository, object.as_bytes()], |row| row.get(0))? {
+        numbers.push(number?);
+    }
+    let mut select =
+        connection.prepare_cached("SELECT number, objects FROM receipt_block WHERE repository = ?1 AND prefix = ?2")?;
+    let mut rows = select.query(params![repository, prefix(&object)])?;
+    while let Some(row) = rows.next()? {
+        if holds(row.get_ref(1)?.as_blob().map_err(rusqlite::Error::from)?, object.as_bytes()) {
+            numbers.push(row.get(0)?);
+        }
+    }
+    numbers.sort_unstable();
+    Ok(numbers)
+}
+
 fn prefix(object: &ObjectId) -> u8 {
     object.as_bytes().first().copied().unwrap_or_default()
 }
