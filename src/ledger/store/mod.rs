@@ -65,7 +65,11 @@ impl Ledger {
         let ledger = Self::over(folder, Some(key), |folder| database::open(&folder.database()))?;
         let connection = ledger.connection();
         if let Some(key) = &ledger.key {
-            reading::last(&connection, key.verifier()).map_err(|fault| fault.of(&ledger.reading))?;
+            let last = || {
+                let transaction = connection.unchecked_transaction()?;
+                reading::last(&transaction, key.verifier())
+            };
+            last().map_err(|fault| fault.of(&ledger.reading))?;
         }
         drop(connection);
         Ok(ledger)

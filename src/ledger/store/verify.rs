@@ -64,6 +64,8 @@ pub(super) fn verify(connection: &Connection, found: &mut dyn FnMut(Damage)) -> 
     report(integrity(&transaction, found), Place::File, found)?;
     let other = report(schema(&transaction, found), Place::File, found)?.unwrap_or_default();
     transaction.execute_batch(&temporary(database::DERIVED))?;
+    // In KiB; SQLite's own measure, 2 MB, has the rows of a big ledger written over and over.
+    transaction.execute_batch("PRAGMA temp.cache_size = -65536")?;
     let mut walk = Walk::new(&transaction);
     let checkpoint = report(walk.records(found), Place::File, found)?.flatten();
     report(contents(&transaction, found), Place::File, found)?;
