@@ -34,12 +34,23 @@ impl Kept {
     }
 }
 
+/// Opens the ledger to be asked, in the folder that is named, else the one of the policies in force.
+pub(super) fn to_ask(common: &Common, named: Option<&Path>) -> Result<Ledger, Undecided> {
+    let files = Files::new(common)?;
+    let folder = match named {
+        Some(folder) => folder.to_owned(),
+        None => folder_of(&files.policies_here(common)?)?,
+    };
+    let none = || {
+        let why = "there is none yet: the first push makes it, or `countersign ledger adopt`";
+        Undecided::server(format!("opening the ledger `{}`", folder.display()), why)
+    };
+    Ledger::read(&folder, files.trusted())?.ok_or_else(none)
+}
+
 /// Opens the ledger that a hook records in; one that is missing is made.
 pub(super) fn open_in_hook(policies: &[Loaded], files: &Files, now: Timestamp) -> Result<Ledger, Undecided> {
-    let Some(folder) = folder(policies) else {
-        return Err(Undecided::server("opening the ledger", "no policy names one"));
-    };
-    Ledger::open(folder, files.trusted(), &making(true, now))
+    Ledger::open(&folder_of(policies)?, files.trusted(), &making(true, now))
 }
 
 /// How a ledger is made that is missing: its origin is this machine's name and a part that no other ledger has.
@@ -50,6 +61,12 @@ pub(super) fn making(by_hook: bool, now: Timestamp) -> Making {
     let process = rustix::process::getpid().as_raw_nonzero();
     let origin = format!("{host}/countersign/{:x}-{process:x}", now.0);
     Making { origin, by_hook, user: rustix::process::geteuid().as_raw(), now }
+}
+
+/// The same, where there has to be one.
+pub(super) fn folder_of(policies: &[Loaded]) -> Result<PathBuf, Undecided> {
+    let folder = folder(policies).map(Path::to_owned);
+    folder.ok_or_else(|| Undecided::server("opening the ledger", "no policy names one"))
 }
 
 /// The folder of the one ledger that decisions are recorded in: the site policy's, where a repository has one of its own

@@ -4,6 +4,7 @@ use super::{
     Common, Form, Outcome,
     output::{Output, tell},
     place::{Files, now, repository},
+    progress::Progress,
 };
 use crate::{
     Undecided,
@@ -15,11 +16,6 @@ use crate::{
 };
 use clap::Args;
 use serde_json::{Value, json};
-use std::{
-    cell::Cell,
-    io::{IsTerminal, stderr},
-    time::{Duration, Instant},
-};
 
 /// Judges history as if an update from the range's bottom to its top brought it to a ref, and counts what would be
 /// refused by person and reason. Nothing is changed.
@@ -48,7 +44,7 @@ pub(super) fn run(common: &Common, arguments: &Arguments, output: &mut Output) -
     let change = change(&repository, &arguments.range)?;
     let push = Push { updates: vec![RefUpdate { name: name.clone(), change }] };
     let policies = Files::new(common)?.policies(common, repository.git_dir())?;
-    let progress = Progress::new();
+    let progress = Progress::of("judging");
     let case = Case {
         push: &push,
         evidence: &Evidence::default(),
@@ -62,7 +58,7 @@ pub(super) fn run(common: &Common, arguments: &Arguments, output: &mut Output) -
     let replayed = run::replay(&case, &|| progress.step());
     progress.finish();
     let (verdict, tallies) = replayed?;
-    let walked = progress.count.get();
+    let walked = progress.count();
     let rows: Vec<_> = policies
         .iter()
         .zip(tallies)
@@ -96,42 +92,6 @@ fn change(repository: &Repository, range: &str) -> Result<Change, Undecided> {
             None => Change::Create { new },
         },
     })
-}
-
-/// On a terminal, how many commits were walked over; one line that is written anew and goes at the end.
-struct Progress {
-    shown: bool,
-    count: Cell<u64>,
-    told: Cell<Option<Instant>>,
-}
-
-impl Progress {
-    /// So long it waits, at first and then each time.
-    const EVERY: Duration = Duration::from_millis(100);
-
-    fn new() -> Self {
-        Self { shown: stderr().is_terminal(), count: Cell::new(0), told: Cell::new(None) }
-    }
-
-    fn step(&self) {
-        let count = self.count.get() + 1;
-        self.count.set(count);
-        if !self.shown || !count.is_multiple_of(64) {
-            return;
-        }
-        let now = Instant::now();
-        if self.told.get().is_none_or(|told| now.duration_since(told) >= Self::EVERY) {
-            tell(&format!("\rjudging: {count} commits"));
-            self.told.set(Some(now));
-        }
-    }
-
-    fn finish(&self) {
-        if self.told.get().is_some() {
-            // Back to the start of the line, and erase it (ECMA-48, EL).
-            tell("\r\u{1b}[K");
-        }
-    }
 }
 
 fn effect(group: &Group) -> &'static str {

@@ -10,6 +10,7 @@ mod entry;
 mod folder;
 pub mod key;
 pub mod note;
+pub mod outside;
 pub mod proof;
 mod record;
 mod recorded;

@@ -109,6 +109,7 @@ fn exit_statuses_of_every_command_are_as_documented() {
     let (null, signed, fingerprint) = (world.null(), ids[1].as_str(), keys::fingerprint(keys::BOB_SSH));
     let unknown = format!("openpgp:{}", keys::fingerprint(keys::CAROL_EXPIRED).trim_start_matches("openpgp:"));
     let since = ["--since", "2026-01-01"];
+    let another = "example.com/foo+530d903a+AekyeRrm56hApGFkyQR4ZCbV54Id2LKaANYcrnKv3U2k";
     let lines = |id: &str, name: &str| format!("{null} {id} {name}\n");
     let (free, main) = (lines(signed, "refs/heads/free"), lines(signed, "refs/heads/main"));
     // The words after the command that end with 0, with 1, and with 3.
@@ -160,6 +161,10 @@ fn exit_statuses_of_every_command_are_as_documented() {
             Some(vec!["bob@example.com", "--registry", "nowhere"]),
         ),
         ("policy install", vec![&policy], Some(vec![&broken]), Some(vec!["nowhere"])),
+        // The hook above has made the ledger.
+        ("ledger verify", vec![], Some(vec!["--key", another]), Some(vec!["--ledger", "nowhere"])),
+        ("ledger checkpoint", vec![], Some(vec!["--at", "0"]), Some(vec!["--ledger", "nowhere"])),
+        ("ledger prove", vec!["0"], Some(vec!["999"]), Some(vec!["0", "--ledger", "nowhere"])),
         ("completions", vec!["bash"], None, None),
         ("man", vec![], None, None),
     ];

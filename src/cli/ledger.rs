@@ -1,0 +1,40 @@
+//! `ledger`: what was recorded, asked and added to.
+
+mod checkpoint;
+mod prove;
+mod verify;
+
+use super::{
+    Common, Form, Outcome,
+    output::{Output, tell},
+};
+use crate::Undecided;
+use clap::{Args, Subcommand};
+use std::path::PathBuf;
+
+#[derive(Subcommand, Debug)]
+pub(super) enum Commands {
+    Verify(verify::Arguments),
+    Checkpoint(checkpoint::Arguments),
+    Prove(prove::Arguments),
+}
+
+/// Which ledger.
+#[derive(Args, Debug)]
+pub(super) struct Place {
+    /// The ledger's folder [default: that of the policy in force; outside a repository, of the site's]
+    #[arg(long, value_name = "DIR")]
+    ledger: Option<PathBuf>,
+}
+
+pub(super) fn run(common: &Common, commands: &Commands, output: &mut Output) -> Result<Outcome, Undecided> {
+    if common.format == Form::Porcelain {
+        tell("error: `ledger` has `--format human` and `json`\n");
+        return Ok(Outcome::Usage);
+    }
+    match commands {
+        Commands::Verify(arguments) => verify::run(common, arguments, output),
+        Commands::Checkpoint(arguments) => checkpoint::run(common, arguments, output),
+        Commands::Prove(arguments) => prove::run(common, arguments, output),
+    }
+}
