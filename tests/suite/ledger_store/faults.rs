@@ -63,6 +63,35 @@ fn a_ledger_whose_making_was_cut_short_is_ended() {
     assert_eq!(verify(&other.open()), [""; 0]);
 }
 
+/// Of the root user nothing is kept; it reads what is there all the same.
+#[test]
+fn a_copy_where_nothing_can_be_written_is_read() {
+    let ground = Ground::new();
+    push(&mut ground.open(), 2_000, &[object(1)]);
+    let mode = |name: &str, mode| {
+        fs::set_permissions(ground.folder().join(name), fs::Permissions::from_mode(mode)).unwrap();
+    };
+    for with_locks in [true, false] {
+        if !with_locks {
+            fs::remove_file(ground.folder().join("ledger.sqlite-shm")).unwrap();
+            let database = rusqlite::Connection::open(ground.folder().join("ledger.sqlite")).unwrap();
+            database.query_row("PRAGMA wal_checkpoint(truncate)", [], |_| Ok(())).unwrap();
+            database.set_db_config(rusqlite::config::DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true).unwrap();
+            drop(database);
+            fs::remove_file(ground.folder().join("ledger.sqlite-shm")).unwrap();
+        }
+        let names: Vec<_> = fs::read_dir(ground.folder()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+        names.iter().for_each(|name| mode(name.to_str().unwrap(), 0o400));
+        mode("", 0o500);
+        let reading = Ledger::read(&ground.folder(), &ground.trusted).unwrap().unwrap();
+        assert_eq!(memory(&reading).received(object(1)).unwrap(), Some(Timestamp(2_000)), "with locks: {with_locks}");
+        assert_eq!(verify(&reading), [""; 0]);
+        drop(reading);
+        mode("", 0o700);
+        names.iter().for_each(|name| mode(name.to_str().unwrap(), 0o600));
+    }
+}
+
 #[test]
 fn nothing_is_acknowledged_in_a_folder_that_went() {
     for put_back in [false, true] {
