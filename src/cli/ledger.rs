@@ -1,6 +1,8 @@
 //! `ledger`: what was recorded, asked and added to.
 
 mod checkpoint;
+mod export;
+mod files;
 mod prove;
 mod verify;
 
@@ -17,6 +19,7 @@ pub(super) enum Commands {
     Verify(verify::Arguments),
     Checkpoint(checkpoint::Arguments),
     Prove(prove::Arguments),
+    Export(export::Arguments),
 }
 
 /// Which ledger.
@@ -35,6 +38,7 @@ pub(super) fn run(common: &Common, commands: &Commands, output: &mut Output) -> 
     match commands {
         Commands::Verify(arguments) => verify::run(common, arguments, output),
         Commands::Checkpoint(arguments) => checkpoint::run(common, arguments, output),
+        Commands::Export(arguments) => export::run(common, arguments, output),
         Commands::Prove(arguments) => prove::run(common, arguments, output),
     }
 }

@@ -7,6 +7,7 @@
 
 pub mod checkpoint;
 mod entry;
+pub mod export;
 mod folder;
 pub mod key;
 pub mod note;

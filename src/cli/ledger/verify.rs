@@ -1,12 +1,12 @@
 //! `ledger verify`: whether what was recorded is as it was left, and as others saw it.
 
-use super::Place;
+use super::{Place, files::Files};
 use crate::{
     Undecided,
     bounds::Bounds,
-    cli::{Common, Form, Outcome, kept, output::Output},
+    cli::{Common, Form, Outcome, kept, output::Output, progress::Progress},
     ledger::{
-        Damage, Ledger,
+        Damage, Ledger, export,
         key::VerifierKey,
         outside::{self, OutsideCheckpoint},
         tree::Hash,
@@ -36,6 +36,9 @@ pub(in crate::cli) struct Arguments {
     /// The ledger's verifier key, as it was handed over (`key.pub`): the file, or its text
     #[arg(long, value_name = "FILE|TEXT")]
     key: Option<String>,
+    /// Check an export, and not the ledger's database; what it is signed with must be the key given
+    #[arg(long, value_name = "DIR", requires = "key", conflicts_with = "ledger")]
+    export: Option<PathBuf>,
     #[command(flatten)]
     place: Place,
 }
@@ -71,8 +74,8 @@ impl Findings {
 /// What was verified.
 struct Verified {
     shown: String,
-    size: u64,
-    root: Hash,
+    /// How many records there are, and their root hash; `None` of an export that is no whole one.
+    head: Option<(u64, Hash)>,
     key: Option<VerifierKey>,
     against: Vec<(String, OutsideCheckpoint)>,
     findings: Findings,
@@ -87,8 +90,10 @@ pub(super) fn run(common: &Common, arguments: &Arguments, output: &mut Output) -
             read.map_err(|error| Undecided::server(format!("reading the checkpoint `{}`", file.display()), error))?;
         against.extend(read.into_iter().map(|checkpoint| (file.display().to_string(), checkpoint)));
     }
-    let ledger = kept::to_ask(common, arguments.place.ledger.as_deref())?;
-    let verified = database(&ledger, held.as_ref(), against)?;
+    let verified = match (&arguments.export, held) {
+        (Some(folder), Some(held)) => exported(folder, &held, against)?,
+        (_, held) => database(&kept::to_ask(common, arguments.place.ledger.as_deref())?, held.as_ref(), against)?,
+    };
     match common.format {
         Form::Json => output.line(&as_json(&verified).to_string())?,
         Form::Human | Form::Porcelain => tell(&verified, output)?,
@@ -122,7 +127,36 @@ fn database(
         }
     }
     let shown = ledger.folder().display().to_string();
-    Ok(Verified { shown, size: computed.size, root: computed.root, key: computed.key, against, findings })
+    Ok(Verified { shown, head: Some((computed.size, computed.root)), key: computed.key, against, findings })
+}
+
+fn exported(
+    folder: &Path,
+    held: &VerifierKey,
+    against: Vec<(String, OutsideCheckpoint)>,
+) -> Result<Verified, Undecided> {
+    let (mut findings, files) = (Findings::default(), Files::at(folder));
+    let progress = Progress::counting("verifying", "files");
+    let mut load = |name: &str| {
+        progress.step();
+        files.load(name)
+    };
+    let exported = export::check(held, &mut load, &mut |fault| findings.add("damaged", fault.name, fault.what));
+    progress.finish();
+    if let Some(exported) = &exported {
+        let keys: Vec<_> = exported.keys.iter().map(|(_, key)| key.clone()).collect();
+        let mut read = |level, index| {
+            exported.hash(level, index).ok_or_else(|| Undecided::server("reading the tree", "a hash is not there"))
+        };
+        for (file, checkpoint) in &against {
+            if let Err(inconsistent) = checkpoint.check((exported.size(), exported.root), &keys, &mut read) {
+                findings.add(inconsistent.code(), file.clone(), inconsistent.to_string());
+            }
+        }
+    }
+    let head = exported.as_ref().map(|exported| (exported.size(), exported.root));
+    let shown = folder.display().to_string();
+    Ok(Verified { shown, head, key: exported.map(|exported| exported.key), against, findings })
 }
 
 /// A verifier key, or the file that holds one.
@@ -165,7 +199,9 @@ fn tell(verified: &Verified, output: &mut Output) -> Result<(), Undecided> {
     if verified.findings.left_out > 0 {
         output.line(&format!("and {} more", verified.findings.left_out))?;
     }
-    output.line(&escaped(&format!("{}: {} records, root hash {}", verified.shown, verified.size, verified.root)))?;
+    if let Some((size, root)) = &verified.head {
+        output.line(&escaped(&format!("{}: {size} records, root hash {root}", verified.shown)))?;
+    }
     if let Some(key) = &verified.key {
         output.line(&escaped(&format!("key {key}")))?;
     }
@@ -192,8 +228,8 @@ fn as_json(verified: &Verified) -> Value {
         json!({ "file": file, "origin": checkpoint.origin, "size": checkpoint.size, "root": checkpoint.root.to_string() })
     });
     json!({
-        "schema": SCHEMA, "state": state(verified), "ledger": verified.shown, "records": verified.size,
-        "root": verified.root.to_string(), "key": verified.key.as_ref().map(VerifierKey::to_string),
+        "schema": SCHEMA, "state": state(verified), "ledger": verified.shown, "records": verified.head.map(|(size, _)| size),
+        "root": verified.head.map(|(_, root)| root.to_string()), "key": verified.key.as_ref().map(VerifierKey::to_string),
         "against": against.collect::<Vec<_>>(), "findings": findings.collect::<Vec<_>>(),
         "findings-left-out": verified.findings.left_out,
     })
