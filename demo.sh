@@ -45,6 +45,7 @@ mkdir -p "$config/registry/openpgp"
 {
     cat "$here/policies/signed-main.toml"
     sed -n '/^\[groups\]/,$p' "$here/policies/release-tags.toml"
+    printf '\n[ledger]\npath = "../ledger"\n'
 } >"$config/policy.toml"
 printf 'alice@example.com %s\n' "$(cat "$work/alice.pub")" >"$config/registry/allowed_signers"
 gpg --batch --export --armor dave@example.com >"$config/registry/openpgp/dave.asc"

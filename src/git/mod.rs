@@ -144,6 +144,14 @@ impl Repository {
         opening::is_shallow(self)
     }
 
+    /// Whether history ends early in it, or would after the push.
+    ///
+    /// # Errors
+    /// The boundary's file cannot be read.
+    pub fn is_cut_off(&self) -> Result<bool, Undecided> {
+        opening::is_cut_off(self)
+    }
+
     /// Follows annotated tags to what `id` is in the end.
     ///
     /// # Errors

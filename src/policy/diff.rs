@@ -118,6 +118,7 @@ pub fn differences(old: &Policy, new: &Policy) -> Vec<Difference> {
     compare(None, "server", Some(&server(old)), Some(&server(new)), &mut found);
     compare(None, "registry", Some(&registry(old)), Some(&registry(new)), &mut found);
     compare(None, "repositories-root", Some(&root(old)), Some(&root(new)), &mut found);
+    compare(None, "ledger", Some(&ledger(old)), Some(&ledger(new)), &mut found);
     let required = |policy: &Policy| Strictness::Asked(policy.registry.required.iter().cloned().collect());
     compare(None, "registry-require", Some(&required(old)), Some(&required(new)), &mut found);
     // Where unmatched refs are refused, a rule that matches more lets more in.
@@ -146,6 +147,12 @@ pub fn differences(old: &Policy, new: &Policy) -> Vec<Difference> {
 
 fn registry(policy: &Policy) -> Strictness {
     Strictness::Unordered(policy.registry.path.display().to_string())
+}
+
+/// Another ledger knows nothing of what was received so far.
+fn ledger(policy: &Policy) -> Strictness {
+    let path = policy.ledger.as_ref().map(|path| path.display().to_string());
+    Strictness::Unordered(path.unwrap_or_else(|| "/var/lib/countersign".to_owned()))
 }
 
 fn root(policy: &Policy) -> Strictness {

@@ -46,7 +46,7 @@ pub enum CertificateFault {
     Malformed(String),
     /// Git does not call its nonce `OK`, but this; empty: nothing.
     Nonce(String),
-    /// A push with it was accepted or refused before.
+    /// A push with it was accepted before.
     Seen,
     /// It states other updates than those of the push.
     OtherUpdates,

@@ -23,10 +23,7 @@ pub(super) fn pusher(case: &Case<'_>, loaded: &Loaded) -> Result<(Pusher, Option
     let signer = match &case.evidence.certificate {
         Certificate::Absent | Certificate::Unseen => return Ok((pusher, None)),
         Certificate::TooLarge => Err(CertificateFault::TooLarge),
-        Certificate::Received { text, nonce_status } => match is_seen(case, text)? {
-            true => Err(CertificateFault::Seen),
-            false => certified(case, text, nonce_status, &loaded.registry),
-        },
+        Certificate::Received { text, nonce_status } => certified(case, text, nonce_status, &loaded.registry),
     };
     let signer = signer.and_then(|signer| match account.owner() {
         Some(owner) if signer.id != owner.id => {
@@ -34,6 +31,7 @@ pub(super) fn pusher(case: &Case<'_>, loaded: &Loaded) -> Result<(Pusher, Option
         }
         Some(_) | None => Ok(signer),
     });
+    let signer = if signer.is_ok() && is_seen(case)? { Err(CertificateFault::Seen) } else { signer };
     Ok(match signer {
         Ok(signer) => {
             pusher.signer = Some(signer);
@@ -48,9 +46,14 @@ pub(super) fn pusher(case: &Case<'_>, loaded: &Loaded) -> Result<(Pusher, Option
     })
 }
 
-/// Whether a push with this certificate is recorded. Without a ledger, git's nonce alone limits how long it can be sent again.
-fn is_seen(case: &Case<'_>, text: &[u8]) -> Result<bool, Undecided> {
-    case.memory.map_or(Ok(false), |memory| memory.is_certificate_seen(Digest::of(text)))
+/// Whether a push with this certificate was accepted. Without a ledger, git's nonce alone limits how long it can be sent again.
+fn is_seen(case: &Case<'_>) -> Result<bool, Undecided> {
+    match (&case.evidence.certificate, case.memory) {
+        (Certificate::Received { text, .. }, Some(memory)) => memory.is_certificate_seen(Digest::of(text)),
+        (Certificate::Received { .. } | Certificate::Absent | Certificate::Unseen | Certificate::TooLarge, _) => {
+            Ok(false)
+        }
+    }
 }
 
 /// Who signed a certificate that counts.

@@ -242,7 +242,7 @@ impl Entries {
         Ok(())
     }
 
-    /// The list of what the ref gains that was not received yet.
+    /// The list of what the ref gains that was not received yet. Where history is cut off, nobody can tell, and nothing is.
     fn brought(
         &mut self,
         case: &Case<'_>,
@@ -251,6 +251,9 @@ impl Entries {
         update: &RefUpdate,
     ) -> Result<Option<Brought>, Undecided> {
         let Some(new) = update.change.new() else { return Ok(None) };
+        if case.repository.is_cut_off()? {
+            return Ok(None);
+        }
         let is_received = |id| case.memory.map_or(Ok(None), |memory| memory.received(id)).map(|time| time.is_some());
         let peeled = case.repository.peel(new)?;
         let mut objects: BTreeSet<ObjectId> = BTreeSet::new();

@@ -97,7 +97,9 @@ fn exit_statuses_of_every_command_are_as_documented() {
         world.path(name).to_str().unwrap().to_owned()
     };
     let policy = world.policy_path().to_str().unwrap().to_owned();
-    let weaker = file("policy/weaker.toml", "version = 1\nunmatched-refs = \"accept\"\nrule = []\n");
+    let ledger = "ledger = { path = \"../ledger\" }";
+    let weaker = format!("version = 1\nunmatched-refs = \"accept\"\nrule = []\n{ledger}\n");
+    let weaker = file("policy/weaker.toml", &weaker);
     let broken = file("broken.toml", "version = 1\n");
     let key = file("new.pub", &format!("{}\n", keys::public_ssh(keys::MALLORY_SSH)));
     let alices = file("alice.pub", &format!("{}\n", keys::public_ssh(keys::ALICE_SSH)));
@@ -173,7 +175,8 @@ fn exit_statuses_of_every_command_are_as_documented() {
         arguments.extend(["--policy", &policy]);
         countersign(&world, &arguments, stdin)
     };
-    let mut tried = BTreeSet::from(["hook pre-receive".to_owned(), "policy rollback".to_owned()]);
+    let apart = ["hook pre-receive", "hook post-receive", "hook reference-transaction", "policy rollback"];
+    let mut tried: BTreeSet<_> = apart.map(str::to_owned).into();
     for (command, good, not_good, undecided) in &cases {
         assert_eq!(documented.get(*command), Some(&not_good.is_some()), "{command}");
         assert_eq!(ended(command, &[good, &["--no-such-option"][..]].concat(), "").0, 2, "{command}");
@@ -186,6 +189,12 @@ fn exit_statuses_of_every_command_are_as_documented() {
     }
     for (stdin, status) in [(&*free, 0), (&main, 1), ("x", 3)] {
         assert_eq!(ended("hook pre-receive", &[], stdin).0, status, "{stdin}");
+    }
+    for (words, stdin, status) in
+        [(&[][..], &*free, 0), (&[], "x", 3), (&["prepared"], "x", 0), (&["committed"], "x", 3)]
+    {
+        let hook = if words.is_empty() { "hook post-receive" } else { "hook reference-transaction" };
+        assert_eq!(ended(hook, words, stdin).0, status, "{hook} {words:?} {stdin}");
     }
     assert_eq!(ended("policy rollback", &[], "").0, 3, "nothing was installed over another");
     assert_eq!(ended("policy install", &[&weaker], "").0, 0);
@@ -700,8 +709,12 @@ fn hook_by_shell(redirection: &str) -> (i32, String, String) {
 }
 
 #[test]
-fn an_accepted_push_exits_0_and_says_nothing() {
-    assert_eq!(hook_by_shell(""), (0, String::new(), String::new()));
+fn an_accepted_push_exits_0_and_says_where_it_is_recorded() {
+    let (status, output, told) = hook_by_shell("");
+    assert_eq!((status, &*output), (0, ""), "{told}");
+    let words: Vec<_> = told.split(' ').collect();
+    assert_eq!(words[..4], ["accepted:", "record", "2;", "checkpoint"], "{told}");
+    assert!(told.lines().count() == 1 && words.len() == 7, "{told}");
     assert_eq!(hook_by_shell(">/dev/null 2>/dev/null").0, 0);
 }
 

@@ -67,10 +67,13 @@ fn try_record(common: &Common, told: Told<'_>) -> Result<(), Undecided> {
 /// target (githooks(5)); those are not what was decided on.
 fn read_transaction(repository: &Repository) -> Result<Option<Push>, Undecided> {
     let lines = input()?;
-    let is_ref = |line: &&[u8]| {
-        let mut words = line.splitn(3, |&byte| byte == b' ');
-        let symbolic = words.by_ref().take(2).any(|value| value.starts_with(b"ref:"));
-        !symbolic && words.next().is_some_and(|name| RefName::new(name).is_some_and(|name| name.as_bytes() != b"HEAD"))
+    // What is no such line at all is left for the parser to refuse.
+    let is_ref = |line: &&[u8]| match line.splitn(3, |&byte| byte == b' ').collect::<Vec<_>>().as_slice() {
+        [old, new, name] => {
+            let symbolic = [old, new].iter().any(|value| value.starts_with(b"ref:"));
+            !symbolic && RefName::new(name).is_some_and(|name| name.as_bytes() != b"HEAD")
+        }
+        _ => true,
     };
     let mut refs: Vec<u8> = Vec::new();
     for line in lines.split_inclusive(|&byte| byte == b'\n').filter(|line| is_ref(&line.trim_ascii_end())) {

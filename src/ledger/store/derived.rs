@@ -89,7 +89,7 @@ fn decision(connection: &Connection, entry: &Entry) -> Result<(), Fault> {
         verdict,
         if accepted { "open" } else { "refused" },
     ])?;
-    if entry.some("certificate").is_some() {
+    if accepted && entry.some("certificate").is_some() {
         connection
             .prepare_cached("INSERT OR IGNORE INTO certificate VALUES (?1, ?2)")?
             .execute(params![entry.digest("certificate")?.0, push])?;

@@ -78,7 +78,7 @@ CREATE TABLE in_force (
     number INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 
--- The first push that brought a push certificate: one that comes again is a replay.
+-- The push that was accepted with a push certificate: one that comes again is a replay.
 CREATE TABLE certificate (
     digest BLOB PRIMARY KEY,
     push INTEGER NOT NULL

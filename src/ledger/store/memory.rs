@@ -106,7 +106,7 @@ impl<'a> Memory<'a> {
         found.map(|found| found == Some(true))
     }
 
-    /// Whether a push with this push certificate was recorded.
+    /// Whether a push with this push certificate was accepted.
     ///
     /// # Errors
     /// The database's.

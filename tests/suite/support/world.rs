@@ -168,6 +168,11 @@ impl World {
         set_mode(&self.policy_path(), 0o644);
     }
 
+    /// As if nothing had been recorded so far.
+    pub fn forget(&self) {
+        drop(fs::remove_dir_all(self.path("ledger")));
+    }
+
     /// A rule `main` for the branch `main`, with these lines, and nothing else.
     pub fn policy_for_main(&self, lines: &str) {
         self.policy(&format!(
