@@ -27,4 +27,4 @@ pub use record::{
     Recorded, RuleOutcome, SCHEMA, Verdict, Witness, bytes,
 };
 pub use recorded::RecordedPush;
-pub use store::{Appended, Computed, Damage, Ledger, Memory, OpenDecision, Place, Standing, Writing};
+pub use store::{Appended, Computed, Damage, Ledger, Memory, OpenDecision, Place, Restoring, Standing, Writing};

@@ -4,33 +4,39 @@ use crate::support::{World, keys, objects, run};
 use std::{fs, path::PathBuf};
 
 /// A server to which something was pushed.
-struct Site {
-    world: World,
+pub struct Site {
+    pub world: World,
     /// What the first push was told.
-    told: String,
+    pub told: String,
     tip: String,
 }
 
 impl Site {
-    fn new() -> Self {
+    pub fn new() -> Self {
         let world = World::with_signed_main();
         let tip = objects::signed(&world, keys::ALICE_SSH, &[], "one");
         let told = world.accepts(&[&format!("{tip}:refs/heads/main")]).output;
         Self { world, told, tip }
     }
 
-    fn push(&mut self) {
+    pub fn push(&mut self) {
         self.tip = objects::signed(&self.world, keys::ALICE_SSH, &[&self.tip], "more");
         self.world.accepts(&[&format!("{}:refs/heads/main", self.tip)]);
     }
 
     /// A command on its ledger: the exit status, results and complaints.
-    fn ledger(&self, arguments: &[&str]) -> (i32, String, String) {
+    pub fn ledger(&self, arguments: &[&str]) -> (i32, String, String) {
+        let ours = self.path("ledger");
+        match arguments.contains(&"--ledger") {
+            true => self.alone(arguments),
+            false => self.alone(&[arguments, &["--ledger", &ours]].concat()),
+        }
+    }
+
+    /// The same, on what is named and nothing else.
+    pub fn alone(&self, arguments: &[&str]) -> (i32, String, String) {
         let mut command = self.world.command(env!("CARGO_BIN_EXE_countersign"), &self.world.path(""));
         command.arg("ledger").args(arguments);
-        if !arguments.contains(&"--ledger") {
-            command.arg("--ledger").arg(self.world.path("ledger"));
-        }
         let output = run(command, b"");
         let text = |bytes| String::from_utf8(bytes).unwrap();
         (output.status.code().unwrap(), text(output.stdout), text(output.stderr))
@@ -38,31 +44,38 @@ impl Site {
 
     /// The results of a command that has to end so.
     #[track_caller]
-    fn ends(&self, status: i32, arguments: &[&str]) -> String {
+    pub fn ends(&self, status: i32, arguments: &[&str]) -> String {
         let (found, out, error) = self.ledger(arguments);
         assert_eq!(found, status, "{arguments:?}: {out}{error}");
         out + &error
     }
 
-    fn file(&self, name: &str, text: &str) -> String {
+    /// As a backup by `sqlite3 ledger.sqlite "VACUUM INTO '…'"`.
+    pub fn copy_ledger(&self, folder: &str) {
+        fs::create_dir(self.path(folder)).unwrap();
+        let database = rusqlite::Connection::open(self.path("ledger/ledger.sqlite")).unwrap();
+        database.execute("VACUUM INTO ?1", [format!("{}/ledger.sqlite", self.path(folder))]).unwrap();
+    }
+
+    pub fn file(&self, name: &str, text: &str) -> String {
         let path = self.path(name);
         fs::write(&path, text).unwrap();
         path
     }
 
-    fn path(&self, name: &str) -> String {
+    pub fn path(&self, name: &str) -> String {
         self.world.path(name).to_str().unwrap().to_owned()
     }
 
-    fn key_file(&self) -> PathBuf {
+    pub fn key_file(&self) -> PathBuf {
         self.world.path("ledger/key.pub")
     }
 
-    fn records(&self) -> u64 {
+    pub fn records(&self) -> u64 {
         self.json(&["verify"])["records"].as_u64().unwrap()
     }
 
-    fn json(&self, arguments: &[&str]) -> serde_json::Value {
+    pub fn json(&self, arguments: &[&str]) -> serde_json::Value {
         let (_, out, error) = self.ledger(&[arguments, &["--format", "json"]].concat());
         serde_json::from_str(&out).unwrap_or_else(|_| panic!("{out}{error}"))
     }
@@ -114,8 +127,7 @@ fn it_is_consistent_with_what_others_kept_while_it_grew() {
 #[test]
 fn what_others_kept_and_the_ledger_is_not_is_found() {
     let mut site = Site::new();
-    fs::create_dir(site.path("older")).unwrap();
-    fs::copy(site.path("ledger/ledger.sqlite"), site.path("older/ledger.sqlite")).unwrap();
+    site.copy_ledger("older");
     let line = |origin: &str, size: u64, root: &str| {
         format!("remote: accepted: record 1; checkpoint {origin} {size} {root}\n")
     };

@@ -13,6 +13,7 @@ mod guide;
 mod hints;
 mod install;
 mod ledger_checks;
+mod ledger_export;
 mod ledger_proofs;
 mod ledger_store;
 mod legitimate;

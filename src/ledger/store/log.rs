@@ -65,7 +65,7 @@ fn note(connection: &Connection, select: &str, size: Option<u64>) -> Result<Opti
     Ok(connection.prepare_cached(select)?.query_row(rusqlite::params_from_iter(size), |row| row.get(0)).optional()?)
 }
 
-fn keys(connection: &Connection) -> Result<Vec<(u64, VerifierKey)>, Fault> {
+pub(super) fn keys(connection: &Connection) -> Result<Vec<(u64, VerifierKey)>, Fault> {
     let select = "SELECT number FROM entry WHERE kind IN ('opened', 'rotated') ORDER BY number";
     let numbers: Vec<u64> = connection.prepare(select)?.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?;
     numbers.into_iter().map(|number| Ok((number, key(connection, number)?))).collect()
