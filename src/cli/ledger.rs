@@ -4,6 +4,9 @@ mod checkpoint;
 mod export;
 mod files;
 mod prove;
+mod reindex;
+mod restore;
+mod rotate;
 mod verify;
 
 use super::{
@@ -20,6 +23,9 @@ pub(super) enum Commands {
     Checkpoint(checkpoint::Arguments),
     Prove(prove::Arguments),
     Export(export::Arguments),
+    Restore(restore::Arguments),
+    Reindex(reindex::Arguments),
+    RotateKey(rotate::Arguments),
 }
 
 /// Which ledger.
@@ -38,6 +44,9 @@ pub(super) fn run(common: &Common, commands: &Commands, output: &mut Output) -> 
     match commands {
         Commands::Verify(arguments) => verify::run(common, arguments, output),
         Commands::Checkpoint(arguments) => checkpoint::run(common, arguments, output),
+        Commands::Restore(arguments) => restore::run(common, arguments, output),
+        Commands::Reindex(arguments) => reindex::run(common, arguments, output),
+        Commands::RotateKey(arguments) => rotate::run(common, arguments, output),
         Commands::Export(arguments) => export::run(common, arguments, output),
         Commands::Prove(arguments) => prove::run(common, arguments, output),
     }

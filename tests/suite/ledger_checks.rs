@@ -6,9 +6,9 @@ use std::{fs, path::PathBuf};
 /// A server to which something was pushed.
 pub struct Site {
     pub world: World,
-    /// What the first push was told.
+    /// What the last push was told.
     pub told: String,
-    tip: String,
+    pub tip: String,
 }
 
 impl Site {
@@ -21,7 +21,7 @@ impl Site {
 
     pub fn push(&mut self) {
         self.tip = objects::signed(&self.world, keys::ALICE_SSH, &[&self.tip], "more");
-        self.world.accepts(&[&format!("{}:refs/heads/main", self.tip)]);
+        self.told = self.world.accepts(&[&format!("{}:refs/heads/main", self.tip)]).output;
     }
 
     /// A command on its ledger: the exit status, results and complaints.
@@ -81,7 +81,7 @@ impl Site {
     }
 
     /// The codes of what `verify` finds.
-    fn found(&self, arguments: &[&str]) -> Vec<String> {
+    pub fn found(&self, arguments: &[&str]) -> Vec<String> {
         let (status, out, error) = self.ledger(&[&["verify", "--format", "json"], arguments].concat());
         let verified: serde_json::Value = serde_json::from_str(&out).unwrap_or_else(|_| panic!("{out}{error}"));
         let findings = verified["findings"].as_array().unwrap();
