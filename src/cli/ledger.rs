@@ -3,11 +3,14 @@
 mod checkpoint;
 mod export;
 mod files;
+mod head;
 mod prove;
+mod publish;
 mod reindex;
 mod restore;
 mod rotate;
 mod verify;
+mod witnessing;
 
 use super::{
     Common, Form, Outcome,
@@ -23,6 +26,7 @@ pub(super) enum Commands {
     Checkpoint(checkpoint::Arguments),
     Prove(prove::Arguments),
     Export(export::Arguments),
+    Publish(publish::Arguments),
     Restore(restore::Arguments),
     Reindex(reindex::Arguments),
     RotateKey(rotate::Arguments),
@@ -47,6 +51,7 @@ pub(super) fn run(common: &Common, commands: &Commands, output: &mut Output) -> 
         Commands::Restore(arguments) => restore::run(common, arguments, output),
         Commands::Reindex(arguments) => reindex::run(common, arguments, output),
         Commands::RotateKey(arguments) => rotate::run(common, arguments, output),
+        Commands::Publish(arguments) => publish::run(common, arguments, output),
         Commands::Export(arguments) => export::run(common, arguments, output),
         Commands::Prove(arguments) => prove::run(common, arguments, output),
     }

@@ -238,6 +238,7 @@ fn draw(folder: &OwnFolder, name: &str) -> Result<SigningKey, Undecided> {
 
 fn keep(folder: &OwnFolder, name: &str, key: &SigningKey) -> Result<(), Undecided> {
     let secret = key.secret();
-    let secret = secret.map_err(|error| Undecided::server(format!("keeping a key in `{}`", folder.path().display()), error))?;
+    let secret =
+        secret.map_err(|error| Undecided::server(format!("keeping a key in `{}`", folder.path().display()), error))?;
     folder.write(name, format!("{secret}\n").as_bytes(), true)
 }

@@ -89,7 +89,11 @@ fn no_byte_of_it_can_be_changed_and_no_file_be_missing() {
     site.ends(0, &["export", &folder]);
     let (good, key) = (files(Path::new(&folder)), key(&site));
     assert_eq!(checked(&good, &key), []);
-    assert!(["checkpoint", "tile/", "tile/entries/", "content/"].iter().all(|kind| good.keys().any(|name| name.starts_with(kind))));
+    assert!(
+        ["checkpoint", "tile/", "tile/entries/", "content/"]
+            .iter()
+            .all(|kind| good.keys().any(|name| name.starts_with(kind)))
+    );
     let mut spoiled = good.clone();
     for (name, bytes) in &good {
         for at in 0..bytes.len() {

@@ -93,7 +93,7 @@ fn what_is_not_whole_is_not_restored() {
     database.execute("UPDATE record SET body = CAST(body || ' ' AS BLOB) WHERE number = 1", []).unwrap();
     drop(database);
     let out = site.ends(3, &["restore", &copy, "--key", &key, "--ledger", &new]);
-    assert!(out.contains("record 1: it is not in the form that records have"), "{out}");
+    assert!(out.contains("what was kept of it is not whole: it is not in the form that records have"), "{out}");
     assert!(!Path::new(&new).join("ledger.sqlite").exists());
     fs::write(site.path("copy/ledger.sqlite-wal"), "x").unwrap();
     let out = site.ends(3, &["restore", &copy, "--key", &key, "--ledger", &new]);
@@ -142,7 +142,8 @@ fn a_new_key_signs_and_what_the_former_signed_still_holds() {
     // An export says so to whoever has any of the keys.
     let export = site.path("export");
     site.ends(0, &["export", &export]);
-    let checked = |key: &str| site.alone(&["verify", "--export", &export, "--key", &site.path(key), "--against", &note]);
+    let checked =
+        |key: &str| site.alone(&["verify", "--export", &export, "--key", &site.path(key), "--against", &note]);
     for key in ["ledger/key.former-1.pub", "ledger/key.former-2.pub", "ledger/key.pub"] {
         let (status, out, error) = checked(key);
         assert_eq!(status, 0, "{key}: {out}{error}");
@@ -163,7 +164,15 @@ fn a_new_key_signs_and_what_the_former_signed_still_holds() {
     fs::write(&rotation, &both).unwrap();
 
     let lost = lose(&site);
-    site.ends(1, &["restore", &export, "--key", &site.file("none", &SigningKey::from_seed("x", &[1; 32]).unwrap().secret().unwrap())]);
+    site.ends(
+        1,
+        &[
+            "restore",
+            &export,
+            "--key",
+            &site.file("none", &SigningKey::from_seed("x", &[1; 32]).unwrap().secret().unwrap()),
+        ],
+    );
     let out = site.ends(3, &["restore", &export, "--key", &site.path("former-key")]);
     assert!(out.contains("the key given is not the one that signed last"), "{out}");
     site.ends(0, &["restore", &export, "--key", &lost]);
@@ -233,7 +242,8 @@ fn a_history_rewritten_with_the_stolen_key_is_found_by_what_others_kept() {
             }
             let mut read = |level, index| Ok::<_, Infallible>(nodes[&(level, index)]);
             let root = tree::root(number + 1, &mut read).unwrap();
-            restoring.checkpoint(number + 1, Checkpoint::sign(number + 1, root, &key).unwrap().to_string().as_bytes())?;
+            restoring
+                .checkpoint(number + 1, Checkpoint::sign(number + 1, root, &key).unwrap().to_string().as_bytes())?;
         }
         Ok(())
     };

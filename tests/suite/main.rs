@@ -17,6 +17,7 @@ mod ledger_export;
 mod ledger_keeping;
 mod ledger_proofs;
 mod ledger_store;
+mod ledger_witness;
 mod legitimate;
 mod manual;
 mod oracle_krl;

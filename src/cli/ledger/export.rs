@@ -1,6 +1,10 @@
 //! `ledger export`: the ledger as files that public tools read.
 
-use super::{Place, files::Files};
+use super::{
+    Place,
+    files::Files,
+    head::{self, Head},
+};
 use crate::{
     Undecided,
     cli::{Common, Form, Outcome, kept, output::Output, output::tell, progress::Progress},
@@ -8,10 +12,8 @@ use crate::{
         Entry, Ledger,
         checkpoint::Checkpoint,
         export::{CHECKPOINT, content, rotation},
-        note::Note,
         outside,
         tiles::{self, Holds, Tile, WIDTH},
-        tree,
     },
     report::{SCHEMA, escaped},
 };
@@ -38,16 +40,17 @@ pub(in crate::cli) struct Arguments {
 pub(super) fn run(common: &Common, arguments: &Arguments, output: &mut Output) -> Result<Outcome, Undecided> {
     let ledger = kept::to_ask(common, arguments.place.ledger.as_deref())?;
     let export = Export { ledger: &ledger, files: Files::at(&arguments.folder) };
-    let (note, checkpoint) = export.head()?;
+    let Head { note, checkpoint, .. } = head::head(&ledger)?;
     if let Err(why) = export.continues(&checkpoint)? {
         tell(&escaped(&format!("error: `{}`: {why}\n", arguments.folder.display())));
         return Ok(Outcome::NotGood);
     }
-    let written = export.write(&note, checkpoint.size())?;
+    let written = export.write(note.to_string().as_bytes(), checkpoint.size())?;
     let folder = arguments.folder.to_string_lossy();
     match common.format {
         Form::Json => output.line(
-            &json!({ "schema": SCHEMA, "folder": folder, "records": checkpoint.size(), "written": written }).to_string(),
+            &json!({ "schema": SCHEMA, "folder": folder, "records": checkpoint.size(), "written": written })
+                .to_string(),
         )?,
         Form::Human | Form::Porcelain => {
             output.line(&escaped(&format!("{folder}: {} records, {written} files written", checkpoint.size())))?;
@@ -62,33 +65,13 @@ struct Export<'a> {
 }
 
 impl Export<'_> {
-    /// The last checkpoint, which is that of the records.
-    fn head(&self) -> Result<(Vec<u8>, Checkpoint), Undecided> {
-        let note = self.ledger.last_checkpoint()?;
-        let keys = self.ledger.keys()?;
-        let opened = Note::parse(&note).map_err(|error| error.to_string()).and_then(|note| {
-            let (_, key) = keys.last().ok_or("no record says which key signs")?;
-            Checkpoint::open(&note, key, &[]).map_err(|error| error.to_string())
-        });
-        let (checkpoint, _) = opened.map_err(|why| self.damaged(why))?;
-        let root = tree::root(checkpoint.size(), &mut |level, index| self.ledger.hash(level, index))?;
-        match root == checkpoint.root() {
-            true => Ok((note, checkpoint)),
-            false => Err(self.damaged("its tree is not that of its last checkpoint".into())),
-        }
-    }
-
-    fn damaged(&self, why: String) -> Undecided {
-        let what = format!("it is damaged: {why}. `countersign ledger verify` says what is");
-        Undecided::server(format!("exporting the ledger `{}`", self.ledger.folder().display()), what)
-    }
-
     /// Whether the records begin with those of the export that is there, if one is; why not.
     fn continues(&self, checkpoint: &Checkpoint) -> Result<Result<(), String>, Undecided> {
         if !self.files.has(CHECKPOINT) {
             return Ok(Ok(()));
         }
-        let former = self.files.load(CHECKPOINT).and_then(|note| outside::read(&note).map_err(|error| error.to_string()));
+        let former =
+            self.files.load(CHECKPOINT).and_then(|note| outside::read(&note).map_err(|error| error.to_string()));
         let former = former.map_err(|why| {
             Undecided::server(format!("reading `{}`", self.files.path().join(CHECKPOINT).display()), why)
         })?;
@@ -120,7 +103,7 @@ impl Export<'_> {
         for (number, _) in self.ledger.keys()?.into_iter().filter(|(number, _)| (1..size).contains(number)) {
             put(&rotation(number), &|| {
                 let note = self.ledger.checkpoint_over(number)?;
-                note.ok_or_else(|| self.damaged(format!("no checkpoint covers record {number}")))
+                note.ok_or_else(|| head::damaged(self.ledger, &format!("no checkpoint covers record {number}")))
             })?;
         }
         if self.files.load(CHECKPOINT).ok().as_deref() != Some(note) {
@@ -139,11 +122,13 @@ impl Export<'_> {
         put: &mut dyn FnMut(&str, &dyn Fn() -> Result<Vec<u8>, Undecided>) -> Result<(), Undecided>,
     ) -> Result<(), Undecided> {
         for number in bundle.numbers() {
-            let damaged = |why: String| self.damaged(format!("record {number}: {why}"));
+            let damaged = |why: String| head::damaged(self.ledger, &format!("record {number}: {why}"));
             let entry = Entry::read(&self.body(number)?).map_err(|error| damaged(error.to_string()))?;
             for digest in entry.digests().map_err(|error| damaged(error.to_string()))? {
                 put(&content(digest), &|| {
-                    self.ledger.content(digest)?.ok_or_else(|| damaged(format!("it names a content that is gone: {digest}")))
+                    self.ledger
+                        .content(digest)?
+                        .ok_or_else(|| damaged(format!("it names a content that is gone: {digest}")))
                 })?;
             }
         }
@@ -157,7 +142,7 @@ impl Export<'_> {
                 let mut bundle = Vec::new();
                 for number in tile.numbers() {
                     tiles::append_entry(&mut bundle, &self.body(number)?)
-                        .map_err(|error| self.damaged(format!("record {number}: {error}")))?;
+                        .map_err(|error| head::damaged(self.ledger, &format!("record {number}: {error}")))?;
                 }
                 Ok(bundle)
             }
@@ -165,7 +150,7 @@ impl Export<'_> {
     }
 
     fn body(&self, number: u64) -> Result<Vec<u8>, Undecided> {
-        self.ledger.body(number)?.ok_or_else(|| self.damaged(format!("record {number} is gone")))
+        self.ledger.body(number)?.ok_or_else(|| head::damaged(self.ledger, &format!("record {number} is gone")))
     }
 
     /// Removes partial tiles that smaller trees had. They are all in the last place of their level, or have been completed.

@@ -1,13 +1,13 @@
 //! `ledger prove`: that a record is in the ledger, for a third party.
 
-use super::Place;
+use super::{Place, head};
 use crate::{
     Undecided,
     cli::{
         Common, Form, Outcome, kept,
         output::{Output, tell},
     },
-    ledger::{Ledger, checkpoint::Checkpoint, note::Note, proof::Proof, tree},
+    ledger::{Ledger, proof::Proof, tree},
     report::SCHEMA,
 };
 use clap::Args;
@@ -20,8 +20,7 @@ use std::{
 /// Writes a proof that a record is in the ledger (c2sp.org/tlog-proof@v1), for whoever has the record and the ledger's
 /// `key.pub`.
 ///
-/// It holds the last checkpoint, and the hashes that lead to it. Exit status 1 if there is no such record, or if what is
-/// there proves nothing.
+/// It holds the last checkpoint, and the hashes that lead to it. Exit status 1 if there is no such record.
 #[derive(Args, Debug)]
 pub(in crate::cli) struct Arguments {
     /// The record's number
@@ -66,26 +65,18 @@ pub(super) fn run(common: &Common, arguments: &Arguments, output: &mut Output) -
 }
 
 /// A record and the proof of it, which holds; or why there is none.
-fn prove(ledger: &Ledger, number: u64) -> Result<Result<(Vec<u8>, String), String>, Undecided> {
-    let note = ledger.last_checkpoint()?;
-    let Some(record) = ledger.body(number)? else { return Ok(Err("there is none".into())) };
-    let keys = ledger.keys()?;
-    let Some((_, key)) = keys.last() else { return Ok(Err("no record says which key signs".into())) };
-    let opened = Note::parse(&note).map_err(|error| error.to_string()).and_then(|checkpoint| {
-        let (opened, _) = Checkpoint::open(&checkpoint, key, &[]).map_err(|error| error.to_string())?;
-        Ok((opened.size(), checkpoint))
-    });
-    let (size, checkpoint) = match opened {
-        Ok(opened) => opened,
-        Err(why) => return Ok(Err(format!("the last checkpoint proves nothing: {why}"))),
-    };
+fn prove(ledger: &Ledger, number: u64) -> Result<Result<(Vec<u8>, String), &'static str>, Undecided> {
+    let head = head::head(ledger)?;
+    let Some(record) = ledger.body(number)? else { return Ok(Err("there is none")) };
+    let size = head.checkpoint.size();
     let Some(hashes) = tree::inclusion(number, size, &mut |level, index| ledger.hash(level, index))? else {
-        return Ok(Err("no checkpoint covers it yet".into()));
+        return Ok(Err("no checkpoint covers it yet"));
     };
-    let proof = Proof { index: number, hashes, checkpoint };
-    // What is handed out is good, or somebody is told here and not in court.
-    let checked = proof.check(&record, key).map_err(|error| format!("the ledger is damaged: {error}"));
-    Ok(checked.map(|_| (record, proof.to_string())))
+    let proof = Proof { index: number, hashes, checkpoint: head.note };
+    match proof.check(&record, &head.key) {
+        Ok(_) => Ok(Ok((record, proof.to_string()))),
+        Err(error) => Err(head::damaged(ledger, &format!("record {number}: {error}"))),
+    }
 }
 
 fn write(file: &Path, bytes: &[u8]) -> Result<(), Undecided> {

@@ -71,7 +71,8 @@ pub(super) fn run(common: &Common, arguments: &Arguments, output: &mut Output) -
         }
         Form::Human | Form::Porcelain => {
             output.line(&escaped(&format!("{shown}: {size} records restored")))?;
-            output.line("what was recorded later is not in it: ledger verify --against a later checkpoint shows that")?;
+            output
+                .line("what was recorded later is not in it: ledger verify --against a later checkpoint shows that")?;
         }
     }
     Ok(Outcome::Good)
@@ -95,12 +96,7 @@ fn database(from: &Path) -> Result<PathBuf, Undecided> {
     Ok(file)
 }
 
-fn from_export(
-    files: &Files,
-    size: u64,
-    rotations: &[u64],
-    restoring: &mut Restoring<'_>,
-) -> Result<(), Undecided> {
+fn from_export(files: &Files, size: u64, rotations: &[u64], restoring: &mut Restoring<'_>) -> Result<(), Undecided> {
     let mut load = |name: &str| files.load(name);
     export::records(size, &mut load, &mut |body| {
         restoring.record(body).map_err(Stopped::Store)?;

@@ -35,7 +35,8 @@ pub(super) fn run(common: &Common, arguments: &Arguments, output: &mut Output) -
         Form::Human | Form::Porcelain => {
             output.line(&escaped(&format!("record {}: from now on the key is {key}", appended.last)))?;
             let file = ledger.folder().join("key.pub");
-            output.line(&escaped(&format!("hand it out to auditors, and keep a backup of `key`: {}", file.display())))?;
+            output
+                .line(&escaped(&format!("hand it out to auditors, and keep a backup of `key`: {}", file.display())))?;
         }
     }
     Ok(Outcome::Good)

@@ -102,7 +102,10 @@ fn write(
     let mut connection = database::create(file)?;
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     fill(&mut Restoring { connection: &transaction, doing, size: 0 })?;
-    reindex::reindex(&transaction)?;
+    match reindex::reindex(&transaction) {
+        Err(Fault::Damaged(what)) => return Err(not_whole(doing, &what)),
+        made => made?,
+    }
     transaction.commit()?;
     let (mut damages, mut more) = (Vec::new(), 0_u64);
     let computed = verify::verify(&connection, &mut |damage| match damages.len() {
@@ -117,8 +120,12 @@ fn write(
         damages.push(format!("the key given is not the one that signed last{signed}"));
     }
     if !damages.is_empty() {
-        return Err(Fault::Other(Undecided::server(doing, format!("what was kept of it is not whole: {}", damages.join("; ")))));
+        return Err(not_whole(doing, &damages.join("; ")));
     }
     // Ends the log, so that the file alone is the database.
     connection.close().map_err(|(_, error)| Fault::from(error))
+}
+
+fn not_whole(doing: &str, what: &str) -> Fault {
+    Fault::Other(Undecided::server(doing, format!("what was kept of it is not whole: {what}")))
 }
