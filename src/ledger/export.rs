@@ -73,7 +73,7 @@ pub fn check(
     found: &mut dyn FnMut(Fault),
 ) -> Option<Exported> {
     match read(load) {
-        Ok((exported, contents, note)) => {
+        Ok(Loaded { exported, contents, note }) => {
             signatures(&exported, &note, held, load).unwrap_or_else(&mut *found);
             for digest in contents.into_iter().map(Digest) {
                 content_of(digest, load).unwrap_or_else(&mut *found);
@@ -106,7 +106,12 @@ pub fn records<E: From<Fault>>(
     Ok(())
 }
 
-type Loaded = (Exported, BTreeSet<[u8; 32]>, Note);
+/// What was read before the signatures and the contents are looked at.
+struct Loaded {
+    exported: Exported,
+    contents: BTreeSet<[u8; 32]>,
+    note: Note,
+}
 
 fn read(load: &mut dyn FnMut(&str) -> Result<Vec<u8>, String>) -> Result<Loaded, Fault> {
     let note = loaded(CHECKPOINT, load)?;
@@ -133,7 +138,7 @@ fn read(load: &mut dyn FnMut(&str) -> Result<Vec<u8>, String>) -> Result<Loaded,
         false => fault,
     })?;
     let Some((_, key)) = keys.last().cloned() else { return Err(fault(CHECKPOINT, "no record says which key signs")) };
-    Ok((Exported { key, keys, root: head.root(), leaves }, contents, note))
+    Ok(Loaded { exported: Exported { key, keys, root: head.root(), leaves }, contents, note })
 }
 
 /// What of a record counts here.

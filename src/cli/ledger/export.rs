@@ -84,51 +84,38 @@ impl Export<'_> {
 
     /// Writes what is missing, the checkpoint last; how many files. What records name is there before them.
     fn write(&self, note: &[u8], size: u64) -> Result<u64, Undecided> {
-        let progress = Progress::counting("exporting", "files");
-        let mut written = 0_u64;
-        let mut put = |name: &str, bytes: &dyn Fn() -> Result<Vec<u8>, Undecided>| {
-            progress.step();
-            if self.files.has(name) {
-                return Ok(());
-            }
-            written = written.saturating_add(1);
-            self.files.put(name, &bytes()?)
-        };
+        let mut writing =
+            Writing { files: &self.files, progress: Progress::counting("exporting", "files"), written: 0 };
         for tile in tiles::tiles(size) {
             if tile.holds == Holds::Entries {
-                self.contents(tile, &mut put)?;
+                self.contents(tile, &mut writing)?;
             }
-            put(&tile.to_string(), &|| self.tile(tile))?;
+            writing.put(&tile.to_string(), &|| self.tile(tile))?;
         }
         for (number, _) in self.ledger.keys()?.into_iter().filter(|(number, _)| (1..size).contains(number)) {
-            put(&rotation(number), &|| {
+            writing.put(&rotation(number), &|| {
                 let note = self.ledger.checkpoint_over(number)?;
                 note.ok_or_else(|| head::damaged(self.ledger, &format!("no checkpoint covers record {number}")))
             })?;
         }
         if self.files.load(CHECKPOINT).ok().as_deref() != Some(note) {
             self.files.put(CHECKPOINT, note)?;
-            written = written.saturating_add(1);
+            writing.written = writing.written.saturating_add(1);
         }
         self.tidy(size)?;
-        progress.finish();
-        Ok(written)
+        writing.progress.finish();
+        Ok(writing.written)
     }
 
     /// What the records of a bundle name.
-    fn contents(
-        &self,
-        bundle: Tile,
-        put: &mut dyn FnMut(&str, &dyn Fn() -> Result<Vec<u8>, Undecided>) -> Result<(), Undecided>,
-    ) -> Result<(), Undecided> {
+    fn contents(&self, bundle: Tile, writing: &mut Writing<'_>) -> Result<(), Undecided> {
         for number in bundle.numbers() {
             let damaged = |why: String| head::damaged(self.ledger, &format!("record {number}: {why}"));
             let entry = Entry::read(&self.body(number)?).map_err(|error| damaged(error.to_string()))?;
             for digest in entry.digests().map_err(|error| damaged(error.to_string()))? {
-                put(&content(digest), &|| {
-                    self.ledger
-                        .content(digest)?
-                        .ok_or_else(|| damaged(format!("it names a content that is gone: {digest}")))
+                writing.put(&content(digest), &|| {
+                    let gone = || damaged(format!("it names a content that is gone: {digest}"));
+                    self.ledger.content(digest)?.ok_or_else(gone)
                 })?;
             }
         }
@@ -162,5 +149,24 @@ impl Export<'_> {
             self.files.remove_partial(&format!("{whole}.p"), kept)?;
         }
         Ok(())
+    }
+}
+
+/// The files that are being written.
+struct Writing<'a> {
+    files: &'a Files,
+    progress: Progress,
+    written: u64,
+}
+
+impl Writing<'_> {
+    /// Puts a file there, if it is missing: what is there was put there whole, and never changes.
+    fn put(&mut self, name: &str, bytes: &dyn Fn() -> Result<Vec<u8>, Undecided>) -> Result<(), Undecided> {
+        self.progress.step();
+        if self.files.has(name) {
+            return Ok(());
+        }
+        self.written = self.written.saturating_add(1);
+        self.files.put(name, &bytes()?)
     }
 }

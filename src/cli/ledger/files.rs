@@ -33,9 +33,8 @@ impl Files {
 
     /// The whole of a file, or in words why not.
     pub(super) fn load(&self, name: &str) -> Result<Vec<u8>, String> {
-        let file = File::open(self.folder.join(name)).map_err(|error| match error.kind() {
-            ErrorKind::NotFound => "it is missing".to_owned(),
-            _ => error.to_string(),
+        let file = File::open(self.folder.join(name)).map_err(|error| {
+            if error.kind() == ErrorKind::NotFound { "it is missing".to_owned() } else { error.to_string() }
         })?;
         let mut bytes = Vec::new();
         file.take(LONGEST.saturating_add(1)).read_to_end(&mut bytes).map_err(|error| error.to_string())?;

@@ -1,6 +1,9 @@
 //! `ledger publish`: the checkpoint, given to others. The one place that opens a connection.
 
-use super::{Place, head, witnessing};
+use super::{
+    Place, head,
+    witnessing::{self, Reply},
+};
 use crate::{
     Undecided,
     bounds::Bounds,
@@ -116,13 +119,13 @@ fn cosigned(
     witnessing::cosign(Files::new(common)?.trusted(), ledger, head, key, &post)
 }
 
-/// Sends a body; the answer's status and body.
-fn post(agent: &Agent, address: &str, body: &str) -> Result<(u16, Vec<u8>), Undecided> {
+/// Sends a body.
+fn post(agent: &Agent, address: &str, body: &str) -> Result<Reply, Undecided> {
     let ask = || {
         let mut answer = agent.post(address).content_type("text/plain; charset=utf-8").send(body)?;
         let most = u64::try_from(Bounds::NOTE).unwrap_or(u64::MAX);
         let body = answer.body_mut().with_config().limit(most).read_to_vec()?;
-        Ok((answer.status().as_u16(), body))
+        Ok(Reply { status: answer.status().as_u16(), body })
     };
     ask().map_err(|error: ureq::Error| Undecided::server(format!("asking the witness at {address}"), error))
 }

@@ -24,6 +24,13 @@ const WITNESSED: &str = "witnessed";
 /// How often a witness may say that it saw another size than was thought: others may publish at the same time.
 const ATTEMPTS: usize = 4;
 
+/// What a server said.
+pub(super) struct Reply {
+    /// HTTP's.
+    pub(super) status: u16,
+    pub(super) body: Vec<u8>,
+}
+
 /// Keeps the checkpoint in a folder; which file has it. In the inner error's words, that the ledger is not the one whose
 /// checkpoints are there.
 pub(super) fn drop_into(folder: &Path, ledger: &Ledger, head: &Head) -> Result<Result<PathBuf, String>, Undecided> {
@@ -72,14 +79,14 @@ fn consistent(
     Ok(checked.map_err(|why| why.to_string()))
 }
 
-/// Has a witness sign the checkpoint, and keeps that; a sentence about it. `post` sends a body to it, and gives status and
-/// body of the answer. In the inner error's words, that it saw another ledger.
+/// Has a witness sign the checkpoint, and keeps that; a sentence about it. `post` sends a body to it, and gives the
+/// answer. In the inner error's words, that it saw another ledger.
 pub(super) fn cosign(
     trusted: &TrustedFiles,
     ledger: &Ledger,
     head: &Head,
     key: &VerifierKey,
-    post: &dyn Fn(&str) -> Result<(u16, Vec<u8>), Undecided>,
+    post: &dyn Fn(&str) -> Result<Reply, Undecided>,
 ) -> Result<Result<String, String>, Undecided> {
     let folder = trusted.make_own_folder(&ledger.folder().join(WITNESSED))?;
     let file = Digest::of(key.name().as_bytes()).to_string().replacen("sha256:", "", 1);
@@ -92,7 +99,7 @@ pub(super) fn cosign(
             let why = "records were taken away, or an older copy was put back";
             return Ok(Err(format!("the witness {} saw {old_size} records, and there are {size}: {why}", key.name())));
         };
-        let (status, body) = post(&witness::request(old_size, &proof, &head.note))?;
+        let Reply { status, body } = post(&witness::request(old_size, &proof, &head.note))?;
         let answer = witness::answer(status, &body, &head.note, std::slice::from_ref(key));
         match answer.map_err(|error| Undecided::server(asking(), error))? {
             Answer::Cosigned { checkpoint, signed } => {
