@@ -203,8 +203,7 @@ impl Court<'_> {
     fn judge(&self, case: &Case<'_>, ledger: &Ledger) -> Result<(Verdict, Entries), Undecided> {
         let (verdict, account) = run::judge(case)?;
         let described = report::findings(&verdict, &self.judged(None));
-        let read_registry = |loaded: &Loaded| loaded.registry.contents(self.files.trusted());
-        let entries = Entries::of(case, &verdict, &account, &described, ledger, &read_registry)?;
+        let entries = Entries::of(case, &verdict, &account, &described, ledger, self.files.trusted())?;
         Ok((verdict, entries))
     }
 

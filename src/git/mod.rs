@@ -29,7 +29,7 @@ use crate::{
 };
 use objects::Objects;
 use std::{
-    collections::HashSet,
+    collections::{BTreeMap, HashSet},
     path::{Path, PathBuf},
 };
 
@@ -133,6 +133,14 @@ impl Repository {
     /// One of them cannot be read.
     pub fn all_refs(&self) -> Result<Vec<(RefName, ObjectId)>, Undecided> {
         references::direct(self.gix.common_dir(), self.format)
+    }
+
+    /// The values of those of these refs that are there and direct, not peeled.
+    ///
+    /// # Errors
+    /// One of them cannot be read.
+    pub fn ref_values(&self, names: &[RefName]) -> Result<BTreeMap<RefName, ObjectId>, Undecided> {
+        references::values(self.gix.common_dir(), self.format, names)
     }
 
     /// Whether the push cuts history off. A boundary that the repository has already changes nothing in what is read:

@@ -14,6 +14,7 @@ use crate::{
         facts::{Certified, Pusher, Via},
     },
     push::{ObjectId, RefUpdate, Timestamp, evidence::Certificate},
+    trusted::TrustedFiles,
 };
 use serde_json::Value;
 use std::{
@@ -60,7 +61,7 @@ struct UpdateEntry {
 
 impl Entries {
     /// Gathers it. `described`: each finding of the verdict, as its JSON form says it. `ledger`: what it holds already is
-    /// not gathered again.
+    /// not gathered again. `trusted`: how files of the registry are read that it does not hold.
     ///
     /// # Errors
     /// The repository, or a file of the registry, cannot be read any more.
@@ -70,7 +71,7 @@ impl Entries {
         account: &Account,
         described: &[Value],
         ledger: &Ledger,
-        read_registry: &dyn Fn(&Loaded) -> Result<Vec<Vec<u8>>, Undecided>,
+        trusted: &TrustedFiles,
     ) -> Result<Self, Undecided> {
         let accepted = matches!(verdict, Verdict::Accepted(_));
         let mut gathered = Self {
@@ -86,7 +87,7 @@ impl Entries {
             contents: Vec::new(),
             changes: Vec::new(),
         };
-        gathered.note_policies(case, ledger, read_registry)?;
+        gathered.note_policies(case, ledger, trusted)?;
         if let Certificate::Received { text, .. } = &case.evidence.certificate {
             gathered.pushed.certificate = Some(Digest::of(text));
             if accepted {
@@ -219,12 +220,7 @@ impl Entries {
     }
 
     /// What the ledger has not seen in force yet, and which of it is weaker.
-    fn note_policies(
-        &mut self,
-        case: &Case<'_>,
-        ledger: &Ledger,
-        read_registry: &dyn Fn(&Loaded) -> Result<Vec<Vec<u8>>, Undecided>,
-    ) -> Result<(), Undecided> {
+    fn note_policies(&mut self, case: &Case<'_>, ledger: &Ledger, trusted: &TrustedFiles) -> Result<(), Undecided> {
         for (loaded, to) in case.policies.iter().zip(self.pushed.policies.clone()) {
             let from = ledger.in_force(&to.path)?.map(|in_force| (in_force.policy, in_force.registry));
             if from == Some((to.policy, to.registry)) {
@@ -233,7 +229,7 @@ impl Entries {
             self.contents.push(loaded.source.as_bytes().to_vec());
             if !ledger.has_content(to.registry)? {
                 self.contents.push(loaded.registry.file_list().into_bytes());
-                self.contents.extend(read_registry(loaded)?);
+                self.contents.extend(loaded.registry.contents(trusted)?);
             }
             let former: Option<Vec<u8>> = from.map(|(policy, _)| ledger.content(policy)).transpose()?.flatten();
             let weaker = former.map(|former| weaker(&former, loaded)).unwrap_or_default();
@@ -348,7 +344,7 @@ fn pushed(case: &Case<'_>, account: &Account, verdict: ledger::Verdict) -> Pushe
 }
 
 fn witness(pusher: &Pusher, server: Option<Server>) -> Witness {
-    let known_by = pusher.signer.is_some().then(|| match (pusher.certified, server) {
+    let known_by = pusher.signer.is_some().then_some(match (pusher.certified, server) {
         (Certified::Yes, _) => KnownBy::Certificate,
         (Certified::No | Certified::Refused, Some(Server::Plain)) => KnownBy::Sshd,
         (Certified::No | Certified::Refused, _) => KnownBy::Server,

@@ -6,11 +6,7 @@ use crate::{
     ledger::{Ledger, Move, OpenDecision, Outcome, Record},
     push::{Push, RefName, RefUpdate, Timestamp},
 };
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    os::unix::ffi::OsStrExt,
-    path::Path,
-};
+use std::{collections::BTreeSet, os::unix::ffi::OsStrExt, path::Path};
 
 /// Seconds after which a decision has failed if its ref does not have the new value: git changes refs right after the hook,
 /// and what serves it gives up long before.
@@ -25,8 +21,9 @@ pub fn settle(ledger: &mut Ledger, place: &Path, repository: &Repository, now: T
     if open.is_empty() {
         return Ok(());
     }
-    let present: BTreeMap<_, _> = repository.all_refs()?.into_iter().collect();
     let references = repository.references()?;
+    let written: Vec<_> = open.iter().map(|decision| references.written(&decision.name)).collect();
+    let present = repository.ref_values(&written)?;
     let has_new = |decision: &OpenDecision| present.get(&references.written(&decision.name)).copied() == decision.new;
     let (mut completed, mut failed) = (Vec::new(), Vec::new());
     for decision in &open {

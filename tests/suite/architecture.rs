@@ -39,7 +39,7 @@ const OWNERS: &[(&str, &[&str])] = &[
     ("toml", &["document"]),
     ("globset", &["policy"]),
     ("annotate_snippets", &["report"]),
-    ("serde_json", &["report", "cli", "ledger"]),
+    ("serde_json", &["report", "cli", "ledger", "run"]),
     ("rusqlite", &["ledger"]),
     ("clap", &["cli"]),
     ("rustix", &["trusted", "cli"]),

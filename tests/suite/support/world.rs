@@ -161,10 +161,12 @@ impl World {
         }
     }
 
-    /// Its ledger is in the world's folder, unless the text says where.
+    /// Its ledger is in the world's folder.
     pub fn policy(&self, text: &str) {
-        let ledger = if text.contains("[ledger]") { "" } else { "\n[ledger]\npath = \"../ledger\"\n" };
-        fs::write(self.policy_path(), text.to_owned() + ledger).unwrap();
+        let text = text.replace("/var/lib/countersign", "../ledger");
+        let says = text.contains("[ledger]") || text.contains("ledger = ");
+        let ledger = if says { "" } else { "\n[ledger]\npath = \"../ledger\"\n" };
+        fs::write(self.policy_path(), text + ledger).unwrap();
         set_mode(&self.policy_path(), 0o644);
     }
 
