@@ -96,10 +96,10 @@ fn no_byte_of_it_can_be_changed_and_no_file_be_missing() {
     );
     let mut spoiled = good.clone();
     for (name, bytes) in &good {
-        for at in 0..bytes.len() {
+        for (at, byte) in bytes.iter().enumerate() {
             spoiled.get_mut(name).unwrap()[at] ^= 1 << (at % 8);
             assert!(!checked(&spoiled, &key).is_empty(), "{name}: byte {at}");
-            spoiled.get_mut(name).unwrap()[at] = bytes[at];
+            spoiled.get_mut(name).unwrap()[at] = *byte;
         }
         spoiled.get_mut(name).unwrap().push(b'\n');
         assert!(!checked(&spoiled, &key).is_empty(), "{name}: a byte more");

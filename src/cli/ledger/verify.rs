@@ -107,9 +107,11 @@ fn database(
     against: Vec<(String, OutsideCheckpoint)>,
 ) -> Result<Verified, Undecided> {
     let mut findings = Findings::default();
-    let computed = ledger.verify(&mut |damage: Damage| {
-        findings.add("damaged", damage.place.to_string(), damage.what);
-    })?;
+    let progress = Progress::counting("verifying", "records");
+    let mut damaged = |damage: Damage| findings.add("damaged", damage.place.to_string(), damage.what);
+    let computed = ledger.verify_in_steps(&mut damaged, &|| progress.step());
+    progress.finish();
+    let computed = computed?;
     let keys: Vec<_> = match ledger.keys() {
         Ok(keys) => keys.into_iter().map(|(_, key)| key).collect(),
         Err(undecided) => {

@@ -166,7 +166,15 @@ impl Ledger {
     /// # Errors
     /// The database cannot be read.
     pub fn verify(&self, found: &mut dyn FnMut(Damage)) -> Result<Computed, Undecided> {
-        verify::verify(&self.connection(), found).map_err(|fault| fault.of(&self.reading))
+        self.verify_in_steps(found, &|| ())
+    }
+
+    /// The same; `step` is called for each record.
+    ///
+    /// # Errors
+    /// Those of [`Ledger::verify`].
+    pub fn verify_in_steps(&self, found: &mut dyn FnMut(Damage), step: &dyn Fn()) -> Result<Computed, Undecided> {
+        verify::verify(&self.connection(), found, step).map_err(|fault| fault.of(&self.reading))
     }
 
     /// Makes anew what can be looked up, from the records.

@@ -108,10 +108,14 @@ fn write(
     }
     transaction.commit()?;
     let (mut damages, mut more) = (Vec::new(), 0_u64);
-    let computed = verify::verify(&connection, &mut |damage| match damages.len() {
-        0..10 => damages.push(damage.to_string()),
-        _ => more = more.saturating_add(1),
-    })?;
+    let computed = verify::verify(
+        &connection,
+        &mut |damage| match damages.len() {
+            0..10 => damages.push(damage.to_string()),
+            _ => more = more.saturating_add(1),
+        },
+        &|| (),
+    )?;
     if more > 0 {
         damages.push(format!("and {more} more"));
     }
