@@ -1,6 +1,9 @@
 //! The ledger of the policies in force.
 
-use super::{Common, place::Files};
+use super::{
+    Common,
+    place::{Files, now},
+};
 use crate::{
     Undecided,
     git::Repository,
@@ -8,7 +11,10 @@ use crate::{
     push::Timestamp,
     run::Loaded,
 };
-use std::path::{Path, PathBuf};
+use std::{
+    os::unix::fs::MetadataExt,
+    path::{Path, PathBuf},
+};
 
 /// What was recorded of a repository, if there is a ledger.
 pub(super) struct Kept {
@@ -85,4 +91,25 @@ pub(super) fn place_of(repository: &Repository) -> Result<PathBuf, Undecided> {
     let git_dir = repository.git_dir();
     let canonical = git_dir.canonicalize();
     canonical.map_err(|error| Undecided::server(format!("finding the place of {}", git_dir.display()), error))
+}
+
+/// Opens the ledger to be added to by a command, which makes none.
+pub(super) fn to_write(common: &Common, named: Option<&Path>) -> Result<Ledger, Undecided> {
+    let folder = to_ask(common, named)?.folder().to_owned();
+    let doing = || format!("opening the ledger `{}`", folder.display());
+    let owner = folder.metadata().map_err(|error| Undecided::server(doing(), error))?.uid();
+    // What another writes there, root too, the hook could not read.
+    if owner != rustix::process::geteuid().as_raw() {
+        let why = format!("it belongs to user {owner}, as whom the hook runs: run this as that user");
+        return Err(Undecided::server(doing(), why));
+    }
+    Ledger::open(&folder, Files::new(common)?.trusted(), &making(false, now()?))
+}
+
+/// Where the ledger is, or is to be.
+pub(super) fn place_named(common: &Common, named: Option<&Path>) -> Result<PathBuf, Undecided> {
+    match named {
+        Some(folder) => Ok(folder.to_owned()),
+        None => folder_of(&Files::new(common)?.policies_here(common)?),
+    }
 }

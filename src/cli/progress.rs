@@ -7,9 +7,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// On a terminal, how many commits were walked over; one line that is written anew and goes at the end.
+/// On a terminal, how much was done; one line that is written anew and goes at the end.
 pub(super) struct Progress {
     doing: &'static str,
+    things: &'static str,
     shown: bool,
     count: Cell<u64>,
     told: Cell<Option<Instant>>,
@@ -19,8 +20,13 @@ impl Progress {
     /// So long it waits, at first and then each time.
     const EVERY: Duration = Duration::from_millis(100);
 
+    /// Of commits.
     pub(super) fn of(doing: &'static str) -> Self {
-        Self { doing, shown: stderr().is_terminal(), count: Cell::new(0), told: Cell::new(None) }
+        Self::counting(doing, "commits")
+    }
+
+    pub(super) fn counting(doing: &'static str, things: &'static str) -> Self {
+        Self { doing, things, shown: stderr().is_terminal(), count: Cell::new(0), told: Cell::new(None) }
     }
 
     pub(super) fn step(&self) {
@@ -31,7 +37,7 @@ impl Progress {
         }
         let now = Instant::now();
         if self.told.get().is_none_or(|told| now.duration_since(told) >= Self::EVERY) {
-            tell(&format!("\r{}: {count} commits", self.doing));
+            tell(&format!("\r{}: {count} {}", self.doing, self.things));
             self.told.set(Some(now));
         }
     }

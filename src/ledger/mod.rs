@@ -8,9 +8,11 @@
 mod brought;
 pub mod checkpoint;
 mod entry;
+pub mod export;
 mod folder;
 pub mod key;
 pub mod note;
+pub mod outside;
 pub mod proof;
 mod record;
 mod recorded;
@@ -30,6 +32,6 @@ pub use record::{
 };
 pub use recorded::RecordedPush;
 pub use store::{
-    Appended, Brought as BroughtIn, Computed, Damage, Ledger, Memory, OpenDecision, Place, Standing, Subject, Wanted,
-    Writing,
+    Appended, Brought as BroughtIn, Computed, Damage, Ledger, Memory, OpenDecision, Place, Restoring, Standing,
+    Subject, Wanted, Writing,
 };

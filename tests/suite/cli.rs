@@ -111,6 +111,17 @@ fn exit_statuses_of_every_command_are_as_documented() {
     let (null, signed, fingerprint) = (world.null(), ids[1].as_str(), keys::fingerprint(keys::BOB_SSH));
     let unknown = format!("openpgp:{}", keys::fingerprint(keys::CAROL_EXPIRED).trim_start_matches("openpgp:"));
     let since = ["--since", "2026-01-01"];
+    // Of another ledger.
+    let foreign = countersign::ledger::checkpoint::Checkpoint::sign(
+        1,
+        countersign::ledger::tree::Hash::leaf(b"x"),
+        &countersign::ledger::key::SigningKey::from_seed("elsewhere.example", &[1; 32]).unwrap(),
+    );
+    fs::create_dir(world.clone_path().join("foreign")).unwrap();
+    for name in ["checkpoint", "checkpoint-1"] {
+        fs::write(world.clone_path().join("foreign").join(name), foreign.clone().unwrap().to_string()).unwrap();
+    }
+    let another = "example.com/foo+530d903a+AekyeRrm56hApGFkyQR4ZCbV54Id2LKaANYcrnKv3U2k";
     let lines = |id: &str, name: &str| format!("{null} {id} {name}\n");
     let (free, main) = (lines(signed, "refs/heads/free"), lines(signed, "refs/heads/main"));
     // The words after the command that end with 0, with 1, and with 3.
@@ -162,6 +173,26 @@ fn exit_statuses_of_every_command_are_as_documented() {
             Some(vec!["bob@example.com", "--registry", "nowhere"]),
         ),
         ("policy install", vec![&policy], Some(vec![&broken]), Some(vec!["nowhere"])),
+        // The hook above has made the ledger.
+        ("ledger verify", vec![], Some(vec!["--key", another]), Some(vec!["--ledger", "nowhere"])),
+        ("ledger checkpoint", vec![], Some(vec!["--at", "0"]), Some(vec!["--ledger", "nowhere"])),
+        ("ledger prove", vec!["0"], Some(vec!["999"]), Some(vec!["0", "--ledger", "nowhere"])),
+        ("ledger export", vec!["export"], Some(vec!["foreign"]), Some(vec!["export", "--ledger", "nowhere"])),
+        (
+            "ledger publish",
+            vec!["--to", "drop"],
+            Some(vec!["--to", "foreign"]),
+            Some(vec!["--to", "drop", "--ledger", "nowhere"]),
+        ),
+        ("ledger reindex", vec![], None, Some(vec!["--ledger", "nowhere"])),
+        (
+            "ledger restore",
+            vec!["export", "--key", "../ledger/key", "--ledger", "again"],
+            Some(vec!["foreign", "--key", "../ledger/key", "--ledger", "never"]),
+            Some(vec!["nowhere", "--key", "nowhere"]),
+        ),
+        // After the export was restored, with the key of then.
+        ("ledger rotate-key", vec![], None, Some(vec!["--ledger", "nowhere"])),
         ("completions", vec!["bash"], None, None),
         ("man", vec![], None, None),
     ];

@@ -108,7 +108,8 @@ pub(super) fn bringing(connection: &Connection, repository: i64, object: ObjectI
         connection.prepare_cached("SELECT number, objects FROM receipt_block WHERE repository = ?1 AND prefix = ?2")?;
     let mut rows = select.query(params![repository, prefix(&object)])?;
     while let Some(row) = rows.next()? {
-        if holds(row.get_ref(1)?.as_blob().map_err(rusqlite::Error::from)?, object.as_bytes()) {
+        let (block, id) = (row.get_ref(1)?.as_blob().map_err(rusqlite::Error::from)?, object.as_bytes());
+        if id_at(block, seek(block, 0, id), id.len()) == Some(id) {
             numbers.push(row.get(0)?);
         }
     }
