@@ -88,6 +88,7 @@ fn commands_below(command: &clap::Command, above: &str, found: &mut BTreeSet<Str
 fn exit_statuses_of_every_command_are_as_documented() {
     let world = World::with_signed_main();
     let ids = mixed(&world);
+    let lost = objects::unsigned(&world, &[], "on no branch");
     let documented = documented_statuses();
     let mut commands = BTreeSet::new();
     commands_below(&countersign::cli::Arguments::command(), "", &mut commands);
@@ -175,6 +176,11 @@ fn exit_statuses_of_every_command_are_as_documented() {
         ("policy install", vec![&policy], Some(vec![&broken]), Some(vec!["nowhere"])),
         // The hook above has made the ledger.
         ("ledger verify", vec![], Some(vec!["--key", another]), Some(vec!["--ledger", "nowhere"])),
+        ("ledger list", vec![], None, Some(vec!["--ledger", "nowhere"])),
+        ("ledger show", vec!["0"], Some(vec!["999"]), Some(vec!["0", "--ledger", "nowhere"])),
+        ("ledger adopt", vec!["--all", "--yes"], Some(vec!["--all"]), Some(vec!["--all", "--repo", "nowhere"])),
+        ("ledger trace", vec![signed], Some(vec![&lost]), Some(vec!["nothing"])),
+        ("registry pending", vec![], None, Some(vec!["--ledger", "nowhere"])),
         ("ledger checkpoint", vec![], Some(vec!["--at", "0"]), Some(vec!["--ledger", "nowhere"])),
         ("ledger prove", vec!["0"], Some(vec!["999"]), Some(vec!["0", "--ledger", "nowhere"])),
         ("ledger export", vec!["export"], Some(vec!["foreign"]), Some(vec!["export", "--ledger", "nowhere"])),
@@ -201,8 +207,19 @@ fn exit_statuses_of_every_command_are_as_documented() {
         arguments.extend(["--policy", &policy]);
         countersign(&world, &arguments, stdin)
     };
-    let apart = ["hook pre-receive", "hook post-receive", "hook reference-transaction", "policy rollback"];
+    let apart =
+        ["hook pre-receive", "hook post-receive", "hook reference-transaction", "policy rollback", "registry accept"];
     let mut tried: BTreeSet<_> = apart.map(str::to_owned).into();
+    // Before anything is adopted, which would vouch for it.
+    for (stdin, status) in [(&*free, 0), (&main, 1), ("x", 3)] {
+        assert_eq!(ended("hook pre-receive", &[], stdin).0, status, "{stdin}");
+    }
+    for (words, stdin, status) in
+        [(&[][..], &*free, 0), (&[], "x", 3), (&["prepared"], "x", 0), (&["committed"], "x", 3)]
+    {
+        let hook = if words.is_empty() { "hook post-receive" } else { "hook reference-transaction" };
+        assert_eq!(ended(hook, words, stdin).0, status, "{hook} {words:?} {stdin}");
+    }
     for (command, good, not_good, undecided) in &cases {
         assert_eq!(documented.get(*command), Some(&not_good.is_some()), "{command}");
         assert_eq!(ended(command, &[good, &["--no-such-option"][..]].concat(), "").0, 2, "{command}");
@@ -212,15 +229,6 @@ fn exit_statuses_of_every_command_are_as_documented() {
             assert_eq!(found, status, "{command} {words:?}: {out}{error}");
         }
         tried.insert((*command).to_owned());
-    }
-    for (stdin, status) in [(&*free, 0), (&main, 1), ("x", 3)] {
-        assert_eq!(ended("hook pre-receive", &[], stdin).0, status, "{stdin}");
-    }
-    for (words, stdin, status) in
-        [(&[][..], &*free, 0), (&[], "x", 3), (&["prepared"], "x", 0), (&["committed"], "x", 3)]
-    {
-        let hook = if words.is_empty() { "hook post-receive" } else { "hook reference-transaction" };
-        assert_eq!(ended(hook, words, stdin).0, status, "{hook} {words:?} {stdin}");
     }
     assert_eq!(ended("policy rollback", &[], "").0, 3, "nothing was installed over another");
     assert_eq!(ended("policy install", &[&weaker], "").0, 0);
