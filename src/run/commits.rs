@@ -13,7 +13,7 @@ use crate::{
         rules::{Needs, Reach},
     },
     push::{ObjectFormat, ObjectId, Timestamp},
-    registry::{Attribution, Registry, VerifyTime, When},
+    registry::{Attribution, Fault, Registry, VerifyTime, When},
     signature::{self, Signature},
 };
 use std::{
@@ -295,7 +295,7 @@ impl Verifier<'_> {
             };
             let signature = self.verify(entry.id, &commit.signature);
             let received = self.received(entry.id, &commit, &signature, makers);
-            self.with_merge_tags(purpose.needs, &commit, received, |merge_tags| {
+            self.with_merge_tags(purpose.needs, entry.id, &commit, |merge_tags| {
                 let facts = CommitFacts {
                     id: entry.id,
                     commit: &commit,
@@ -311,13 +311,7 @@ impl Verifier<'_> {
     }
 
     /// Hands over, verified, the tags of parents that a merge bears, as far as they can be read.
-    fn with_merge_tags(
-        &self,
-        needs: Needs,
-        commit: &Commit<'_>,
-        received: Timestamp,
-        judge: impl FnOnce(&[TagFacts<'_>]),
-    ) {
+    fn with_merge_tags(&self, needs: Needs, merge: ObjectId, commit: &Commit<'_>, judge: impl FnOnce(&[TagFacts<'_>])) {
         if !needs.merge_tags || commit.parents.len() < 2 {
             return judge(&[]);
         }
@@ -328,33 +322,57 @@ impl Verifier<'_> {
             Some((git::id_of(self.format, ObjectKind::Tag, bytes)?, tag, signature))
         });
         let tags: Vec<_> = tags.collect();
-        let facts = tags.iter().map(|(id, tag, signature)| TagFacts { id: *id, tag, signature, received });
+        let facts = tags.iter().map(|(id, tag, signature)| {
+            let stated = tag.tagger.as_ref().map(|tagger| tagger.time);
+            // It came with the merge, if not before it.
+            let received = self.memory.and_then(|memory| self.attributed(memory, &[*id, merge], signature, stated).0);
+            TagFacts { id: *id, tag, signature, received }
+        });
         judge(&facts.collect::<Vec<_>>());
     }
 
-    /// When the commit was first received, now if that is not known. It is looked up only for a signature that does not count
-    /// now: no other is helped by it.
-    fn received(&self, id: ObjectId, commit: &Commit<'_>, signature: &Signature, makers: &mut Makers) -> Timestamp {
-        let Some(memory) = self.memory else { return self.now };
+    /// When the commit was first received, as far as that matters.
+    fn received(
+        &self,
+        id: ObjectId,
+        commit: &Commit<'_>,
+        signature: &Signature,
+        makers: &mut Makers,
+    ) -> Option<Timestamp> {
         let stated = Some(commit.committer.time);
-        let judged_at = |received| {
+        let (received, attribution) = self.attributed(self.memory?, &[id], signature, stated);
+        makers.note(id, commit, &attribution);
+        received
+    }
+
+    /// When the first of these objects was received, and what is then to be said of a signature that came with each of them.
+    /// It is looked up only for one that does not count now: no other is helped by it.
+    fn attributed(
+        &self,
+        memory: &Memory<'_>,
+        objects: &[ObjectId],
+        signature: &Signature,
+        stated: Option<Timestamp>,
+    ) -> (Option<Timestamp>, Attribution) {
+        let judged = |received| {
             let when = When { now: self.now, received, verify_time: VerifyTime::Receipt, grace: 0, stated };
             self.registry.attribute(signature, &when)
         };
-        let (mut received, mut attribution) = (self.now, judged_at(self.now));
-        if let Attribution::NotGood(fault) = &attribution
-            && fault.status.depends_on_time()
-        {
-            match memory.received(id) {
-                Ok(Some(moment)) => (received, attribution) = (moment, judged_at(moment)),
-                Ok(None) => {}
-                Err(undecided) => {
-                    self.trouble.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(undecided);
-                }
+        let now = judged(None);
+        let Attribution::NotGood(Fault { status, .. }) = &now else { return (None, now) };
+        if !status.depends_on_time() {
+            return (None, now);
+        }
+        match memory.received_of(objects) {
+            Ok(received) => match received.into_values().min() {
+                Some(moment) => (Some(moment), judged(Some(moment))),
+                None => (None, now),
+            },
+            Err(undecided) => {
+                self.trouble.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(undecided);
+                (None, now)
             }
         }
-        makers.note(id, commit, &attribution);
-        received
     }
 
     /// Fails if a receipt could not be looked up.

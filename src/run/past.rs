@@ -5,7 +5,7 @@ use crate::{
     Undecided,
     git::{References, Repository},
     ledger::Memory,
-    push::{ObjectId, RefName, Timestamp},
+    push::{ObjectId, Push, RefName, Timestamp},
 };
 use std::{cell::OnceCell, collections::BTreeMap, os::unix::ffi::OsStrExt};
 
@@ -16,11 +16,12 @@ pub(super) struct Past<'a> {
     references: &'a References,
     loaded: &'a Loaded,
     repository_name: Option<&'a [u8]>,
+    push: &'a Push,
     /// Read when a walk first meets commits that were there before.
     settled: OnceCell<Vec<SettledRef>>,
 }
 
-/// A ref that has the value which was last recorded of it.
+/// A ref that had, before the push, the value which was last recorded of it.
 struct SettledRef {
     name: RefName,
     value: ObjectId,
@@ -35,8 +36,9 @@ impl<'a> Past<'a> {
         references: &'a References,
         loaded: &'a Loaded,
         repository_name: Option<&'a [u8]>,
+        push: &'a Push,
     ) -> Self {
-        Self { memory, repository, references, loaded, repository_name, settled: OnceCell::new() }
+        Self { memory, repository, references, loaded, repository_name, push, settled: OnceCell::new() }
     }
 
     /// Whether nothing is known of any past.
@@ -88,7 +90,14 @@ impl<'a> Past<'a> {
         if let Some(settled) = self.settled.get() {
             return Ok(settled);
         }
-        let present: BTreeMap<_, _> = self.repository.all_refs()?.into_iter().collect();
+        let mut present: BTreeMap<_, _> = self.repository.all_refs()?.into_iter().collect();
+        // What is judged again has been pushed already: before that, the ref had its old value.
+        for update in &self.push.updates {
+            let name = self.references.written(&update.name);
+            if present.get(&name).copied() != update.change.old() {
+                present.remove(&name);
+            }
+        }
         let recorded = memory.standings()?.into_iter();
         let settled = recorded.filter_map(|(name, standing)| {
             let value = standing.value.filter(|value| present.get(&name) == Some(value))?;

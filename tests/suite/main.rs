@@ -12,6 +12,7 @@ mod fuzz;
 mod guide;
 mod hints;
 mod install;
+mod ledger_past;
 mod ledger_proofs;
 mod ledger_store;
 mod legitimate;

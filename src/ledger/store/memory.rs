@@ -106,7 +106,7 @@ impl<'a> Memory<'a> {
         found.map(|found| found == Some(true))
     }
 
-    /// Whether a push with this push certificate was accepted.
+    /// Whether a push was accepted with a push certificate of which this is the digest of what is signed.
     ///
     /// # Errors
     /// The database's.
