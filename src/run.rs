@@ -9,6 +9,7 @@ mod containment;
 mod makers;
 mod past;
 mod pusher;
+mod receipts;
 mod record;
 mod settle;
 mod setup;
@@ -16,6 +17,7 @@ mod tip;
 
 pub use account::{Account, UpdateAccount};
 pub use makers::{Maker, Makers};
+pub use receipts::Receipts;
 pub use record::Entries;
 pub use settle::{POST_RECEIVE, REFERENCE_TRANSACTION, settle, settle_as_told};
 pub use setup::{DEFAULT_LEDGER, Loaded, SITE_POLICY, Setup, Unusable};

@@ -9,11 +9,11 @@ use super::{
 use crate::{
     Undecided,
     git::{ObjectKind, Read, Repository, Resolved, Selection},
-    ledger::Memory,
     object::{Commit, Malformed, Tag},
     push::{ObjectId, Timestamp},
     registry::{Attribution, Registry, VerifyTime, When},
     report::{SCHEMA, escaped},
+    run::Receipts,
     signature,
 };
 use anstyle::AnsiColor;
@@ -21,6 +21,7 @@ use clap::Args;
 use serde_json::json;
 use std::{
     io::{BufRead, stdin},
+    os::unix::ffi::OsStrExt,
     path::PathBuf,
 };
 
@@ -62,10 +63,12 @@ pub(super) fn run(common: &Common, arguments: &Arguments, output: &mut Output) -
     };
     let kept = arguments.at.is_none().then(|| Kept::to_read(common, &repository, &policies)).transpose()?;
     let memory = kept.as_ref().map(Kept::memory).transpose()?.flatten();
+    let policy = policies.first().map(|loaded| loaded.path.as_os_str().as_bytes());
+    let receipts = memory.as_ref().map(|memory| Receipts::new(memory, policy.unwrap_or_default()));
     let now = arguments.at.map_or_else(now, Ok)?;
     let form = common.format;
     let mut verifier =
-        Verifier { repository: &repository, registry, memory: memory.as_ref(), now, form, output, all_good: true };
+        Verifier { repository: &repository, registry, receipts: receipts.as_ref(), now, form, output, all_good: true };
     for object in &arguments.objects {
         verifier.verify(object)?;
     }
@@ -81,8 +84,8 @@ pub(super) fn run(common: &Common, arguments: &Arguments, output: &mut Output) -
 struct Verifier<'a> {
     repository: &'a Repository,
     registry: &'a Registry,
-    /// What was recorded of the repository, if receipts count.
-    memory: Option<&'a Memory<'a>>,
+    /// `None`: all is judged as of one time.
+    receipts: Option<&'a Receipts<'a>>,
     now: Timestamp,
     form: Form,
     output: &'a mut Output,
@@ -142,7 +145,7 @@ impl Verifier<'_> {
         stated: Option<Timestamp>,
     ) -> Result<(), Undecided> {
         let signature = signature::verify(slot, self.registry.certificates());
-        let received = self.memory.map(|memory| memory.received(id)).transpose()?.flatten();
+        let received = self.receipts.map(|receipts| receipts.of(&[id], &signature)).transpose()?.flatten();
         let when = When { now: self.now, received, verify_time: VerifyTime::Receipt, grace: 0, stated };
         let attribution = self.registry.attribute(&signature, &when);
         self.all_good &= matches!(attribution, Attribution::Good(_));

@@ -1,11 +1,10 @@
 //! The commits of one walk: read once, handed over in chunks, verified and judged on all cores while the walk goes on.
 
-use super::{changes::Changes, makers::Makers, past::Past, tip};
+use super::{changes::Changes, makers::Makers, past::Past, receipts::Receipts, tip};
 use crate::{
     Undecided,
     bounds::Bounds,
     git::{self, ObjectKind, Repository, Selected, Selection, Settled, Trusted, Visit, Walk, Walked},
-    ledger::Memory,
     object::{Commit, Slot, Tag},
     policy::{
         Judgement,
@@ -22,7 +21,7 @@ use std::{
     num::NonZero,
     ops::Range,
     sync::{
-        Mutex, PoisonError,
+        Arc, Mutex, PoisonError,
         mpsc::{Receiver, SyncSender, TrySendError, sync_channel},
     },
     thread::{self, Scope},
@@ -63,8 +62,8 @@ struct Verifier<'a> {
     format: ObjectFormat,
     /// What is known of commits that several refs of the push bring; `None` where only one ref is pushed.
     known: Option<Mutex<HashMap<ObjectId, Signature>>>,
-    /// Where receipts are looked up; `None`: there is no ledger, and nobody asks who made what.
-    memory: Option<&'a Memory<'a>>,
+    /// `None`: there is no ledger, and nobody asks who made what.
+    receipts: Option<Arc<Receipts<'a>>>,
     now: Timestamp,
     /// Why a receipt could not be looked up.
     trouble: Mutex<Option<Undecided>>,
@@ -114,11 +113,11 @@ pub(super) struct Brought {
 impl<'a> Pipeline<'a> {
     pub(super) fn new(past: Past<'a>, registry: &'a Registry, now: Timestamp, several: bool) -> Self {
         let known = several.then(Mutex::default);
-        let (repository, memory) = (past.repository, past.memory);
+        let (repository, receipts) = (past.repository, past.receipts.clone());
         let format = repository.format();
         Self {
             repository,
-            verifier: Verifier { registry, format, known, memory, now, trouble: Mutex::default() },
+            verifier: Verifier { registry, format, known, receipts, now, trouble: Mutex::default() },
             missing: RefCell::default(),
             clean: RefCell::default(),
             on_commit: &|| (),
@@ -325,7 +324,8 @@ impl Verifier<'_> {
         let facts = tags.iter().map(|(id, tag, signature)| {
             let stated = tag.tagger.as_ref().map(|tagger| tagger.time);
             // It came with the merge, if not before it.
-            let received = self.memory.and_then(|memory| self.attributed(memory, &[*id, merge], signature, stated).0);
+            let receipts = self.receipts.as_deref();
+            let received = receipts.and_then(|receipts| self.attributed(receipts, &[*id, merge], signature, stated).0);
             TagFacts { id: *id, tag, signature, received }
         });
         judge(&facts.collect::<Vec<_>>());
@@ -340,7 +340,7 @@ impl Verifier<'_> {
         makers: &mut Makers,
     ) -> Option<Timestamp> {
         let stated = Some(commit.committer.time);
-        let (received, attribution) = self.attributed(self.memory?, &[id], signature, stated);
+        let (received, attribution) = self.attributed(self.receipts.as_deref()?, &[id], signature, stated);
         makers.note(id, commit, &attribution);
         received
     }
@@ -349,7 +349,7 @@ impl Verifier<'_> {
     /// It is looked up only for one that does not count now: no other is helped by it.
     fn attributed(
         &self,
-        memory: &Memory<'_>,
+        receipts: &Receipts<'_>,
         objects: &[ObjectId],
         signature: &Signature,
         stated: Option<Timestamp>,
@@ -363,11 +363,9 @@ impl Verifier<'_> {
         if !status.depends_on_time() {
             return (None, now);
         }
-        match memory.received_of(objects) {
-            Ok(received) => match received.into_values().min() {
-                Some(moment) => (Some(moment), judged(Some(moment))),
-                None => (None, now),
-            },
+        match receipts.of(objects, signature) {
+            Ok(Some(moment)) => (Some(moment), judged(Some(moment))),
+            Ok(None) => (None, now),
             Err(undecided) => {
                 self.trouble.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(undecided);
                 (None, now)
@@ -492,12 +490,11 @@ impl<'scope, 'p: 'scope> Crew<'scope, 'p> {
         judgement: &Judgement<'p>,
     ) -> Self {
         let (work, waiting) = sync_channel(WAITING);
-        let waiting = std::sync::Arc::new(Mutex::new(waiting));
+        let waiting = Arc::new(Mutex::new(waiting));
         let others = thread::available_parallelism().map_or(1, NonZero::get).saturating_sub(1).max(1);
         let members = (0..others)
             .map(|_| {
-                let (waiting, mut shard, mut makers) =
-                    (std::sync::Arc::clone(&waiting), judgement.shard(), Makers::default());
+                let (waiting, mut shard, mut makers) = (Arc::clone(&waiting), judgement.shard(), Makers::default());
                 scope.spawn(move || {
                     while let Some(chunk) = next(&waiting) {
                         verifier.judge(&chunk, purpose, &mut shard, &mut makers);

@@ -59,7 +59,10 @@ impl Tip {
                     continue;
                 }
             };
-            let received = past.received(id)?;
+            let received = match &past.receipts {
+                Some(receipts) => receipts.of(&[id], &signature)?,
+                None => None,
+            };
             tip.layers.push(Layer { id, bytes, signature, received });
         }
         Ok(tip)

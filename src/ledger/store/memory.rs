@@ -127,7 +127,10 @@ impl<'a> Memory<'a> {
     }
 
     /// `None` if nothing was recorded of the repository.
-    fn look<T>(&self, look: impl FnOnce(&Connection, i64) -> Result<T, Fault>) -> Result<Option<T>, Undecided> {
+    pub(super) fn look<T>(
+        &self,
+        look: impl FnOnce(&Connection, i64) -> Result<T, Fault>,
+    ) -> Result<Option<T>, Undecided> {
         let Some(repository) = self.repository else { return Ok(None) };
         // Who panicked while it looked something up has left nothing half done.
         let connection = self.connection.lock().unwrap_or_else(PoisonError::into_inner);

@@ -1,7 +1,7 @@
 //! The judgement in time: nothing but times and what the certificate says of them.
 
 use super::{
-    POLICY, fingerprint,
+    Certificates, POLICY, fingerprint,
     holder::{Holder, agreements, is_soft, lapsed, revoked, self_signed, standing, taken_back, time},
     packet::Detached,
     seconds,
@@ -91,6 +91,13 @@ impl SignedBy {
     /// Whether the key is revoked for all times, and not from some time on.
     pub fn is_revoked_for_good(&self) -> bool {
         self.holder.judged(Timestamp(0), self.key).revoked
+    }
+
+    /// Whether it is in the certificates of another time.
+    pub fn is_revoked_for_good_in(&self, certificates: &Certificates) -> bool {
+        let handle = self.holder.keys.get(self.key).map(|key| key.key.key_handle());
+        let held = certificates.having(handle.as_slice());
+        held.into_iter().any(|(holder, key)| holder.judged(Timestamp(0), key).revoked)
     }
 
     /// Of the key that made it, be it the primary key or a subkey; as far as its certificate has it.
