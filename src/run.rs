@@ -1,6 +1,6 @@
 //! The story of one push.
 //!
-//! ref updates → new objects → signatures → people → facts → rules → verdict → record
+//! ref updates → new objects → signatures → people → facts → rules → verdict → record → report
 
 mod account;
 mod changes;

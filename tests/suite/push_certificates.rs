@@ -199,7 +199,7 @@ fn a_certificate_that_two_pushes_bring_at_once_is_good_for_one() {
     // Each of them is recorded.
     let database = rusqlite::Connection::open(world.path("ledger/ledger.sqlite")).unwrap();
     let count = |of: &str| {
-        let of = format!("SELECT count(*) FROM decision WHERE name = 'refs/heads/main' AND {of}");
+        let of = format!("SELECT count(*) FROM decision WHERE CAST(name AS TEXT) = 'refs/heads/main' AND {of}");
         database.query_row(&of, [], |row| row.get::<_, u64>(0)).unwrap()
     };
     assert_eq!((count("verdict = 'accepted'"), count("verdict <> 'accepted'")), (1, 3));

@@ -324,13 +324,14 @@ struct Gaining {
 }
 
 impl Histories {
-    /// Walks in two parts, for one trust after another; what was visited under each, and whether it is a fast-forward.
+    /// Walks in two parts, for one trust after another: what was `found` under each, and whether it is a fast-forward.
     fn gains(
         &self,
         repository: &Repository,
         known: &HashSet<ObjectId>,
         gaining: &Gaining,
-    ) -> (Vec<BTreeMap<ObjectId, (bool, bool)>>, bool) {
+        found: &mut Vec<BTreeMap<ObjectId, (bool, bool)>>,
+    ) -> bool {
         let ids = |numbers: &[usize]| -> Vec<ObjectId> { numbers.iter().map(|&number| self.ids[number]).collect() };
         let Gaining { tip, old, bases, first_parent, trusts } = gaining;
         let (tip, old) = (self.ids[*tip], old.map(|old| self.ids[old]));
@@ -344,7 +345,6 @@ impl Histories {
         .unwrap();
         assert!(new.first().is_none_or(|first| first.0 == tip), "the tip comes first");
         let meets = walk.meets_settled();
-        let mut found = Vec::new();
         for (vouching, held) in trusts {
             let held: BTreeSet<_> = held.iter().flat_map(|&held| self.reach(held)).map(|held| self.ids[held]).collect();
             let trusted = Trusted { tips: &ids(vouching), holds: &|id| Ok(held.contains(&id)) };
@@ -360,7 +360,7 @@ impl Histories {
             assert_eq!(each.len(), visited.len(), "visited twice");
             found.push(each);
         }
-        (found, walk.finish().unwrap().fast_forward)
+        walk.finish().unwrap().fast_forward
     }
 
     fn check_trusted(&self, repository: &Repository, settled: &Repository, random: &mut Random, how: &str) -> usize {
@@ -382,7 +382,8 @@ impl Histories {
                     trusts: (0..1 + random.below(3)).map(|_| (some(random, 4), some(random, 3))).collect(),
                 };
                 let Gaining { tip, old, bases, first_parent, trusts } = &gaining;
-                let (found, fast_forward) = self.gains(repository, &HashSet::new(), &gaining);
+                let mut found = Vec::new();
+                let fast_forward = self.gains(repository, &HashSet::new(), &gaining, &mut found);
                 let parents = &self.parents[first..end];
                 for (found, (vouching, held)) in found.iter().zip(trusts) {
                     let exempt = [&bases[..], held].concat();
@@ -402,7 +403,8 @@ impl Histories {
                 let tip = first + random.below(end - first);
                 let trusts = vec![(vouching.clone(), held.clone())];
                 let gaining = Gaining { tip, old: None, bases: Vec::new(), first_parent: false, trusts };
-                let (found, _) = self.gains(repository, &known, &gaining);
+                let mut found = Vec::new();
+                self.gains(repository, &known, &gaining, &mut found);
                 let mut expected = self.expected(tip, None, &vouching, &held, false);
                 expected.retain(|id, _| !known.contains(id));
                 assert_eq!(found[0], expected, "{how}: {tip} not {vouching:?} {held:?}");
