@@ -1,6 +1,6 @@
 //! The story of one push.
 //!
-//! ref updates → new objects → signatures → people → facts → rules → verdict → record
+//! ref updates → new objects → signatures → people → facts → rules → verdict → record → report
 
 mod account;
 mod adopt;
@@ -10,6 +10,7 @@ mod containment;
 mod makers;
 mod past;
 mod pusher;
+mod receipts;
 mod record;
 mod settle;
 mod setup;
@@ -18,6 +19,7 @@ mod tip;
 pub use account::{Account, UpdateAccount};
 pub use adopt::{Adoptable, Chosen, adopt, adoptable};
 pub use makers::{Maker, Makers};
+pub use receipts::Receipts;
 pub use record::Entries;
 pub use settle::{POST_RECEIVE, REFERENCE_TRANSACTION, settle, settle_as_told};
 pub use setup::{DEFAULT_LEDGER, Loaded, SITE_POLICY, Setup, Unusable};
@@ -86,7 +88,7 @@ fn judged(case: &Case<'_>, on_commit: Option<&dyn Fn()>) -> Result<(Verdict, Acc
         let context = Context { registry: &loaded.registry, now, pusher, terms: Terms::default() };
         let mut judgement = Judgement::under(&loaded.policy, number, context);
         let repository_name = loaded.repository_name(repository.git_dir(), evidence);
-        let past = Past::new(memory, repository, &references, loaded, repository_name.as_deref());
+        let past = Past::new(memory, repository, &references, loaded, repository_name.as_deref(), push);
         let mut pipeline = Pipeline::new(past, &loaded.registry, now, push.updates.len() > 1);
         if let Some(on_commit) = on_commit {
             judgement = judgement.tallying();
@@ -172,8 +174,7 @@ fn judge_update(
     let needs = rules.iter().map(|&rule| loaded.needs(rule)).fold(Needs::default(), Needs::or);
     let old = update.change.old().map(|old| repository.peel(old)).transpose()?;
     let old_commit = old.as_ref().and_then(tip::commit_of);
-    let new =
-        update.change.new().map(|new| Tip::read(&pipeline.past, new, &loaded.registry, judgement.now())).transpose()?;
+    let new = update.change.new().map(|new| Tip::read(&pipeline.past, new, &loaded.registry)).transpose()?;
     let mut fast_forward = None;
     if let Some(new) = &new {
         pipeline.note_tags(new);

@@ -185,18 +185,15 @@ impl Court<'_> {
             let memory = ledger.memory(&place)?;
             self.judge(&Case { memory: Some(&memory), ..case }, &ledger)
         };
-        match judged {
-            Ok((verdict, entries)) => {
-                deadline.check()?;
-                self.record(verdict, &entries, &mut ledger, now)
+        let decided = judged.and_then(|(verdict, entries)| {
+            deadline.check()?;
+            self.record(verdict, &entries, &mut ledger, now)
+        });
+        decided.inspect_err(|undecided| {
+            if let Err(unrecorded) = Entries::undecided(&case, undecided).write(&mut ledger, &clock(now)) {
+                tracing::error!(%unrecorded, "could not record that the push could not be decided");
             }
-            Err(undecided) => {
-                if let Err(unrecorded) = Entries::undecided(&case, &undecided).write(&mut ledger, &clock(now)) {
-                    tracing::error!(%unrecorded, "could not record that the push could not be decided");
-                }
-                Err(undecided)
-            }
-        }
+        })
     }
 
     /// The verdict, and what is to be recorded of it.

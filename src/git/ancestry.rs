@@ -9,10 +9,10 @@ use crate::{Undecided, object::parents_as_git_reads_them, push::ObjectId};
 use std::collections::{BinaryHeap, HashMap, HashSet};
 
 /// Hidden commits that are taken at least, after the last wanted one, in case a date lies: some 10 ms.
-const LEAST_DOUBTED: usize = 1024;
+pub(super) const LEAST_DOUBTED: usize = 1024;
 
 /// And at most, where dates do not settle it, or one in 1970 would have all history read.
-const MOST_DOUBTED: usize = 65_536;
+pub(super) const MOST_DOUBTED: usize = 65_536;
 
 /// Whether `ancestor` is one of `descendants` or of their ancestors. Exact, whatever the dates.
 pub(super) fn reaches(

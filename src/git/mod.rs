@@ -7,6 +7,7 @@
 mod alternates;
 mod ancestry;
 mod bases;
+mod chains;
 mod changes;
 mod folder;
 mod objects;

@@ -3,6 +3,7 @@
 use super::{
     ObjectKind, Repository,
     ancestry::{Size, difference, reaches, read_commit},
+    chains,
 };
 use crate::{Undecided, object::parents_as_git_reads_them, push::ObjectId};
 use std::{cell::Cell, collections::HashSet};
@@ -318,38 +319,17 @@ impl<'w> Walk<'w> {
         let mut ours = Some(first);
         while let Some(id) = ours.filter(|id| gained.contains(id)) {
             chain.push(id);
-            ours = self.first_parent(id, &mut buffer)?;
+            ours = chains::link(self.repository, id, &mut buffer)?.next;
         }
-        let mut others: Vec<Option<ObjectId>> =
-            self.selection.old.iter().chain(trusted.tips).copied().map(Some).collect();
-        let (Some(beyond), false) = (ours, others.is_empty()) else { return Ok(chain) };
-        // What is not gained may be on the chain of another: all are followed in turn until ours meets one.
-        let mut ours = Some(beyond);
-        let (mut tail, mut on_ours, mut on_others) = (Vec::new(), HashSet::new(), HashSet::new());
-        'following: while ours.is_some() || others.iter().any(Option::is_some) {
-            for other in &mut others {
-                let Some(id) = *other else { continue };
-                if on_ours.contains(&id) {
-                    tail.truncate(tail.iter().position(|&on_tail| on_tail == id).unwrap_or(tail.len()));
-                    break 'following;
-                }
-                // Where two of the others meet, they go on as one.
-                *other = match on_others.insert(id) {
-                    true => self.first_parent(id, &mut buffer)?,
-                    false => None,
-                };
-            }
-            if let Some(id) = ours {
-                if on_others.contains(&id) || (trusted.holds)(id)? {
-                    break;
-                }
-                on_ours.insert(id);
-                tail.push(id);
-                ours = self.first_parent(id, &mut buffer)?;
-            }
+        let others: Vec<_> = self.selection.old.iter().chain(trusted.tips).copied().collect();
+        if let Some(beyond) = ours
+            && !others.is_empty()
+        {
+            // What is not gained may be on the chain of another.
+            let mut tail = chains::before_meeting(self.repository, beyond, &others, trusted.holds)?;
+            tail.truncate(self.first_baselined(&tail)?);
+            chain.extend(tail);
         }
-        tail.truncate(self.first_baselined(&tail)?);
-        chain.extend(tail);
         Ok(chain)
     }
 
@@ -368,11 +348,6 @@ impl<'w> Walk<'w> {
 
     fn is_baselined(&self, id: ObjectId) -> Result<bool, Undecided> {
         Ok(!self.baselines.is_empty() && reaches(self.repository, &self.baselines, id)?)
-    }
-
-    fn first_parent(&self, id: ObjectId, buffer: &mut Vec<u8>) -> Result<Option<ObjectId>, Undecided> {
-        read_commit(self.repository, id, None, buffer)?;
-        Ok(parents_as_git_reads_them(buffer, self.repository.format()).into_iter().next())
     }
 
     /// Reads a commit and hands it to the visitor; its bytes stay in the buffer, none if it is too large.

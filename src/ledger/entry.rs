@@ -296,7 +296,7 @@ pub fn object_id(value: &Value) -> Option<ObjectId> {
 
 /// A digest.
 pub fn digest(value: &Value) -> Option<Digest> {
-    super::tree::Hash::from_hex(value.as_str()?.strip_prefix("sha256:")?).map(|hash| Digest(*hash.as_bytes()))
+    Digest::parse(value.as_str()?)
 }
 
 fn unreadable<T>(why: impl Into<String>) -> Result<T, Unreadable> {

@@ -419,6 +419,11 @@ impl Digest {
     pub fn of(bytes: &[u8]) -> Self {
         Self(crate::signature::sha256(bytes))
     }
+
+    /// As records write it.
+    pub fn parse(text: &str) -> Option<Self> {
+        super::tree::Hash::from_hex(text.strip_prefix("sha256:")?).map(|hash| Self(*hash.as_bytes()))
+    }
 }
 
 impl fmt::Display for Digest {

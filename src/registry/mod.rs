@@ -110,8 +110,8 @@ pub enum VerifyTime {
 pub struct When {
     /// The server's clock.
     pub now: Timestamp,
-    /// When this server first received the object; without a receipt, now.
-    pub received: Timestamp,
+    /// When this server first received the object; `None`: it has no receipt, and is received now.
+    pub received: Option<Timestamp>,
     /// Which moment counts.
     pub verify_time: VerifyTime,
     /// Seconds after its end that a key or certificate that merely expired still counts, if the stated time lies in its
@@ -119,6 +119,13 @@ pub struct When {
     pub grace: i64,
     /// The committer's or tagger's time.
     pub stated: Option<Timestamp>,
+}
+
+impl When {
+    /// The moment of receipt.
+    pub fn receipt(&self) -> Timestamp {
+        self.received.unwrap_or(self.now)
+    }
 }
 
 /// Everything that the registry folder says.

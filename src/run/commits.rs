@@ -1,11 +1,10 @@
 //! The commits of one walk: read once, handed over in chunks, verified and judged on all cores while the walk goes on.
 
-use super::{changes::Changes, makers::Makers, past::Past, tip};
+use super::{changes::Changes, makers::Makers, past::Past, receipts::Receipts, tip};
 use crate::{
     Undecided,
     bounds::Bounds,
     git::{self, ObjectKind, Repository, Selected, Selection, Settled, Trusted, Visit, Walk, Walked},
-    ledger::Memory,
     object::{Commit, Slot, Tag},
     policy::{
         Judgement,
@@ -13,7 +12,7 @@ use crate::{
         rules::{Needs, Reach},
     },
     push::{ObjectFormat, ObjectId, Timestamp},
-    registry::{Attribution, Registry, VerifyTime, When},
+    registry::{Attribution, Fault, Registry, VerifyTime, When},
     signature::{self, Signature},
 };
 use std::{
@@ -22,7 +21,7 @@ use std::{
     num::NonZero,
     ops::Range,
     sync::{
-        Mutex, PoisonError,
+        Arc, Mutex, PoisonError,
         mpsc::{Receiver, SyncSender, TrySendError, sync_channel},
     },
     thread::{self, Scope},
@@ -63,8 +62,8 @@ struct Verifier<'a> {
     format: ObjectFormat,
     /// What is known of commits that several refs of the push bring; `None` where only one ref is pushed.
     known: Option<Mutex<HashMap<ObjectId, Signature>>>,
-    /// Where receipts are looked up; `None`: there is no ledger, and nobody asks who made what.
-    memory: Option<&'a Memory<'a>>,
+    /// `None`: there is no ledger, and nobody asks who made what.
+    receipts: Option<Arc<Receipts<'a>>>,
     now: Timestamp,
     /// Why a receipt could not be looked up.
     trouble: Mutex<Option<Undecided>>,
@@ -114,11 +113,11 @@ pub(super) struct Brought {
 impl<'a> Pipeline<'a> {
     pub(super) fn new(past: Past<'a>, registry: &'a Registry, now: Timestamp, several: bool) -> Self {
         let known = several.then(Mutex::default);
-        let (repository, memory) = (past.repository, past.memory);
+        let (repository, receipts) = (past.repository, past.receipts.clone());
         let format = repository.format();
         Self {
             repository,
-            verifier: Verifier { registry, format, known, memory, now, trouble: Mutex::default() },
+            verifier: Verifier { registry, format, known, receipts, now, trouble: Mutex::default() },
             missing: RefCell::default(),
             clean: RefCell::default(),
             on_commit: &|| (),
@@ -307,7 +306,7 @@ impl Verifier<'_> {
             };
             let signature = self.verify(entry.id, &commit.signature);
             let received = self.received(entry.id, &commit, &signature, makers);
-            self.with_merge_tags(purpose.needs, &commit, received, |merge_tags| {
+            self.with_merge_tags(purpose.needs, entry.id, &commit, |merge_tags| {
                 let facts = CommitFacts {
                     id: entry.id,
                     commit: &commit,
@@ -323,13 +322,7 @@ impl Verifier<'_> {
     }
 
     /// Hands over, verified, the tags of parents that a merge bears, as far as they can be read.
-    fn with_merge_tags(
-        &self,
-        needs: Needs,
-        commit: &Commit<'_>,
-        received: Timestamp,
-        judge: impl FnOnce(&[TagFacts<'_>]),
-    ) {
+    fn with_merge_tags(&self, needs: Needs, merge: ObjectId, commit: &Commit<'_>, judge: impl FnOnce(&[TagFacts<'_>])) {
         if !needs.merge_tags || commit.parents.len() < 2 {
             return judge(&[]);
         }
@@ -340,33 +333,56 @@ impl Verifier<'_> {
             Some((git::id_of(self.format, ObjectKind::Tag, bytes)?, tag, signature))
         });
         let tags: Vec<_> = tags.collect();
-        let facts = tags.iter().map(|(id, tag, signature)| TagFacts { id: *id, tag, signature, received });
+        let facts = tags.iter().map(|(id, tag, signature)| {
+            let stated = tag.tagger.as_ref().map(|tagger| tagger.time);
+            // It came with the merge, if not before it.
+            let receipts = self.receipts.as_deref();
+            let received = receipts.and_then(|receipts| self.attributed(receipts, &[*id, merge], signature, stated).0);
+            TagFacts { id: *id, tag, signature, received }
+        });
         judge(&facts.collect::<Vec<_>>());
     }
 
-    /// When the commit was first received, now if that is not known. It is looked up only for a signature that does not count
-    /// now: no other is helped by it.
-    fn received(&self, id: ObjectId, commit: &Commit<'_>, signature: &Signature, makers: &mut Makers) -> Timestamp {
-        let Some(memory) = self.memory else { return self.now };
+    /// When the commit was first received, as far as that matters.
+    fn received(
+        &self,
+        id: ObjectId,
+        commit: &Commit<'_>,
+        signature: &Signature,
+        makers: &mut Makers,
+    ) -> Option<Timestamp> {
         let stated = Some(commit.committer.time);
-        let judged_at = |received| {
+        let (received, attribution) = self.attributed(self.receipts.as_deref()?, &[id], signature, stated);
+        makers.note(id, commit, signature, &attribution);
+        received
+    }
+
+    /// When the first of these objects was received, and what is then to be said of a signature that came with each of them.
+    /// It is looked up only for one that does not count now: no other is helped by it.
+    fn attributed(
+        &self,
+        receipts: &Receipts<'_>,
+        objects: &[ObjectId],
+        signature: &Signature,
+        stated: Option<Timestamp>,
+    ) -> (Option<Timestamp>, Attribution) {
+        let judged = |received| {
             let when = When { now: self.now, received, verify_time: VerifyTime::Receipt, grace: 0, stated };
             self.registry.attribute(signature, &when)
         };
-        let (mut received, mut attribution) = (self.now, judged_at(self.now));
-        if let Attribution::NotGood(fault) = &attribution
-            && fault.status.depends_on_time()
-        {
-            match memory.received(id) {
-                Ok(Some(moment)) => (received, attribution) = (moment, judged_at(moment)),
-                Ok(None) => {}
-                Err(undecided) => {
-                    self.trouble.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(undecided);
-                }
+        let now = judged(None);
+        let Attribution::NotGood(Fault { status, .. }) = &now else { return (None, now) };
+        if !status.depends_on_time() {
+            return (None, now);
+        }
+        match receipts.of(objects, signature) {
+            Ok(Some(moment)) => (Some(moment), judged(Some(moment))),
+            Ok(None) => (None, now),
+            Err(undecided) => {
+                self.trouble.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(undecided);
+                (None, now)
             }
         }
-        makers.note(id, commit, signature, &attribution);
-        received
     }
 
     /// Fails if a receipt could not be looked up.
@@ -486,12 +502,11 @@ impl<'scope, 'p: 'scope> Crew<'scope, 'p> {
         judgement: &Judgement<'p>,
     ) -> Self {
         let (work, waiting) = sync_channel(WAITING);
-        let waiting = std::sync::Arc::new(Mutex::new(waiting));
+        let waiting = Arc::new(Mutex::new(waiting));
         let others = thread::available_parallelism().map_or(1, NonZero::get).saturating_sub(1).max(1);
         let members = (0..others)
             .map(|_| {
-                let (waiting, mut shard, mut makers) =
-                    (std::sync::Arc::clone(&waiting), judgement.shard(), Makers::default());
+                let (waiting, mut shard, mut makers) = (Arc::clone(&waiting), judgement.shard(), Makers::default());
                 scope.spawn(move || {
                     while let Some(chunk) = next(&waiting) {
                         verifier.judge(&chunk, purpose, &mut shard, &mut makers);

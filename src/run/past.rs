@@ -1,26 +1,29 @@
 //! What the ledger knows of the repository, as the rules of one policy ask for it.
 
-use super::{Loaded, rules_in_force, tip};
+use super::{Loaded, receipts::Receipts, rules_in_force, tip};
 use crate::{
     Undecided,
     git::{References, Repository},
     ledger::Memory,
-    push::{ObjectId, RefName, Timestamp},
+    push::{ObjectId, Push, RefName, Timestamp},
 };
-use std::{cell::OnceCell, collections::BTreeMap, os::unix::ffi::OsStrExt};
+use std::{cell::OnceCell, collections::BTreeMap, os::unix::ffi::OsStrExt, sync::Arc};
 
 /// What was recorded before the push. Without a ledger, nothing was.
 pub(super) struct Past<'a> {
-    pub(super) memory: Option<&'a Memory<'a>>,
+    memory: Option<&'a Memory<'a>>,
+    /// When objects were received.
+    pub(super) receipts: Option<Arc<Receipts<'a>>>,
     pub(super) repository: &'a Repository,
     references: &'a References,
     loaded: &'a Loaded,
     repository_name: Option<&'a [u8]>,
+    push: &'a Push,
     /// Read when a walk first meets commits that were there before.
     settled: OnceCell<Vec<SettledRef>>,
 }
 
-/// A ref that has the value which was last recorded of it.
+/// A ref that had, before the push, the value which was last recorded of it.
 struct SettledRef {
     name: RefName,
     value: ObjectId,
@@ -35,8 +38,11 @@ impl<'a> Past<'a> {
         references: &'a References,
         loaded: &'a Loaded,
         repository_name: Option<&'a [u8]>,
+        push: &'a Push,
     ) -> Self {
-        Self { memory, repository, references, loaded, repository_name, settled: OnceCell::new() }
+        let policy = loaded.path.as_os_str().as_bytes();
+        let receipts = memory.map(|memory| Arc::new(Receipts::new(memory, policy)));
+        Self { memory, receipts, repository, references, loaded, repository_name, push, settled: OnceCell::new() }
     }
 
     /// Whether nothing is known of any past.
@@ -44,14 +50,10 @@ impl<'a> Past<'a> {
         self.memory.is_none()
     }
 
-    /// When this server first received an object.
-    pub(super) fn received(&self, id: ObjectId) -> Result<Option<Timestamp>, Undecided> {
-        self.memory.map_or(Ok(None), |memory| memory.received(id))
-    }
-
-    /// Whether it received the object before a moment.
+    /// Whether this server received an object before a moment.
     pub(super) fn was_received_before(&self, id: ObjectId, moment: Timestamp) -> Result<bool, Undecided> {
-        Ok(self.received(id)?.is_some_and(|received| received < moment))
+        let received = self.memory.map_or(Ok(None), |memory| memory.received(id))?;
+        Ok(received.is_some_and(|received| received < moment))
     }
 
     /// These rules, those together for which the same refs vouch, with the commits that those hold.
@@ -90,7 +92,14 @@ impl<'a> Past<'a> {
         if let Some(settled) = self.settled.get() {
             return Ok(settled);
         }
-        let present: BTreeMap<_, _> = self.repository.all_refs()?.into_iter().collect();
+        let mut present: BTreeMap<_, _> = self.repository.all_refs()?.into_iter().collect();
+        // What is judged again has been pushed already: before that, the ref had its old value.
+        for update in &self.push.updates {
+            let name = self.references.written(&update.name);
+            if present.get(&name).copied() != update.change.old() {
+                present.remove(&name);
+            }
+        }
         let is_present = |name: &RefName, value: ObjectId| match memory.is_of_the_past() {
             false => Ok(present.get(name) == Some(&value)),
             true => self.repository.header(value).map(|header| header.is_some()),

@@ -74,10 +74,12 @@ fn of_record(recorded: &Recorded, registry: &Registry) -> Pusher {
     }
 }
 
-/// Whether a push with this certificate was accepted. Without a ledger, git's nonce alone limits how long it can be sent again.
+/// Whether a push with what is signed of this certificate was accepted. Without a ledger, git's nonce alone limits how long it can be sent again.
 fn is_seen(case: &Case<'_>) -> Result<bool, Undecided> {
     match (&case.evidence.certificate, case.memory) {
-        (Certificate::Received { text, .. }, Some(memory)) => memory.is_certificate_seen(Digest::of(text)),
+        (Certificate::Received { text, .. }, Some(memory)) => {
+            memory.is_certificate_seen(Digest::of(PushCertificate::payload_of(text)))
+        }
         (Certificate::Received { .. } | Certificate::Absent | Certificate::Unseen | Certificate::TooLarge, _) => {
             Ok(false)
         }
@@ -96,7 +98,7 @@ fn certified(
         PushCertificate::parse(text, format).map_err(|invalid| CertificateFault::Malformed(invalid.to_string()))?;
     let signed = Signed { payload: certificate.payload.into(), signature: certificate.signature.into() };
     let signature = signature::verify(&Slot::One(signed), registry.certificates());
-    let when = When { now, received: now, verify_time: VerifyTime::Receipt, grace: 0, stated: None };
+    let when = When { now, received: None, verify_time: VerifyTime::Receipt, grace: 0, stated: None };
     let signer = match registry.attribute(&signature, &when) {
         Attribution::Good(signer) => Arc::new(signer.signer().clone()),
         Attribution::Unsigned => return Err(CertificateFault::Signature("unsigned".to_owned(), None)),

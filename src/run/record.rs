@@ -13,7 +13,7 @@ use crate::{
         diff::{self, Direction},
         facts::{Certified, Pusher, Via},
     },
-    push::{ObjectId, RefUpdate, Timestamp, evidence::Certificate},
+    push::{ObjectId, PushCertificate, RefUpdate, Timestamp, evidence::Certificate},
     trusted::TrustedFiles,
 };
 use serde_json::Value;
@@ -53,6 +53,10 @@ pub struct Entries {
     contents: Vec<Vec<u8>>,
     /// The list of keys that nobody has registered.
     keys: Option<Digest>,
+    /// What stands in a list already: it is listed with the first ref of the push that brings it.
+    listed: HashSet<ObjectId>,
+    /// What is signed of the push certificate, which makes it another one.
+    certified: Option<Digest>,
     /// Policies that may not be what was last seen in force, and what they made weaker.
     changes: Vec<Change>,
 }
@@ -96,11 +100,14 @@ impl Entries {
             updates: Vec::new(),
             contents: Vec::new(),
             keys: None,
+            listed: HashSet::new(),
+            certified: None,
             changes: Vec::new(),
         };
         gathered.note_policies(case, ledger, trusted)?;
         if let Certificate::Received { text, .. } = &case.evidence.certificate {
             gathered.pushed.certificate = Some(Digest::of(text));
+            gathered.certified = Some(Digest::of(PushCertificate::payload_of(text)));
             if accepted {
                 gathered.contents.push(text.clone());
             }
@@ -154,7 +161,8 @@ impl Entries {
             tip: None,
             found_unknown_keys: false,
         });
-        Self { pushed, updates: updates.collect(), contents: Vec::new(), keys: None, changes: Vec::new() }
+        let (updates, contents, listed) = (updates.collect(), Vec::new(), HashSet::new());
+        Self { pushed, updates, contents, listed, certified: None, keys: None, changes: Vec::new() }
     }
 
     /// Writes it with its verdict, and proves that it is written.
@@ -180,8 +188,8 @@ impl Entries {
 
     /// Returns the number of the first decision.
     fn write_to(&self, writing: &mut Writing<'_>) -> Result<u64, Undecided> {
-        if let Some(certificate) = self.pushed.certificate.filter(|_| self.pushed.verdict == ledger::Verdict::Accepted)
-            && writing.certificate_seen(certificate)?.is_some()
+        if let Some(certified) = self.certified.filter(|_| self.pushed.verdict == ledger::Verdict::Accepted)
+            && writing.certificate_seen(certified)?.is_some()
         {
             return Err(Undecided::pusher(
                 "recording the push",
@@ -258,7 +266,8 @@ impl Entries {
         Ok(())
     }
 
-    /// The list of what the ref gains that was not received yet. Where history is cut off, nobody can tell, and nothing is.
+    /// The list of what the ref gains that was not received yet, nor is brought by a ref of the push before it: thousands may
+    /// share a history. Where history is cut off, nobody can tell, and nothing is.
     fn brought(
         &mut self,
         case: &Case<'_>,
@@ -274,24 +283,24 @@ impl Entries {
         let peeled = case.repository.peel(new)?;
         let mut objects: BTreeSet<ObjectId> = BTreeSet::new();
         for (tag, _) in &peeled.layers {
-            if !is_received(*tag)? {
+            if !is_received(*tag)? && !self.listed.contains(tag) {
                 objects.insert(*tag);
             }
         }
         match (&told.commits, super::tip::commit_of(&peeled)) {
-            (Some(commits), _) => objects.extend(commits),
+            (Some(commits), _) => objects.extend(commits.iter().filter(|commit| !self.listed.contains(*commit))),
             (None, Some(tip)) => {
                 let old = update.change.old().map(|old| case.repository.peel(old)).transpose()?;
-                let old = old.as_ref().and_then(super::tip::commit_of);
-                let selection = Selection { tip, old, baselines: Vec::new(), first_parent: false };
-                let known = HashSet::new();
+                let old: Vec<_> = old.as_ref().and_then(super::tip::commit_of).into_iter().collect();
+                // As trusted, the old value does not keep the walk from passing over what is listed.
+                let selection = Selection { tip, old: None, baselines: Vec::new(), first_parent: false };
                 let mut gain = |commit: crate::git::Selected<'_>| {
                     objects.extend(commit.gained.then_some(commit.id));
                     Ok(())
                 };
-                let mut walk = Walk::new(case.repository, &known, &selection, Settled::Apart)?;
+                let mut walk = Walk::new(case.repository, &self.listed, &selection, Settled::Apart)?;
                 walk.through_new(&mut gain)?;
-                walk.through_settled(&Trusted { tips: &[], holds: &is_received }, &mut gain)?;
+                walk.through_settled(&Trusted { tips: &old, holds: &is_received }, &mut gain)?;
             }
             (None, None) => {}
         }
@@ -301,6 +310,7 @@ impl Entries {
         let list = list(&objects, &account.makers);
         let brought = Brought { objects: u64::try_from(objects.len()).unwrap_or(u64::MAX), list: Digest::of(&list) };
         self.contents.push(list);
+        self.listed.extend(objects);
         Ok(Some(brought))
     }
 

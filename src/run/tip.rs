@@ -28,12 +28,12 @@ struct Layer {
     id: ObjectId,
     bytes: Vec<u8>,
     signature: Signature,
-    received: Timestamp,
+    received: Option<Timestamp>,
 }
 
 impl Tip {
     /// Reads and verifies the tags between `id` and what it points at in the end.
-    pub(super) fn read(past: &Past<'_>, id: ObjectId, registry: &Registry, now: Timestamp) -> Result<Self, Undecided> {
+    pub(super) fn read(past: &Past<'_>, id: ObjectId, registry: &Registry) -> Result<Self, Undecided> {
         let repository = past.repository;
         let peeled = repository.peel(id)?;
         let commit = commit_of(&peeled);
@@ -59,7 +59,10 @@ impl Tip {
                     continue;
                 }
             };
-            let received = past.received(id)?.unwrap_or(now);
+            let received = match &past.receipts {
+                Some(receipts) => receipts.of(&[id], &signature)?,
+                None => None,
+            };
             tip.layers.push(Layer { id, bytes, signature, received });
         }
         Ok(tip)

@@ -15,6 +15,7 @@ mod install;
 mod ledger_checks;
 mod ledger_export;
 mod ledger_keeping;
+mod ledger_past;
 mod ledger_proofs;
 mod ledger_queries;
 mod ledger_store;

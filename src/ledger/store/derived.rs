@@ -10,7 +10,7 @@ use crate::ledger::{
     entry::{BroughtList, Entry, bytes, object_id},
     record::Digest,
 };
-use crate::push::{ObjectId, RefName};
+use crate::push::{ObjectId, PushCertificate, RefName};
 use rusqlite::{Connection, OptionalExtension, params};
 use serde_json::Value;
 
@@ -95,9 +95,12 @@ fn decision(connection: &Connection, entry: &Entry) -> Result<(), Fault> {
         if accepted { "open" } else { "refused" },
     ])?;
     if accepted && entry.some("certificate").is_some() {
+        let Some(text) = content(connection, entry.digest("certificate")?)? else {
+            return Fault::damaged(format!("record {number}: its push certificate is gone"));
+        };
         connection
             .prepare_cached("INSERT OR IGNORE INTO certificate VALUES (?1, ?2)")?
-            .execute(params![entry.digest("certificate")?.0, push])?;
+            .execute(params![Digest::of(PushCertificate::payload_of(&text)).0, push])?;
     }
     let pusher = |key| entry.some("pusher").and_then(|pusher| pusher.get(key)).and_then(Value::as_str);
     mention(connection, "pusher", pusher("id"), number)?;

@@ -81,7 +81,7 @@ CREATE TABLE in_force (
 
 -- The push that was accepted with a push certificate: one that comes again is a replay.
 CREATE TABLE certificate (
-    digest BLOB PRIMARY KEY,
+    digest BLOB PRIMARY KEY, -- of what is signed of it
     push INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 

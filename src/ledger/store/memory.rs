@@ -126,7 +126,7 @@ impl<'a> Memory<'a> {
         found.map(|found| found == Some(true))
     }
 
-    /// Whether a push with this push certificate was accepted.
+    /// Whether a push was accepted with a push certificate of which this is the digest of what is signed.
     ///
     /// # Errors
     /// The database's.
@@ -147,7 +147,10 @@ impl<'a> Memory<'a> {
     }
 
     /// `None` if nothing was recorded of the repository.
-    fn look<T>(&self, look: impl FnOnce(&Connection, i64) -> Result<T, Fault>) -> Result<Option<T>, Undecided> {
+    pub(super) fn look<T>(
+        &self,
+        look: impl FnOnce(&Connection, i64) -> Result<T, Fault>,
+    ) -> Result<Option<T>, Undecided> {
         let Some(repository) = self.repository else { return Ok(None) };
         // Who panicked while it looked something up has left nothing half done.
         let connection = self.connection.lock().unwrap_or_else(PoisonError::into_inner);

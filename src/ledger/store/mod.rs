@@ -7,6 +7,7 @@ mod contents;
 mod database;
 mod derived;
 mod fault;
+mod former;
 mod log;
 mod memory;
 mod queries;

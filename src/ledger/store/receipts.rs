@@ -58,6 +58,16 @@ pub(super) fn read(
     repository: i64,
     objects: &[ObjectId],
 ) -> Result<HashMap<ObjectId, Timestamp>, Fault> {
+    let first = first(connection, repository, objects)?.into_iter();
+    Ok(first.map(|(object, (_, moment))| (object, moment)).collect())
+}
+
+/// The same with the numbers of the records.
+pub(super) fn first(
+    connection: &Connection,
+    repository: i64,
+    objects: &[ObjectId],
+) -> Result<HashMap<ObjectId, (u64, Timestamp)>, Fault> {
     // In the order of the tables, so that neighbours are read together.
     let mut objects = objects.to_vec();
     objects.sort_unstable();
@@ -94,7 +104,7 @@ pub(super) fn read(
     }
     drop(transaction);
     let found = objects.into_iter().zip(first);
-    Ok(found.filter_map(|(object, found)| found.map(|(_, time)| (object, Timestamp(time)))).collect())
+    Ok(found.filter_map(|(object, found)| found.map(|(number, time)| (object, (number, Timestamp(time))))).collect())
 }
 
 /// The completed decisions and adoptions that brought an object, the earliest first.

@@ -153,7 +153,7 @@ impl<'a> Writing<'a> {
         memory::in_force(self.connection, path).map_err(|fault| fault.of(self.doing))
     }
 
-    /// The number of the push that brought this push certificate, if one did.
+    /// The number of the push that brought a push certificate of which this is the digest of what is signed, if one did.
     ///
     /// # Errors
     /// The database's.
