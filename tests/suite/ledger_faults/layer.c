@@ -132,8 +132,10 @@ static void caught(int signal, siginfo_t *info, void *context)
         call++;
     char path[4096] = "";
     path_of(calls[call].kind, a, path, sizeof path);
+    int opens = strcmp(calls[call].name, "open") == 0;
+    long flags = calls[call].kind == BY_NAME ? a[1] : a[2];
     long result;
-    if (!concerns(path)) {
+    if (!concerns(path) || (opens && (flags & O_ACCMODE) == O_RDONLY)) {
         result = own(info->si_syscall, a);
     } else {
         long number = __atomic_add_fetch(&counted, 1, __ATOMIC_SEQ_CST);
@@ -141,11 +143,8 @@ static void caught(int signal, siginfo_t *info, void *context)
         int length = snprintf(line, sizeof line, "%ld %s %s\n", number, calls[call].name, path);
         long entry[5] = { journal, (long)line, length, 0, 0 };
         own(SYS_write, entry);
-        int due = number == at || (number > at && strcmp(how, "enospc") == 0);
-        int open_to_read = strcmp(calls[call].name, "open") == 0
-            && !((calls[call].kind == BY_NAME ? a[1] : a[2]) & O_CREAT);
-        if (strcmp(how, "enospc") == 0 && (!calls[call].takes_room || open_to_read))
-            due = 0;
+        int takes_room = calls[call].takes_room && (!opens || flags & O_CREAT);
+        int due = number == at || (number > at && strcmp(how, "enospc") == 0 && takes_room);
         /* What is only in memory outlives a process: syncing would but take time. */
         int syncs = info->si_syscall == SYS_fsync || info->si_syscall == SYS_fdatasync;
         result = at > 0 && due ? fault(call, a) : syncs ? 0 : own(info->si_syscall, a);
