@@ -21,7 +21,7 @@ pub use adopt::{Adoptable, Chosen, adopt, adoptable};
 pub use makers::{Maker, Makers};
 pub use receipts::Receipts;
 pub use record::Entries;
-pub use settle::{POST_RECEIVE, REFERENCE_TRANSACTION, settle, settle_as_told};
+pub use settle::{Done, POST_RECEIVE, REFERENCE_TRANSACTION, settle, settle_as_told};
 pub use setup::{DEFAULT_LEDGER, Loaded, SITE_POLICY, Setup, Unusable};
 
 use crate::{

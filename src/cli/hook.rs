@@ -174,7 +174,7 @@ impl Court<'_> {
         let now = now()?;
         let place = place_of(self.repository)?;
         let mut ledger = kept::open_in_hook(self.policies, self.files, now)?;
-        run::settle(&mut ledger, &place, self.repository, now)?;
+        run::settle(&mut ledger, &place, self.repository, &clock(now))?;
         let evidence = match asked {
             Asked::PreReceive => evidence::of_pre_receive(self.repository)?,
             Asked::Update(_) => evidence::of_update()?,

@@ -6,7 +6,7 @@ use crate::{
     push::{ObjectFormat, ObjectId, RefName},
 };
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     ffi::OsStr,
     fs,
     io::{self, ErrorKind},
@@ -126,6 +126,7 @@ pub(super) fn values(
     names: &[RefName],
 ) -> Result<BTreeMap<RefName, ObjectId>, Undecided> {
     if names.len() > LOOKED_FOR_ALONE {
+        let names: BTreeSet<&RefName> = names.iter().collect();
         let all = direct(git_dir, format)?.into_iter();
         return Ok(all.filter(|(name, _)| names.contains(name)).collect());
     }

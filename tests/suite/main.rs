@@ -14,6 +14,7 @@ mod hints;
 mod install;
 mod ledger_checks;
 mod ledger_export;
+mod ledger_faults;
 mod ledger_keeping;
 mod ledger_past;
 mod ledger_proofs;

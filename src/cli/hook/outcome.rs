@@ -11,8 +11,9 @@ use crate::{
         place::{Files, git_dir, now},
     },
     git::{Quarantine, Repository},
-    push::{Push, RefName, parse_lines},
-    report, run,
+    push::{RefName, parse_lines},
+    report,
+    run::{self, Done},
 };
 use std::process::ExitCode;
 
@@ -48,36 +49,46 @@ fn try_record(common: &Common, told: Told<'_>) -> Result<(), Undecided> {
     log::start(common, log::Default::Nowhere)?;
     let git_dir = git_dir(common)?;
     let repository = Repository::open(&git_dir, &Quarantine::default())?;
-    let (push, by) = match told {
-        Told::PostReceive => (read_lines(&repository)?, run::POST_RECEIVE),
-        Told::Transaction(_) => match read_transaction(&repository)? {
-            Some(push) => (push, run::REFERENCE_TRANSACTION),
-            None => return Ok(()),
-        },
+    let (done, by) = match told {
+        Told::PostReceive => (read_lines(&repository)?.updates.iter().map(Done::from).collect(), run::POST_RECEIVE),
+        Told::Transaction(_) => (read_transaction(&repository)?, run::REFERENCE_TRANSACTION),
     };
+    if done.is_empty() {
+        return Ok(());
+    }
     let files = Files::new(common)?;
     let policies = files.policies(common, &git_dir)?;
     let now = now()?;
     let mut ledger = kept::open_in_hook(&policies, &files, now)?;
     let place = place_of(&repository)?;
-    run::settle_as_told(&mut ledger, &place, &push, by, &clock(now))
+    run::settle_as_told(&mut ledger, &place, &repository, &done, by, &clock(now))
 }
 
-/// The lines of a transaction that are about refs below `refs/`; `None` if none is. Git writes symbolic refs as `ref:` and their
-/// target (githooks(5)); those are not what was decided on.
-fn read_transaction(repository: &Repository) -> Result<Option<Push>, Undecided> {
+/// What a transaction did to refs below `refs/`. Git writes symbolic refs as `ref:` and their target (githooks(5)); those are
+/// not what was decided on.
+fn read_transaction(repository: &Repository) -> Result<Vec<Done>, Undecided> {
     let lines = input()?;
-    // What is no such line at all is left for the parser to refuse.
-    let is_ref = |line: &&[u8]| match line.splitn(3, |&byte| byte == b' ').collect::<Vec<_>>().as_slice() {
-        [old, new, name] => {
-            let symbolic = [old, new].iter().any(|value| value.starts_with(b"ref:"));
-            !symbolic && RefName::new(name).is_some_and(|name| name.as_bytes() != b"HEAD")
-        }
-        _ => true,
-    };
     let mut refs: Vec<u8> = Vec::new();
-    for line in lines.split_inclusive(|&byte| byte == b'\n').filter(|line| is_ref(&line.trim_ascii_end())) {
-        refs.extend(line);
+    let mut done = Vec::new();
+    for line in lines.split_inclusive(|&byte| byte == b'\n') {
+        let fields: Vec<&[u8]> = line.trim_ascii_end().splitn(3, |&byte| byte == b' ').collect();
+        let [old, new, name] = fields.as_slice() else {
+            // The parser says what is wrong with it.
+            refs.extend(line);
+            continue;
+        };
+        let is_symbolic = old.starts_with(b"ref:") || new.starts_with(b"ref:");
+        let Some(name) = RefName::new(name).filter(|name| !is_symbolic && name.as_bytes() != b"HEAD") else { continue };
+        let is_null = |id: &[u8]| id.len() == repository.format().hex_len() && id.iter().all(|&digit| digit == b'0');
+        match is_null(old) && is_null(new) {
+            // Deleted, whatever its value was.
+            true => done.push(Done { name, old: None, new: None }),
+            false => refs.extend(line),
+        }
     }
-    if refs.is_empty() { Ok(None) } else { parse_lines(&refs, repository.format()).map(Some).map_err(malformed) }
+    if !refs.is_empty() {
+        let push = parse_lines(&refs, repository.format()).map_err(malformed)?;
+        done.extend(push.updates.iter().map(Done::from));
+    }
+    Ok(done)
 }

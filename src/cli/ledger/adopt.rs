@@ -80,9 +80,9 @@ pub(super) fn run(common: &Common, arguments: &Arguments, output: &mut Output) -
     if agreed && !adoptable.refs.is_empty() {
         let now = now()?;
         let mut ledger = Ledger::open(&folder, files.trusted(), &kept::making(false, now))?;
-        run::settle(&mut ledger, &place, &repository, now)?;
-        let user = rustix::process::geteuid().as_raw();
         let clock = || crate::cli::place::now().unwrap_or(now);
+        run::settle(&mut ledger, &place, &repository, &clock)?;
+        let user = rustix::process::geteuid().as_raw();
         recorded = run::adopt(&mut ledger, &place, &repository, &adoptable, user, &clock)?;
     }
     let numbers = recorded.as_ref().map(|recorded| (recorded.first, recorded.last));

@@ -85,6 +85,12 @@ pub(super) fn shorten_log(connection: &Connection) -> Result<(), Fault> {
     Ok(moved?)
 }
 
+/// Moves the log into the database, of which nobody else knows yet: then the file alone is all of it, and on the disk.
+pub(super) fn empty_log(connection: &Connection) -> Result<(), Fault> {
+    let busy: bool = connection.query_row("PRAGMA wal_checkpoint(truncate)", [], |row| row.get(0))?;
+    if busy { Fault::damaged("its log is in use, and nobody can know of it yet") } else { Ok(()) }
+}
+
 fn set(connection: &Connection) -> Result<(), Fault> {
     connection.busy_timeout(PATIENCE)?;
     connection.set_prepared_statement_cache_capacity(STATEMENTS);

@@ -192,6 +192,20 @@ pub(super) fn open_decisions(connection: &Connection, repository: i64) -> Result
     Ok(open)
 }
 
+pub(super) fn last_decision(
+    connection: &Connection,
+    repository: i64,
+    (name, old, new): (&RefName, Option<ObjectId>, Option<ObjectId>),
+    state: &'static str,
+) -> Result<Option<u64>, Fault> {
+    let mut select = connection.prepare_cached(
+        "SELECT number FROM decision
+         WHERE repository = ?1 AND name = ?2 AND old IS ?3 AND new IS ?4 AND state = ?5 ORDER BY number DESC LIMIT 1",
+    )?;
+    let (old, new) = (old.as_ref().map(ObjectId::as_bytes), new.as_ref().map(ObjectId::as_bytes));
+    Ok(select.query_row(params![repository, name.as_bytes(), old, new, state], |row| row.get(0)).optional()?)
+}
+
 pub(super) fn in_force(connection: &Connection, path: &[u8]) -> Result<Option<InForce>, Fault> {
     let mut select = connection.prepare_cached("SELECT policy, registry FROM in_force WHERE path = ?1")?;
     let found = select.query_row([path], |row| Ok((row.get(0)?, row.get(1)?))).optional()?;

@@ -236,6 +236,7 @@ fn create(file: &Path, key: &SigningKey, making: &Making) -> Result<(), Fault> {
     }))?;
     writing.finish(key, None)?;
     transaction.commit()?;
-    // Ends the log, so that the file alone is the database.
+    // So that the file alone is the database. Closing would do it too, and not say so if it failed.
+    database::empty_log(&connection)?;
     connection.close().map_err(|(_, error)| Fault::from(error))
 }

@@ -126,7 +126,8 @@ fn write(
     if !damages.is_empty() {
         return Err(not_whole(doing, &damages.join("; ")));
     }
-    // Ends the log, so that the file alone is the database.
+    // So that the file alone is the database. Closing would do it too, and not say so if it failed.
+    database::empty_log(&connection)?;
     connection.close().map_err(|(_, error)| Fault::from(error))
 }
 

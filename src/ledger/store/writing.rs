@@ -10,7 +10,7 @@ use crate::{
         record::{Digest, InForce, LONGEST, Record},
         tree::{self, Hash},
     },
-    push::{RefName, Timestamp},
+    push::{ObjectId, RefName, Timestamp},
 };
 use rusqlite::{Connection, OptionalExtension, params};
 use std::path::Path;
@@ -143,6 +143,25 @@ impl<'a> Writing<'a> {
             None => Ok(Vec::new()),
         };
         open().map_err(|fault: Fault| fault.of(self.doing))
+    }
+
+    /// The last decision on this change of a ref that is `open`, `completed` or `failed`, as `state` says.
+    ///
+    /// # Errors
+    /// The database's.
+    pub fn last_decision(
+        &self,
+        repository: &Path,
+        name: &RefName,
+        old: Option<ObjectId>,
+        new: Option<ObjectId>,
+        state: &'static str,
+    ) -> Result<Option<u64>, Undecided> {
+        let last = || match memory::repository(self.connection, repository)? {
+            Some(repository) => memory::last_decision(self.connection, repository, (name, old, new), state),
+            None => Ok(None),
+        };
+        last().map_err(|fault: Fault| fault.of(self.doing))
     }
 
     /// The policy and registry that were last recorded to be in force at this path of a policy.
