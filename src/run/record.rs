@@ -102,10 +102,12 @@ impl Entries {
             }
         }
         let mut room = FINDINGS_BYTES;
+        let references = case.repository.references()?;
         for (at, (update, told)) in case.push.updates.iter().zip(&account.updates).enumerate() {
             let found = verdict.findings().iter().zip(described).filter(|(finding, _)| finding.update == at);
+            let name = references.written(&update.name);
             let mut entry = UpdateEntry {
-                update: update.clone(),
+                update: RefUpdate { name, change: update.change },
                 rules: rule_outcomes(case, told, at, verdict),
                 findings: Vec::new(),
                 findings_left_out: 0,

@@ -48,13 +48,18 @@ fn try_record(common: &Common, told: Told<'_>) -> Result<(), Undecided> {
     log::start(common, log::Default::Nowhere)?;
     let git_dir = git_dir(common)?;
     let repository = Repository::open(&git_dir, &Quarantine::default())?;
-    let (push, by) = match told {
+    let (mut push, by) = match told {
         Told::PostReceive => (read_lines(&repository)?, run::POST_RECEIVE),
         Told::Transaction(_) => match read_transaction(&repository)? {
             Some(push) => (push, run::REFERENCE_TRANSACTION),
             None => return Ok(()),
         },
     };
+    // A decision is recorded of the ref that is written.
+    let references = repository.references()?;
+    for update in &mut push.updates {
+        update.name = references.written(&update.name);
+    }
     let files = Files::new(common)?;
     let policies = files.policies(common, &git_dir)?;
     let now = now()?;
