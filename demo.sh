@@ -118,6 +118,11 @@ push refused v1.0
 follow_hint
 shown
 
+say "5. The ledger has the record of all of it, refusals too, and nobody has changed it since."
+"$program" --policy "$config/policy.toml" ledger list --limit 6 | cut -c 1-100
+"$program" --policy "$config/policy.toml" ledger verify | sed "s|$work/||"
+say ""
+
 say "What the server has now, and who signed it:"
 "$program" --repo "$work/project.git" verify --registry "$config/registry" main v1.0 main~1 | cut -c 1-100
 say "All pushes ended as they must."

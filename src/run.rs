@@ -3,6 +3,7 @@
 //! ref updates → new objects → signatures → people → facts → rules → verdict → record → report
 
 mod account;
+mod adopt;
 mod changes;
 mod commits;
 mod containment;
@@ -16,6 +17,7 @@ mod setup;
 mod tip;
 
 pub use account::{Account, UpdateAccount};
+pub use adopt::{Adoptable, Chosen, adopt, adoptable};
 pub use makers::{Maker, Makers};
 pub use receipts::Receipts;
 pub use record::Entries;
@@ -175,6 +177,7 @@ fn judge_update(
     let new = update.change.new().map(|new| Tip::read(&pipeline.past, new, &loaded.registry)).transpose()?;
     let mut fast_forward = None;
     if let Some(new) = &new {
+        pipeline.note_tags(new);
         for (id, defect) in &new.defects {
             judgement.defective_update(at, rules, Some(*id), defect);
         }

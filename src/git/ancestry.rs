@@ -38,13 +38,18 @@ pub(super) fn reaches(
     Ok(false)
 }
 
-/// These commits and all their ancestors.
-pub(super) fn reachable(repository: &Repository, tips: &[ObjectId]) -> Result<HashSet<ObjectId>, Undecided> {
+/// These commits and all their ancestors. `on_commit` is called for each.
+pub(super) fn reachable(
+    repository: &Repository,
+    tips: &[ObjectId],
+    on_commit: &dyn Fn(),
+) -> Result<HashSet<ObjectId>, Undecided> {
     let mut found: HashSet<_> = tips.iter().copied().collect();
     let mut waiting: Vec<_> = found.iter().map(|&tip| (tip, None)).collect();
     let mut buffer = Vec::new();
     while let Some((id, child)) = waiting.pop() {
         read_commit(repository, id, child, &mut buffer)?;
+        on_commit();
         let parents = parents_as_git_reads_them(&buffer, repository.format());
         waiting.extend(parents.into_iter().filter(|&parent| found.insert(parent)).map(|parent| (parent, Some(id))));
     }

@@ -195,12 +195,12 @@ impl Repository {
         ancestry::reaches(self, descendants, ancestor)
     }
 
-    /// These commits and all their ancestors.
+    /// These commits and all their ancestors. `on_commit` is called for each.
     ///
     /// # Errors
     /// A commit is missing or cannot be read.
-    pub fn reachable(&self, tips: &[ObjectId]) -> Result<HashSet<ObjectId>, Undecided> {
-        ancestry::reachable(self, tips)
+    pub fn reachable(&self, tips: &[ObjectId], on_commit: &dyn Fn()) -> Result<HashSet<ObjectId>, Undecided> {
+        ancestry::reachable(self, tips, on_commit)
     }
 
     /// The best of the ancestors that two commits share: all of them that are no ancestors of another, sorted.

@@ -33,7 +33,8 @@ pub struct BroughtList {
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Unreadable(String);
 
-const KINDS: [&str; 8] = ["opened", "decision", "outcome", "moved", "policy", "adopted", "rotated", "closed"];
+/// The words in `type`.
+pub const KINDS: [&str; 8] = ["opened", "decision", "outcome", "moved", "policy", "adopted", "rotated", "closed"];
 
 impl Entry {
     /// Reads a record.
@@ -61,6 +62,11 @@ impl Entry {
         }
         let clock_behind = reader.some("clock-behind").map(|_| reader.moment("clock-behind")).transpose()?;
         Ok(Self { number: reader.number_of("number")?, time: reader.moment("time")?, clock_behind, kind, ..reader })
+    }
+
+    /// All that it says.
+    pub fn to_json(&self) -> Value {
+        Value::Object(self.fields.clone())
     }
 
     /// Its place in the ledger.
@@ -196,7 +202,7 @@ impl Entry {
     pub fn digests(&self) -> Result<Vec<Digest>, Unreadable> {
         let accepted = self.some("verdict").and_then(Value::as_str) == Some("accepted");
         let mut digests = Vec::new();
-        for key in ["policy", "registry", "former-policy", "former-registry", "tip", "certificate"] {
+        for key in ["policy", "registry", "former-policy", "former-registry", "tip", "keys", "certificate"] {
             if self.some(key).is_some() && (key != "certificate" || accepted) {
                 digests.push(self.digest(key)?);
             }
@@ -224,7 +230,7 @@ impl BroughtList {
     /// # Errors
     /// It is none.
     pub fn read(bytes: &[u8]) -> Result<Self, Unreadable> {
-        let no_list = || Unreadable("a list of what was brought is none".into());
+        let no_list = Unreadable::list;
         let bytes = bytes.strip_suffix(b"\n").ok_or_else(no_list)?;
         let mut lines = bytes.split(|&byte| byte == b'\n');
         let people: Value = lines.next().and_then(|line| serde_json::from_slice(line).ok()).ok_or_else(no_list)?;
@@ -251,6 +257,18 @@ impl BroughtList {
             list.objects.push(id);
         }
         Ok(list)
+    }
+}
+
+impl Unreadable {
+    pub(super) fn list() -> Self {
+        Self("a list of what was brought is none".into())
+    }
+}
+
+impl Unreadable {
+    pub(super) fn keys() -> Self {
+        Self("a list of unknown keys is none".into())
     }
 }
 

@@ -5,11 +5,14 @@
 //! 6962 for the tree, and the C2SP specifications (<https://c2sp.org>) signed-note, tlog-checkpoint, tlog-cosignature,
 //! tlog-proof, tlog-tiles and tlog-witness.
 
+mod brought;
 pub mod checkpoint;
 mod entry;
+pub mod export;
 mod folder;
 pub mod key;
 pub mod note;
+pub mod outside;
 pub mod proof;
 mod record;
 mod recorded;
@@ -18,11 +21,17 @@ pub mod tiles;
 pub mod tree;
 pub mod witness;
 
-pub use entry::{BroughtList, Entry, Unreadable};
+pub use brought::{Bringing, Person, UnknownKey};
+pub use entry::{
+    BroughtList, Entry, KINDS, Unreadable, bytes as bytes_of, digest as digest_of, object_id as object_id_of,
+};
 pub use folder::Making;
 pub use record::{
     Adoption, Brought, Change, Decision, Digest, Effect, InForce, KnownBy, Move, Opening, Outcome, Pushed, Record,
-    Recorded, RuleOutcome, SCHEMA, Verdict, Witness, bytes,
+    Recorded, RuleOutcome, SCHEMA, Verdict, Witness, bytes, moment,
 };
 pub use recorded::RecordedPush;
-pub use store::{Appended, Computed, Damage, Ledger, Memory, OpenDecision, Place, Standing, Writing};
+pub use store::{
+    Appended, Brought as BroughtIn, Computed, Damage, Ledger, Memory, OpenDecision, Place, Restoring, Standing,
+    Subject, Wanted, Writing,
+};

@@ -103,6 +103,11 @@ impl Note {
         if self.to_string().len() > Bounds::NOTE { Err(NoteError::TooLarge) } else { Ok(self) }
     }
 
+    /// The text, before anybody has verified that it is signed.
+    pub(super) fn unverified_text(&self) -> &str {
+        &self.text
+    }
+
     /// The signatures, none of them verified.
     pub fn lines(&self) -> &[SignatureLine] {
         &self.lines

@@ -77,6 +77,8 @@ pub struct Decision {
     pub brought: Option<Brought>,
     /// The raw object that a deletion or a change that is no fast-forward took away.
     pub tip: Option<Digest>,
+    /// Keys that nobody had registered, where the push has findings about such: the list of them.
+    pub keys: Option<Digest>,
 }
 
 /// What is the same for all refs of a push.
@@ -345,6 +347,7 @@ impl Decision {
         fields.add_some("findings-left-out", (self.findings_left_out > 0).then(|| json!(self.findings_left_out)));
         fields.add_some("brought", self.brought.map(brought));
         fields.add_some("tip", self.tip.map(digest));
+        fields.add_some("keys", self.keys.map(digest));
         fields.add_some("waited-ms", (pushed.waited >= 100).then(|| json!(pushed.waited)));
     }
 }

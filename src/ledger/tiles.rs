@@ -198,7 +198,7 @@ pub fn check<E: From<TileError>>(
 }
 
 /// The node above a power of two of hashes.
-fn subtree(hashes: &[Hash]) -> Hash {
+pub(super) fn subtree(hashes: &[Hash]) -> Hash {
     match hashes {
         [] => Hash::empty(),
         [hash] => *hash,

@@ -260,6 +260,18 @@ impl<'a> Pipeline<'a> {
 }
 
 impl Pipeline<'_> {
+    /// Notes who made the tags of a new value.
+    pub(super) fn note_tags(&self, tip: &tip::Tip) {
+        if !self.past.is_blank() {
+            tip.note_makers(
+                self.verifier.format,
+                self.verifier.registry,
+                self.verifier.now,
+                &mut self.makers.borrow_mut(),
+            );
+        }
+    }
+
     /// Tells the administrator, once a push, of a baseline that exempts nothing here.
     fn note_missing(&self, baseline: ObjectId) {
         if self.missing.borrow_mut().insert(baseline) {
@@ -341,7 +353,7 @@ impl Verifier<'_> {
     ) -> Option<Timestamp> {
         let stated = Some(commit.committer.time);
         let (received, attribution) = self.attributed(self.receipts.as_deref()?, &[id], signature, stated);
-        makers.note(id, commit, &attribution);
+        makers.note(id, commit, signature, &attribution);
         received
     }
 

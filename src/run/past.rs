@@ -86,8 +86,10 @@ impl<'a> Past<'a> {
         };
         let mut tips = Vec::new();
         for settled in self.settled(memory)? {
+            // A policy of today is tried on the past as if it had been in force, and what its refs held then had been accepted.
             if settled.rules.contains(&number)
-                && memory.is_satisfied(settled.number, self.loaded.path.as_os_str().as_bytes(), &rule.name)?
+                && (memory.is_of_the_past()
+                    || memory.is_satisfied(settled.number, self.loaded.path.as_os_str().as_bytes(), &rule.name)?)
             {
                 tips.extend(tip::commit_of(&self.repository.peel(settled.value)?));
             }
@@ -109,13 +111,19 @@ impl<'a> Past<'a> {
                 present.remove(&name);
             }
         }
-        let recorded = memory.standings()?.into_iter();
-        let settled = recorded.filter_map(|(name, standing)| {
-            let value = standing.value.filter(|value| present.get(&name) == Some(value))?;
-            let rules = rules_in_force(self.loaded, &name, self.references, self.repository_name);
-            Some(SettledRef { rules, value, number: standing.number })
-        });
-        let settled = settled.collect();
+        let is_present = |name: &RefName, value: ObjectId| match memory.is_of_the_past() {
+            false => Ok(present.get(name) == Some(&value)),
+            true => self.repository.header(value).map(|header| header.is_some()),
+        };
+        let mut settled = Vec::new();
+        for (name, standing) in memory.standings()? {
+            if let Some(value) = standing.value
+                && is_present(&name, value)?
+            {
+                let rules = rules_in_force(self.loaded, &name, self.references, self.repository_name);
+                settled.push(SettledRef { rules, value, number: standing.number });
+            }
+        }
         Ok(self.settled.get_or_init(|| settled))
     }
 }

@@ -8,16 +8,22 @@ use crate::{
     object::{Signed, Slot},
     policy::{
         CertificateFault, Server,
-        facts::{Certified, Pusher},
+        facts::{Certified, Pusher, Via},
     },
-    push::{Evidence, Push, PushCertificate, Timestamp, evidence::Certificate},
-    registry::{Attribution, Holder, Registry, Signer, VerifyTime, When},
+    push::{
+        Evidence, Push, PushCertificate, Timestamp,
+        evidence::{Certificate, Recorded},
+    },
+    registry::{Attribution, Holder, Registry, Signer, SignerId, VerifyTime, When},
     signature::{self, ssh},
 };
 use std::sync::Arc;
 
 /// The pusher, and why their push certificate does not count, if there is one that does not.
 pub(super) fn pusher(case: &Case<'_>, loaded: &Loaded) -> Result<(Pusher, Option<CertificateFault>), Undecided> {
+    if let Some(recorded) = &case.evidence.recorded {
+        return Ok((of_record(recorded, &loaded.registry), None));
+    }
     let account = Account::stated(loaded, case.evidence, case.now);
     let mut pusher = account.pusher(loaded.policy.server, case.evidence);
     let signer = match &case.evidence.certificate {
@@ -44,6 +50,28 @@ pub(super) fn pusher(case: &Case<'_>, loaded: &Loaded) -> Result<(Pusher, Option
             (pusher, Some(fault))
         }
     })
+}
+
+/// Who pushed in the past, as it was found out then, and as far as the registry still knows them.
+fn of_record(recorded: &Recorded, registry: &Registry) -> Pusher {
+    let signer = recorded.id.as_ref().and_then(|id| registry.signer(&SignerId(id.clone())));
+    let why_unknown = match (&recorded.id, signer) {
+        (Some(id), None) => format!("`{id}` is not in the registry any more"),
+        _ => recorded.why_unknown.clone(),
+    };
+    Pusher {
+        signer: signer.map(|signer| Arc::new(signer.clone())),
+        account: recorded.account.clone(),
+        certified: if recorded.is_certified { Certified::Yes } else { Certified::No },
+        via: recorded.via.as_deref().and_then(|via| match via {
+            "push" => Some(Via::Push),
+            "merge" => Some(Via::Merge),
+            "edit" => Some(Via::Edit),
+            "web" => Some(Via::Web),
+            _ => None,
+        }),
+        why_unknown,
+    }
 }
 
 /// Whether a push with what is signed of this certificate was accepted. Without a ledger, git's nonce alone limits how long it can be sent again.

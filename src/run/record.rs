@@ -1,12 +1,12 @@
 //! From a verdict to its records.
 
-use super::{Account, Case, Loaded, Maker, UpdateAccount};
+use super::{Account, Case, Loaded, Maker, Makers, UpdateAccount};
 use crate::{
     Undecided,
     git::{Read, Selection, Settled, Trusted, Walk},
     ledger::{
         self, Brought, Change, Decision, Digest, InForce, KnownBy, Ledger, Move, Pushed, Record, Recorded,
-        RecordedPush, RuleOutcome, Witness, Writing,
+        RecordedPush, RuleOutcome, UnknownKey, Witness, Writing,
     },
     policy::{
         self, Effect, Mode, Server, Verdict,
@@ -36,6 +36,12 @@ const WEAKER: usize = 64;
 /// Bytes of an author's or committer's name and email.
 const NAME: usize = 256;
 
+/// Names that one unknown key is recorded to be used under.
+const NAMES: usize = 4;
+
+/// The word for a finding about a key that is nobody's.
+const UNKNOWN_KEY: &str = "unknown-key";
+
 /// Of a raw object that a push takes away: a larger one is not kept.
 const TIP: usize = 1024 * 1024;
 
@@ -49,6 +55,8 @@ pub struct Entries {
     listed: HashSet<ObjectId>,
     /// What is signed of the push certificate, which makes it another one.
     certified: Option<Digest>,
+    /// The list of keys that nobody has registered.
+    keys: Option<Digest>,
     /// Policies that may not be what was last seen in force, and what they made weaker.
     changes: Vec<Change>,
 }
@@ -61,6 +69,8 @@ struct UpdateEntry {
     findings_left_out: u64,
     brought: Option<Brought>,
     tip: Option<Digest>,
+    /// Whether keys that nobody has registered are among what was found.
+    found_unknown_keys: bool,
 }
 
 impl Entries {
@@ -91,6 +101,7 @@ impl Entries {
             contents: Vec::new(),
             listed: HashSet::new(),
             certified: None,
+            keys: None,
             changes: Vec::new(),
         };
         gathered.note_policies(case, ledger, trusted)?;
@@ -113,8 +124,10 @@ impl Entries {
                 findings_left_out: 0,
                 brought: None,
                 tip: None,
+                found_unknown_keys: false,
             };
             for (_, value) in found {
+                entry.found_unknown_keys |= value.get("reason").and_then(Value::as_str) == Some(UNKNOWN_KEY);
                 let length = value.to_string().len();
                 if entry.findings.len() >= FINDINGS || length > room {
                     entry.findings_left_out += 1;
@@ -128,6 +141,11 @@ impl Entries {
                 entry.tip = gathered.taken_away(case, told, update)?;
             }
             gathered.updates.push(entry);
+        }
+        if gathered.updates.iter().any(|entry| entry.found_unknown_keys) {
+            let list = unknown_keys(&account.makers);
+            gathered.keys = list.as_deref().map(Digest::of);
+            gathered.contents.extend(list);
         }
         Ok(gathered)
     }
@@ -143,9 +161,10 @@ impl Entries {
             findings_left_out: 0,
             brought: None,
             tip: None,
+            found_unknown_keys: false,
         });
         let (updates, contents, listed) = (updates.collect(), Vec::new(), HashSet::new());
-        Self { pushed, updates, contents, listed, certified: None, changes: Vec::new() }
+        Self { pushed, updates, contents, listed, certified: None, keys: None, changes: Vec::new() }
     }
 
     /// Writes it with its verdict, and proves that it is written.
@@ -208,6 +227,7 @@ impl Entries {
                 findings_left_out: entry.findings_left_out,
                 brought: entry.brought,
                 tip: entry.tip,
+                keys: self.keys.filter(|_| entry.found_unknown_keys),
             };
             writing.record(&Record::Decision(Box::new(decision)))?;
         }
@@ -289,7 +309,7 @@ impl Entries {
         if objects.is_empty() {
             return Ok(None);
         }
-        let list = list(&objects, account);
+        let list = list(&objects, &account.makers);
         let brought = Brought { objects: u64::try_from(objects.len()).unwrap_or(u64::MAX), list: Digest::of(&list) };
         self.contents.push(list);
         self.listed.extend(objects);
@@ -404,9 +424,8 @@ fn weaker(former: &[u8], loaded: &Loaded) -> Vec<String> {
 }
 
 /// The text that `docs/ledger.md` calls the list of what a push brought.
-fn list(objects: &BTreeSet<ObjectId>, account: &Account) -> Vec<u8> {
+pub(super) fn list(objects: &BTreeSet<ObjectId>, makers: &Makers) -> Vec<u8> {
     use std::fmt::Write;
-    let makers = &account.makers;
     // Of those that the push as a whole had, only these, numbered anew.
     let mut numbers: Vec<Option<usize>> = vec![None; makers.all.len()];
     let (mut people, mut lines) = (Vec::new(), String::new());
@@ -426,6 +445,19 @@ fn list(objects: &BTreeSet<ObjectId>, account: &Account) -> Vec<u8> {
     }
     let head = serde_json::json!({ "schema": ledger::SCHEMA, "people": people });
     format!("{head}\n{lines}").into_bytes()
+}
+
+/// The text that `docs/ledger.md` calls a list of unknown keys; `None` if there are none.
+fn unknown_keys(makers: &Makers) -> Option<Vec<u8>> {
+    let keys = makers.strangers().into_iter().map(|stranger| UnknownKey {
+        fingerprint: stranger.key.to_owned(),
+        format: stranger.format.map(str::to_owned),
+        key: stranger.text.map(str::to_owned),
+        names: stranger.authors.iter().take(NAMES).map(|name| name.get(..NAME).unwrap_or(name).to_vec()).collect(),
+        objects: stranger.objects,
+    });
+    let keys: Vec<_> = keys.collect();
+    (!keys.is_empty()).then(|| UnknownKey::write_list(&keys))
 }
 
 fn person(maker: &Maker) -> Value {

@@ -195,6 +195,9 @@ impl Loaded {
     /// What the policy's `server` calls the repository; where that states no names, its path below `repositories-root`,
     /// without `.git`. `None`: unknown.
     pub fn repository_name(&self, git_dir: &Path, evidence: &Evidence) -> Option<Vec<u8>> {
+        if let Some(name) = evidence.recorded.as_ref().and_then(|recorded| recorded.repository.clone()) {
+            return Some(name);
+        }
         match self.policy.server.map_or(Stated::ByPath, |server| server.repository(evidence)) {
             Stated::Name(name) => Some(name),
             Stated::Missing => None,

@@ -1,13 +1,13 @@
 //! What a ref would point at: tags peeled, verified, and their defects named.
 
-use super::past::Past;
+use super::{makers::Makers, past::Past};
 use crate::{
     Undecided,
     git::{Fault, ObjectKind, Peeled, Read, Repository},
     object::{Commit, Slot, Tag},
     policy::facts::{Defect, TagFacts, TargetKind},
     push::{ObjectFormat, ObjectId, Timestamp},
-    registry::Registry,
+    registry::{Registry, VerifyTime, When},
     signature::{self, Signature},
 };
 
@@ -66,6 +66,16 @@ impl Tip {
             tip.layers.push(Layer { id, bytes, signature, received });
         }
         Ok(tip)
+    }
+
+    /// Notes who made the tags, for the record.
+    pub(super) fn note_makers(&self, format: ObjectFormat, registry: &Registry, now: Timestamp, makers: &mut Makers) {
+        for Layer { id, bytes, signature, received } in &self.layers {
+            let Ok(tag) = Tag::parse(bytes, format) else { continue };
+            let stated = tag.tagger.as_ref().map(|tagger| tagger.time);
+            let when = When { now, received: *received, verify_time: VerifyTime::Receipt, grace: 0, stated };
+            makers.note_tag(*id, &tag, signature, &registry.attribute(signature, &when));
+        }
     }
 
     /// Hands the tags, read, to `judge`.

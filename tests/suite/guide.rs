@@ -140,7 +140,7 @@ impl Site {
         write_program(&checkout.join("install.sh"), &self.located(&script));
         // The program looks for the policy in /etc/countersign, which is not ours.
         let program = format!(
-            "#!/bin/sh\ncase \" $* \" in\n*' --policy '*) ;;\n*' --repo '* | *' registry '* | *' hook '* | *' policy install '* | *' policy rollback '*) set -- --policy '{}' \"$@\" ;;\nesac\nexec '{}' \"$@\"\n",
+            "#!/bin/sh\ncase \" $* \" in\n*' --policy '*) ;;\n*' --repo '* | *' registry '* | *' ledger '* | *' hook '* | *' policy install '* | *' policy rollback '*) set -- --policy '{}' \"$@\" ;;\nesac\nexec '{}' \"$@\"\n",
             self.world.path("etc/countersign/policy.toml").display(),
             env!("CARGO_BIN_EXE_countersign"),
         );

@@ -120,6 +120,7 @@ fn decision(writing: &Writing<'_>, old: Option<ObjectId>, new: Option<ObjectId>,
         findings_left_out: 0,
         brought: brought(writing, objects),
         tip: None,
+        keys: None,
     }
 }
 

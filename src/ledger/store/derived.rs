@@ -6,6 +6,7 @@ use super::{
     receipts::{self, Source},
 };
 use crate::ledger::{
+    brought::UnknownKey,
     entry::{BroughtList, Entry, bytes, object_id},
     record::Digest,
 };
@@ -14,7 +15,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 use serde_json::Value;
 
 /// The names of the derived tables.
-pub(super) const TABLES: [&str; 11] = [
+pub(super) const TABLES: [&str; 12] = [
     "entry",
     "repository",
     "decision",
@@ -26,6 +27,7 @@ pub(super) const TABLES: [&str; 11] = [
     "in_force",
     "certificate",
     "mention",
+    "subject",
 ];
 
 /// Adds what a record says. Its contents are there.
@@ -42,6 +44,7 @@ pub(super) fn add(connection: &Connection, entry: &Entry) -> Result<(), Fault> {
         "moved" => {
             let repository = repository(connection, &entry.bytes("repository")?)?;
             let (name, found) = (entry.ref_name("ref")?, entry.object("found")?);
+            subject(connection, repository, &name, entry.number())?;
             got_value(connection, repository, name.as_bytes(), entry.number(), raw(&found))
         }
         "policy" => {
@@ -76,13 +79,15 @@ fn decision(connection: &Connection, entry: &Entry) -> Result<(), Fault> {
     let repository = repository(connection, &entry.bytes("repository")?)?;
     let (verdict, push) = (entry.text("verdict")?, entry.number_of("push")?);
     let accepted = verdict == "accepted";
+    let name = entry.ref_name("ref")?;
+    subject(connection, repository, &name, number)?;
     let (old, new) = (entry.object("old")?, entry.object("new")?);
     let list = entry.brought()?.map(|(list, _)| list.0);
     connection.prepare_cached("INSERT INTO decision VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)")?.execute(params![
         number,
         push,
         repository,
-        entry.ref_name("ref")?.as_bytes(),
+        name.as_bytes(),
         raw(&old),
         raw(&new),
         list,
@@ -100,6 +105,14 @@ fn decision(connection: &Connection, entry: &Entry) -> Result<(), Fault> {
     let pusher = |key| entry.some("pusher").and_then(|pusher| pusher.get(key)).and_then(Value::as_str);
     mention(connection, "pusher", pusher("id"), number)?;
     mention(connection, "account", pusher("account"), number)?;
+    if entry.some("keys").is_some() {
+        let list = content(connection, entry.digest("keys")?)?;
+        let keys = list.as_deref().map(UnknownKey::read_list).transpose()?;
+        let Some(keys) = keys else { return Fault::damaged(format!("record {number}: the list of its keys is gone")) };
+        for UnknownKey { fingerprint, .. } in &keys {
+            mention(connection, "unknown-key", Some(fingerprint), number)?;
+        }
+    }
     mention_brought(connection, entry)?;
     if accepted { satisfied(connection, entry) } else { Ok(()) }
 }
@@ -169,6 +182,7 @@ fn adopted(connection: &Connection, entry: &Entry) -> Result<(), Fault> {
         let (Some(name), Some(value)) = (name, adopted.get("value").and_then(object_id)) else {
             return Fault::damaged(format!("record {}: `refs` is not what it must be", entry.number()));
         };
+        subject(connection, repository, &name, entry.number())?;
         got_value(connection, repository, name.as_bytes(), entry.number(), Some(value.as_bytes()))?;
     }
     let source = Source { repository, number: entry.number(), time: entry.moment_that_counts().0 };
@@ -224,6 +238,15 @@ fn stand(connection: &Connection, repository: i64, name: &[u8]) -> Result<(), Fa
             .prepare_cached("DELETE FROM standing WHERE repository = ?1 AND name = ?2")?
             .execute(params![repository, name])?;
     }
+    Ok(())
+}
+
+fn subject(connection: &Connection, repository: i64, name: &RefName, number: u64) -> Result<(), Fault> {
+    connection.prepare_cached("INSERT OR IGNORE INTO subject VALUES (?1, ?2, ?3)")?.execute(params![
+        name.as_bytes(),
+        number,
+        repository
+    ])?;
     Ok(())
 }
 

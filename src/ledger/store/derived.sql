@@ -5,6 +5,7 @@ CREATE TABLE entry (
     kind TEXT NOT NULL,
     time INTEGER NOT NULL -- seconds since 1970, never less than before: the record's `clock-behind`, else its `time`
 ) STRICT;
+CREATE INDEX entry_of_kind ON entry (kind, number);
 
 CREATE TABLE repository (
     id INTEGER PRIMARY KEY,
@@ -91,3 +92,12 @@ CREATE TABLE mention (
     number INTEGER NOT NULL,
     PRIMARY KEY (kind, value, number)
 ) STRICT, WITHOUT ROWID;
+
+-- Which refs of which repository decisions, moves and adoptions are about.
+CREATE TABLE subject (
+    name BLOB NOT NULL, -- the ref
+    number INTEGER NOT NULL,
+    repository INTEGER NOT NULL,
+    PRIMARY KEY (name, number)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX subject_of_repository ON subject (repository, number);

@@ -22,6 +22,8 @@ pub struct Memory<'a> {
     doing: &'a str,
     /// `None` if nothing was recorded of it.
     repository: Option<i64>,
+    /// What was recorded from this number and moment on is not known yet.
+    pub(super) as_of: Option<(u64, Timestamp)>,
 }
 
 /// The value that a ref was last recorded to have.
@@ -54,7 +56,17 @@ impl<'a> Memory<'a> {
     pub(super) fn new(connection: &'a Mutex<Connection>, doing: &'a str, path: &Path) -> Result<Self, Undecided> {
         let repository = repository(&connection.lock().unwrap_or_else(PoisonError::into_inner), path)
             .map_err(|fault| fault.of(doing))?;
-        Ok(Self { connection, doing, repository })
+        Ok(Self { connection, doing, repository, as_of: None })
+    }
+
+    /// What was known when a record was written: its number, and the moment that counts for it.
+    pub fn as_of(self, number: u64, moment: Timestamp) -> Self {
+        Self { as_of: Some((number, moment)), ..self }
+    }
+
+    /// Whether it is as of a moment of the past.
+    pub fn is_of_the_past(&self) -> bool {
+        self.as_of.is_some()
     }
 
     /// When an object was received, if it was.
@@ -70,8 +82,12 @@ impl<'a> Memory<'a> {
     /// # Errors
     /// The database's.
     pub fn received_of(&self, objects: &[ObjectId]) -> Result<HashMap<ObjectId, Timestamp>, Undecided> {
-        self.look(|connection, repository| receipts::read(connection, repository, objects))
-            .map(Option::unwrap_or_default)
+        let received = self.look(|connection, repository| receipts::read(connection, repository, objects))?;
+        let mut received = received.unwrap_or_default();
+        if let Some((_, moment)) = self.as_of {
+            received.retain(|_, received| *received < moment);
+        }
+        Ok(received)
     }
 
     /// The value that a ref was last recorded to have; `None` if nothing was recorded of it.
@@ -79,6 +95,9 @@ impl<'a> Memory<'a> {
     /// # Errors
     /// The database's.
     pub fn standing(&self, name: &RefName) -> Result<Option<Standing>, Undecided> {
+        if self.as_of.is_some() {
+            return Ok(self.standings()?.into_iter().find(|(other, _)| other == name).map(|(_, standing)| standing));
+        }
         self.look(|connection, repository| standing(connection, repository, name)).map(Option::flatten)
     }
 
@@ -87,7 +106,8 @@ impl<'a> Memory<'a> {
     /// # Errors
     /// The database's.
     pub fn standings(&self) -> Result<Vec<(RefName, Standing)>, Undecided> {
-        self.look(standings).map(Option::unwrap_or_default)
+        let before = self.as_of.map_or(i64::MAX.unsigned_abs(), |(number, _)| number);
+        self.look(|connection, repository| standings(connection, repository, before)).map(Option::unwrap_or_default)
     }
 
     /// Whether decision `number` accepted with nothing found by this rule of the policy at this path, or is an adoption,
@@ -182,10 +202,16 @@ pub(super) fn in_force(connection: &Connection, path: &[u8]) -> Result<Option<In
     }))
 }
 
-fn standings(connection: &Connection, repository: i64) -> Result<Vec<(RefName, Standing)>, Fault> {
-    let mut select =
-        connection.prepare_cached("SELECT name, value, number FROM standing WHERE repository = ?1 ORDER BY name")?;
-    let mut rows = select.query([repository])?;
+/// By records before this number.
+fn standings(connection: &Connection, repository: i64, before: u64) -> Result<Vec<(RefName, Standing)>, Fault> {
+    // Where `max` is the only aggregate, SQLite takes the other columns from its row (lang_select.html, "bare columns").
+    let mut select = connection.prepare_cached(match before == i64::MAX.unsigned_abs() {
+        true => "SELECT name, value, number FROM standing WHERE repository = ?1 AND number < ?2 ORDER BY name",
+        false => {
+            "SELECT name, value, max(number) FROM value WHERE repository = ?1 AND number < ?2 GROUP BY name ORDER BY name"
+        }
+    })?;
+    let mut rows = select.query(params![repository, before])?;
     let mut standings = Vec::new();
     while let Some(row) = rows.next()? {
         standings.push((ref_name(row.get(0)?)?, Standing { value: object(row.get(1)?)?, number: row.get(2)? }));

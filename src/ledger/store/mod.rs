@@ -8,14 +8,20 @@ mod database;
 mod derived;
 mod fault;
 mod former;
+mod log;
 mod memory;
+mod queries;
 mod reading;
 mod receipts;
 mod reindex;
+mod restoring;
+mod rotating;
 mod verify;
 mod writing;
 
 pub use memory::{Memory, OpenDecision, Standing};
+pub use queries::{Brought, Subject, Wanted};
+pub use restoring::Restoring;
 pub use verify::{Computed, Damage, Place};
 pub use writing::{Appended, Writing};
 
@@ -61,10 +67,15 @@ impl Ledger {
             })?,
         };
         let key = folder.key()?;
-        let ledger = Self::over(folder, Some(key), |folder| database::open(&folder.database()))?;
+        let mut ledger = Self::over(folder, Some(key), |folder| database::open(&folder.database()))?;
+        rotating::settle(&mut ledger).map_err(|fault| fault.of(&ledger.reading))?;
         let connection = ledger.connection();
         if let Some(key) = &ledger.key {
-            reading::last(&connection, key.verifier()).map_err(|fault| fault.of(&ledger.reading))?;
+            let last = || {
+                let transaction = connection.unchecked_transaction()?;
+                reading::last(&transaction, key.verifier())
+            };
+            last().map_err(|fault| fault.of(&ledger.reading))?;
         }
         drop(connection);
         Ok(ledger)
@@ -113,7 +124,16 @@ impl Ledger {
         clock: &dyn Fn() -> Timestamp,
         write: impl FnOnce(&mut Writing<'_>) -> Result<(), Undecided>,
     ) -> Result<Option<Appended>, Undecided> {
-        let Some(key) = &self.key else {
+        self.append_and_sign(clock, |writing, _| write(writing).map(|()| None))
+    }
+
+    /// The same; what is written may name the next key, which signs it, too.
+    fn append_and_sign(
+        &mut self,
+        clock: &dyn Fn() -> Timestamp,
+        write: impl FnOnce(&mut Writing<'_>, &LedgerFolder) -> Result<Option<SigningKey>, Undecided>,
+    ) -> Result<Option<Appended>, Undecided> {
+        let Some(key) = &mut self.key else {
             return Err(Undecided::server(&self.writing, "it was opened to be read"));
         };
         let connection = self.connection.get_mut().unwrap_or_else(PoisonError::into_inner);
@@ -123,10 +143,12 @@ impl Ledger {
             let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
             let waited = u64::try_from(begin.elapsed().as_millis()).unwrap_or(u64::MAX);
             check_place(&self.folder, self.identity, &self.writing)?;
+            // It may have been another's turn since it was read.
+            rotating::settled(&transaction, &self.folder, key)?;
             let last = reading::last(&transaction, key.verifier())?;
             let mut writing = Writing::new(&transaction, &self.writing, Some(&last), clock(), waited);
-            write(&mut writing)?;
-            let appended = writing.finish(key)?;
+            let next = write(&mut writing, &self.folder)?;
+            let appended = writing.finish(key, next.as_ref())?;
             if appended.is_some() {
                 transaction.commit()?;
                 check_place(&self.folder, self.identity, &self.writing)?;
@@ -151,7 +173,15 @@ impl Ledger {
     /// # Errors
     /// The database cannot be read.
     pub fn verify(&self, found: &mut dyn FnMut(Damage)) -> Result<Computed, Undecided> {
-        verify::verify(&self.connection(), found).map_err(|fault| fault.of(&self.reading))
+        self.verify_in_steps(found, &|| ())
+    }
+
+    /// The same; `step` is called for each record.
+    ///
+    /// # Errors
+    /// Those of [`Ledger::verify`].
+    pub fn verify_in_steps(&self, found: &mut dyn FnMut(Damage), step: &dyn Fn()) -> Result<Computed, Undecided> {
+        verify::verify(&self.connection(), found, step).map_err(|fault| fault.of(&self.reading))
     }
 
     /// Makes anew what can be looked up, from the records.
@@ -204,7 +234,7 @@ fn create(file: &Path, key: &SigningKey, making: &Making) -> Result<(), Fault> {
         by_hook: making.by_hook,
         continues: None,
     }))?;
-    writing.finish(key)?;
+    writing.finish(key, None)?;
     transaction.commit()?;
     // Ends the log, so that the file alone is the database.
     connection.close().map_err(|(_, error)| Fault::from(error))

@@ -29,13 +29,21 @@ pub(super) fn body(connection: &Connection, number: u64) -> Result<Option<Vec<u8
     Ok(select.query_row([number], |row| row.get(0)).optional()?)
 }
 
+/// Whether the last checkpoint bears one signature, and that key's name.
+pub(super) fn is_signed_alone(connection: &Connection, key: &VerifierKey) -> Result<bool, Fault> {
+    let Some(note) = last_note(connection)? else { return Ok(false) };
+    Ok(Note::parse(&note).is_ok_and(|note| matches!(note.lines(), [line] if line.is_by(key))))
+}
+
+fn last_note(connection: &Connection) -> Result<Option<Vec<u8>>, Fault> {
+    let mut select = connection.prepare_cached("SELECT note FROM checkpoint ORDER BY size DESC LIMIT 1")?;
+    Ok(select.query_row([], |row| row.get(0)).optional()?)
+}
+
 /// The last record, if the last checkpoint's signature is `key`'s, it covers all that was recorded, and its root is that of
 /// the tree.
 pub(super) fn last(connection: &Connection, key: &VerifierKey) -> Result<Entry, Fault> {
-    let note: Option<Vec<u8>> = connection
-        .prepare_cached("SELECT note FROM checkpoint ORDER BY size DESC LIMIT 1")?
-        .query_row([], |row| row.get(0))
-        .optional()?;
+    let note = last_note(connection)?;
     let note = note.map_or_else(|| Fault::damaged("it has no checkpoint"), Ok)?;
     let opened = Note::parse(&note).map_err(|error| error.to_string());
     let checkpoint = opened.and_then(|note| Checkpoint::open(&note, key, &[]).map_err(|error| error.to_string()));

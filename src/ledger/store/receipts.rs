@@ -72,6 +72,8 @@ pub(super) fn first(
     let mut objects = objects.to_vec();
     objects.sort_unstable();
     objects.dedup();
+    // As one transaction: else each look-up takes and gives back the lock of a reader.
+    let transaction = connection.is_autocommit().then(|| connection.unchecked_transaction()).transpose()?;
     let mut first: Vec<Option<(u64, i64)>> = Vec::with_capacity(objects.len());
     let mut select = connection.prepare_cached(
         "SELECT number, time FROM receipt WHERE repository = ?1 AND object = ?2 ORDER BY number LIMIT 1",
@@ -90,35 +92,66 @@ pub(super) fn first(
         while let Some(row) = rows.next()? {
             let (number, time) = (row.get(0)?, row.get(1)?);
             let block = row.get_ref(2)?.as_blob().map_err(rusqlite::Error::from)?;
+            let mut at = 0;
             for (object, place) in &mut wanted {
-                if place.is_none_or(|(earlier, _)| number < earlier) && holds(block, object.as_bytes()) {
+                let id = object.as_bytes();
+                at = seek(block, at, id);
+                if id_at(block, at, id.len()) == Some(id) && place.is_none_or(|(earlier, _)| number < earlier) {
                     **place = Some((number, time));
                 }
             }
         }
     }
+    drop(transaction);
     let found = objects.into_iter().zip(first);
     Ok(found.filter_map(|(object, found)| found.map(|(number, time)| (object, (number, Timestamp(time))))).collect())
+}
+
+/// The completed decisions and adoptions that brought an object, the earliest first.
+pub(super) fn bringing(connection: &Connection, repository: i64, object: ObjectId) -> Result<Vec<u64>, Fault> {
+    let mut numbers = Vec::new();
+    let mut select = connection.prepare_cached("SELECT number FROM receipt WHERE repository = ?1 AND object = ?2")?;
+    for number in select.query_map(params![repository, object.as_bytes()], |row| row.get(0))? {
+        numbers.push(number?);
+    }
+    let mut select =
+        connection.prepare_cached("SELECT number, objects FROM receipt_block WHERE repository = ?1 AND prefix = ?2")?;
+    let mut rows = select.query(params![repository, prefix(&object)])?;
+    while let Some(row) = rows.next()? {
+        let (block, id) = (row.get_ref(1)?.as_blob().map_err(rusqlite::Error::from)?, object.as_bytes());
+        if id_at(block, seek(block, 0, id), id.len()) == Some(id) {
+            numbers.push(row.get(0)?);
+        }
+    }
+    numbers.sort_unstable();
+    Ok(numbers)
 }
 
 fn prefix(object: &ObjectId) -> u8 {
     object.as_bytes().first().copied().unwrap_or_default()
 }
 
-/// Whether a block of sorted ids of one length has this one.
-fn holds(block: &[u8], id: &[u8]) -> bool {
-    let (mut from, mut to) = (0, block.len() / id.len());
-    while from < to {
-        let middle = from + (to - from) / 2;
-        let start = middle * id.len();
-        match block.get(start..start + id.len()).map(|here| here.cmp(id)) {
-            Some(std::cmp::Ordering::Less) => from = middle + 1,
-            Some(std::cmp::Ordering::Greater) => to = middle,
-            Some(std::cmp::Ordering::Equal) => return true,
-            None => return false,
-        }
+fn id_at(block: &[u8], place: usize, length: usize) -> Option<&[u8]> {
+    let start = place.checked_mul(length)?;
+    block.get(start..start.checked_add(length)?)
+}
+
+/// The place, from `low` on, of the first id in a block of sorted ids that does not come before this one. What is near is
+/// found in few steps, since many are looked for in turn.
+fn seek(block: &[u8], mut low: usize, id: &[u8]) -> usize {
+    let count = block.len() / id.len();
+    let is_before = |place| id_at(block, place, id.len()).is_some_and(|here| here < id);
+    let mut step = 1;
+    while is_before(low + step - 1) {
+        low += step;
+        step *= 2;
     }
-    false
+    let mut high = count.min(low + step - 1);
+    while low < high {
+        let middle = low + (high - low) / 2;
+        if is_before(middle) { low = middle + 1 } else { high = middle }
+    }
+    low
 }
 
 #[cfg(test)]
@@ -126,11 +159,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_id_of_a_block_is_found_and_no_other() {
+    fn every_id_of_a_block_is_found_from_wherever_one_looks() {
         for count in 0..20_u8 {
             let block: Vec<u8> = (0..count).flat_map(|number| [number * 2 + 1; 20]).collect();
             for number in 0..count * 2 + 3 {
-                assert_eq!(holds(&block, &[number; 20]), number % 2 == 1 && number < count * 2, "{number} of {count}");
+                let first = usize::from(count.min(number / 2));
+                for from in 0..=first {
+                    assert_eq!(seek(&block, from, &[number; 20]), first, "{number} of {count} from {from}");
+                }
+                let found = id_at(&block, first, 20) == Some(&[number; 20]);
+                assert_eq!(found, number % 2 == 1 && number < count * 2, "{number} of {count}");
             }
         }
     }

@@ -58,14 +58,20 @@ pub struct Computed {
 }
 
 /// Reads all of the database once, in memory that does not grow with it, and tells `found` what is damaged.
-pub(super) fn verify(connection: &Connection, found: &mut dyn FnMut(Damage)) -> Result<Computed, Fault> {
+pub(super) fn verify(
+    connection: &Connection,
+    found: &mut dyn FnMut(Damage),
+    step: &dyn Fn(),
+) -> Result<Computed, Fault> {
     // Ends without a trace: the derived tables that are compared are temporary ones, which hide those of the same name.
     let transaction = connection.unchecked_transaction()?;
     report(integrity(&transaction, found), Place::File, found)?;
     let other = report(schema(&transaction, found), Place::File, found)?.unwrap_or_default();
     transaction.execute_batch(&temporary(database::DERIVED))?;
+    // In KiB; SQLite's own measure, 2 MB, has the rows of a big ledger written over and over.
+    transaction.execute_batch("PRAGMA temp.cache_size = -65536")?;
     let mut walk = Walk::new(&transaction);
-    let checkpoint = report(walk.records(found), Place::File, found)?.flatten();
+    let checkpoint = report(walk.records(found, step), Place::File, found)?.flatten();
     report(contents(&transaction, found), Place::File, found)?;
     for table in derived::TABLES.into_iter().filter(|table| !other.contains(*table)) {
         report(compare(&transaction, table, found), Place::Derived(table), found)?;

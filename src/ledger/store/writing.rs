@@ -86,18 +86,7 @@ impl<'a> Writing<'a> {
     }
 
     fn add(&self, number: u64, body: &[u8]) -> Result<(), Fault> {
-        let leaf = Hash::leaf(body);
-        self.connection.prepare_cached("INSERT INTO record VALUES (?1, ?2, ?3)")?.execute(params![
-            number,
-            body,
-            leaf.as_bytes()
-        ])?;
-        let mut insert = self.connection.prepare_cached("INSERT INTO node VALUES (?1, ?2, ?3)")?;
-        for node in tree::completed(number, leaf, &mut |level, index| reading::hash(self.connection, level, index))? {
-            if node.level > 0 {
-                insert.execute(params![node.level, node.index, node.hash.as_bytes()])?;
-            }
-        }
+        leaf(self.connection, number, body)?;
         derived::add(self.connection, &Entry::read(body)?)
     }
 
@@ -106,12 +95,14 @@ impl<'a> Writing<'a> {
     /// # Errors
     /// The database's.
     pub fn content(&self, bytes: &[u8]) -> Result<Digest, Undecided> {
-        let digest = Digest::of(bytes);
-        self.connection
-            .prepare_cached("INSERT INTO content VALUES (?1, ?2) ON CONFLICT DO NOTHING")
-            .and_then(|mut insert| insert.execute(params![digest.0, bytes]))
-            .map_err(|error| Fault::from(error).of(self.doing))?;
-        Ok(digest)
+        content(self.connection, bytes).map_err(|fault| fault.of(self.doing))
+    }
+
+    /// The name under which checkpoints are signed.
+    pub(super) fn origin(&self) -> Result<String, Undecided> {
+        let keys = super::log::keys(self.connection).map_err(|fault| fault.of(self.doing))?;
+        let first = keys.first().map(|(_, key)| key.name().to_owned());
+        first.ok_or_else(|| Undecided::server(self.doing, "no record says which key signs"))
     }
 
     /// The number that the next record gets.
@@ -181,8 +172,8 @@ impl<'a> Writing<'a> {
         derived::content(self.connection, digest).map_err(|fault| fault.of(self.doing))
     }
 
-    /// Signs what is there now. `None` if no record was added.
-    pub(super) fn finish(self, key: &SigningKey) -> Result<Option<Appended>, Fault> {
+    /// Signs what is there now; with the `next` key, too, if one is named in it. `None` if no record was added.
+    pub(super) fn finish(self, key: &SigningKey, next: Option<&SigningKey>) -> Result<Option<Appended>, Fault> {
         if self.failed {
             return Err(Fault::Other(Undecided::server(self.doing, "a record could not be written")));
         }
@@ -190,6 +181,7 @@ impl<'a> Writing<'a> {
         let Some(last) = size.checked_sub(1).filter(|last| *last >= first) else { return Ok(None) };
         let root = tree::root(size, &mut |level, index| reading::hash(self.connection, level, index))?;
         let note = Checkpoint::sign(size, root, key)
+            .and_then(|note| next.map_or(Ok(note.clone()), |next| note.and_sign(next)))
             .map_err(|error| Fault::Other(Undecided::server(self.doing, error)))?
             .to_string();
         self.connection
@@ -197,4 +189,30 @@ impl<'a> Writing<'a> {
             .execute(params![size, note.as_bytes()])?;
         Ok(Some(Appended { first, last, size, root, checkpoint: note, waited: self.waited }))
     }
+}
+
+/// Adds a record's bytes, and the nodes of the tree that it completes.
+pub(super) fn leaf(connection: &Connection, number: u64, body: &[u8]) -> Result<(), Fault> {
+    let leaf = Hash::leaf(body);
+    connection.prepare_cached("INSERT INTO record VALUES (?1, ?2, ?3)")?.execute(params![
+        number,
+        body,
+        leaf.as_bytes()
+    ])?;
+    let mut insert = connection.prepare_cached("INSERT INTO node VALUES (?1, ?2, ?3)")?;
+    for node in tree::completed(number, leaf, &mut |level, index| reading::hash(connection, level, index))? {
+        if node.level > 0 {
+            insert.execute(params![node.level, node.index, node.hash.as_bytes()])?;
+        }
+    }
+    Ok(())
+}
+
+/// Keeps a content, if it is not there already.
+pub(super) fn content(connection: &Connection, bytes: &[u8]) -> Result<Digest, Fault> {
+    let digest = Digest::of(bytes);
+    connection
+        .prepare_cached("INSERT INTO content VALUES (?1, ?2) ON CONFLICT DO NOTHING")?
+        .execute(params![digest.0, bytes])?;
+    Ok(digest)
 }

@@ -356,7 +356,7 @@ impl Kind for Signatures {
                 hints.extend(said.where_to_learn("no signing key yet"));
                 Explanation { code: "unsigned", lines, hints }
             }
-            Reason::Fault(fault) => explain_fault(fault, &subject, said.objects(), said.signing_command().as_deref()),
+            Reason::Fault(fault) => explain_fault(fault, said, &subject, said.objects(), said.signing_command().as_deref()),
             Reason::NotAllowed(signer, key, who) => {
                 let mut lines = vec![format!("{subject} signed by {}, who is not allowed to", signer.0)];
                 lines.extend(said.objects());

@@ -217,7 +217,7 @@ impl Kind for Tags {
                     .chain(said.where_to_learn("no signing key yet"))
                     .collect(),
             },
-            Reason::Fault(fault) => explain_fault(fault, &format!("the tag {tag} is"), Vec::new(), again.as_deref()),
+            Reason::Fault(fault) => explain_fault(fault, said, &format!("the tag {tag} is"), Vec::new(), again.as_deref()),
             Reason::NotAllowed(signer, key, who) => Explanation {
                 code: "not-allowed",
                 lines: vec![

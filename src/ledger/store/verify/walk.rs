@@ -34,7 +34,7 @@ impl<'a> Walk<'a> {
     }
 
     /// Every record in turn, and the checkpoints between them; the last of these.
-    pub fn records(&mut self, found: &mut dyn FnMut(Damage)) -> Result<Option<String>, Fault> {
+    pub fn records(&mut self, found: &mut dyn FnMut(Damage), step: &dyn Fn()) -> Result<Option<String>, Fault> {
         let mut checkpoints = self.connection.prepare("SELECT size, note FROM checkpoint NOT INDEXED ORDER BY size")?;
         let mut checkpoints = checkpoints.query([])?;
         let mut checkpoint: Option<(u64, Vec<u8>)> = None;
@@ -43,6 +43,7 @@ impl<'a> Walk<'a> {
             self.connection.prepare("SELECT number, body, leaf FROM record NOT INDEXED ORDER BY number")?;
         let mut rows = select.query([])?;
         while let Some(row) = rows.next()? {
+            step();
             let (number, body, leaf): (u64, Vec<u8>, Vec<u8>) = (row.get(0)?, row.get(1)?, row.get(2)?);
             let place = Place::Record(number);
             if number != self.tree.size {
