@@ -198,7 +198,7 @@ fn sentences(rule: &Rule) -> Vec<String> {
     said.extend(rule.baseline_received.map(|moment| {
         let written =
             jiff::Timestamp::from_second(moment.0).map_or_else(|_| moment.0.to_string(), |moment| moment.to_string());
-        format!("what was received before {written} is trusted as it is")
+        format!("what was received or adopted before {written} is trusted as it is")
     }));
     said
 }

@@ -7,7 +7,12 @@ use crate::{
     ledger::Memory,
     push::{ObjectId, Push, RefName, Timestamp},
 };
-use std::{cell::OnceCell, collections::BTreeMap, os::unix::ffi::OsStrExt, sync::Arc};
+use std::{
+    cell::{OnceCell, RefCell},
+    collections::BTreeMap,
+    os::unix::ffi::OsStrExt,
+    sync::Arc,
+};
 
 /// What was recorded before the push. Without a ledger, nothing was.
 pub(super) struct Past<'a> {
@@ -21,11 +26,14 @@ pub(super) struct Past<'a> {
     push: &'a Push,
     /// Read when a walk first meets commits that were there before.
     settled: OnceCell<Vec<SettledRef>>,
+    /// The commits that refs vouch for, by rule: it is the same for all refs of a push.
+    vouched: RefCell<BTreeMap<usize, Vec<ObjectId>>>,
 }
 
 /// A ref that had, before the push, the value which was last recorded of it.
 struct SettledRef {
-    name: RefName,
+    /// The rules that cover it.
+    rules: Vec<usize>,
     value: ObjectId,
     /// The record that says so.
     number: u64,
@@ -40,9 +48,10 @@ impl<'a> Past<'a> {
         repository_name: Option<&'a [u8]>,
         push: &'a Push,
     ) -> Self {
+        let (settled, vouched) = (OnceCell::new(), RefCell::default());
         let policy = loaded.path.as_os_str().as_bytes();
         let receipts = memory.map(|memory| Arc::new(Receipts::new(memory, policy)));
-        Self { memory, receipts, repository, references, loaded, repository_name, push, settled: OnceCell::new() }
+        Self { memory, receipts, repository, references, loaded, repository_name, push, settled, vouched }
     }
 
     /// Whether nothing is known of any past.
@@ -63,7 +72,10 @@ impl<'a> Past<'a> {
     pub(super) fn vouching(&self, rules: &[usize]) -> Result<BTreeMap<Vec<ObjectId>, Vec<usize>>, Undecided> {
         let mut groups: BTreeMap<Vec<ObjectId>, Vec<usize>> = BTreeMap::new();
         for &rule in rules {
-            groups.entry(self.vouching_for(rule)?).or_default().push(rule);
+            let known = self.vouched.borrow().get(&rule).cloned();
+            let tips = known.map_or_else(|| self.vouching_for(rule), Ok)?;
+            self.vouched.borrow_mut().insert(rule, tips.clone());
+            groups.entry(tips).or_default().push(rule);
         }
         Ok(groups)
     }
@@ -74,9 +86,8 @@ impl<'a> Past<'a> {
         };
         let mut tips = Vec::new();
         for settled in self.settled(memory)? {
-            let covered = rules_in_force(self.loaded, &settled.name, self.references, self.repository_name);
             // A policy of today is tried on the past as if it had been in force, and what its refs held then had been accepted.
-            if covered.contains(&number)
+            if settled.rules.contains(&number)
                 && (memory.is_of_the_past()
                     || memory.is_satisfied(settled.number, self.loaded.path.as_os_str().as_bytes(), &rule.name)?)
             {
@@ -109,7 +120,8 @@ impl<'a> Past<'a> {
             if let Some(value) = standing.value
                 && is_present(&name, value)?
             {
-                settled.push(SettledRef { name, value, number: standing.number });
+                let rules = rules_in_force(self.loaded, &name, self.references, self.repository_name);
+                settled.push(SettledRef { rules, value, number: standing.number });
             }
         }
         Ok(self.settled.get_or_init(|| settled))

@@ -51,12 +51,12 @@ pub struct Entries {
     updates: Vec<UpdateEntry>,
     /// What the records name by digest.
     contents: Vec<Vec<u8>>,
-    /// The list of keys that nobody has registered.
-    keys: Option<Digest>,
     /// What stands in a list already: it is listed with the first ref of the push that brings it.
     listed: HashSet<ObjectId>,
     /// What is signed of the push certificate, which makes it another one.
     certified: Option<Digest>,
+    /// The list of keys that nobody has registered.
+    keys: Option<Digest>,
     /// Policies that may not be what was last seen in force, and what they made weaker.
     changes: Vec<Change>,
 }
@@ -99,9 +99,9 @@ impl Entries {
             ),
             updates: Vec::new(),
             contents: Vec::new(),
-            keys: None,
             listed: HashSet::new(),
             certified: None,
+            keys: None,
             changes: Vec::new(),
         };
         gathered.note_policies(case, ledger, trusted)?;
@@ -113,10 +113,12 @@ impl Entries {
             }
         }
         let mut room = FINDINGS_BYTES;
+        let references = case.repository.references()?;
         for (at, (update, told)) in case.push.updates.iter().zip(&account.updates).enumerate() {
             let found = verdict.findings().iter().zip(described).filter(|(finding, _)| finding.update == at);
+            let name = references.written(&update.name);
             let mut entry = UpdateEntry {
-                update: update.clone(),
+                update: RefUpdate { name, change: update.change },
                 rules: rule_outcomes(case, told, at, verdict),
                 findings: Vec::new(),
                 findings_left_out: 0,

@@ -81,7 +81,7 @@ fn settle(world: &World) {
     let place = world.server().canonicalize().unwrap();
     let quarantine = countersign::git::Quarantine::default();
     let repository = countersign::git::Repository::open(&place, &quarantine).unwrap();
-    countersign::run::settle(&mut ledger, &place, &repository, Timestamp(seconds())).unwrap();
+    countersign::run::settle(&mut ledger, &place, &repository, &|| Timestamp(seconds())).unwrap();
 }
 
 /// When the server received an object, as its ledger says.

@@ -49,12 +49,17 @@ fn try_record(common: &Common, told: Told<'_>) -> Result<(), Undecided> {
     log::start(common, log::Default::Nowhere)?;
     let git_dir = git_dir(common)?;
     let repository = Repository::open(&git_dir, &Quarantine::default())?;
-    let (done, by) = match told {
+    let (mut done, by): (Vec<Done>, _) = match told {
         Told::PostReceive => (read_lines(&repository)?.updates.iter().map(Done::from).collect(), run::POST_RECEIVE),
         Told::Transaction(_) => (read_transaction(&repository)?, run::REFERENCE_TRANSACTION),
     };
     if done.is_empty() {
         return Ok(());
+    }
+    // A decision is recorded of the ref that is written.
+    let references = repository.references()?;
+    for done in &mut done {
+        done.name = references.written(&done.name);
     }
     let files = Files::new(common)?;
     let policies = files.policies(common, &git_dir)?;

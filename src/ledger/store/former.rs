@@ -14,7 +14,7 @@ impl Memory<'_> {
     /// The database's.
     pub fn first_receipt(&self, objects: &[ObjectId]) -> Result<Option<(u64, Timestamp)>, Undecided> {
         let first = self.look(|connection, repository| receipts::first(connection, repository, objects))?;
-        Ok(first.unwrap_or_default().into_values().min())
+        Ok(first.unwrap_or_default().into_values().filter(|(number, _)| self.is_known(*number)).min())
     }
 
     /// The registries that were in force with the policy at this path, the newest first: since which record, and the digest
@@ -31,13 +31,17 @@ impl Memory<'_> {
             let mut registries = Vec::new();
             while let Some(row) = rows.next()? {
                 let entry = Entry::read(row.get_ref(0)?.as_blob().map_err(rusqlite::Error::from)?)?;
-                if entry.bytes("path")? == policy {
+                if entry.bytes("path")? == policy && self.is_known(entry.number()) {
                     registries.push((entry.number(), entry.digest("registry")?));
                 }
             }
             Ok(registries)
         });
         found.map(Option::unwrap_or_default)
+    }
+
+    fn is_known(&self, number: u64) -> bool {
+        self.as_of.is_none_or(|(as_of, _)| number < as_of)
     }
 
     /// A content; `None` if it is not there.

@@ -23,7 +23,7 @@ pub struct Memory<'a> {
     /// `None` if nothing was recorded of it.
     repository: Option<i64>,
     /// What was recorded from this number and moment on is not known yet.
-    as_of: Option<(u64, Timestamp)>,
+    pub(super) as_of: Option<(u64, Timestamp)>,
 }
 
 /// The value that a ref was last recorded to have.

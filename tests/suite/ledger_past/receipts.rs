@@ -352,6 +352,28 @@ fn a_baseline_by_receipt_exempts_what_was_received_or_adopted_before() {
 }
 
 #[test]
+fn what_a_policy_says_of_a_baseline_by_receipt() {
+    let world = world(&protected(&format!("{ALL}\nbaseline-received = 2026-05-01")));
+    let old = world.path("policy/old.toml");
+    fs::write(&old, fs::read_to_string(world.policy_path()).unwrap().replace("baseline-received = 2026-05-01", ""))
+        .unwrap();
+    let said = |words: &[&std::ffi::OsStr]| {
+        let mut command = world.command(env!("CARGO_BIN_EXE_countersign"), &world.server());
+        command.arg("policy").args(words);
+        let output = crate::support::run(command, b"");
+        (output.status.code(), String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned())
+    };
+    let new = world.policy_path();
+    let (status, told) = said(&["explain".as_ref(), "main".as_ref(), "--policy".as_ref(), new.as_os_str()]);
+    let sentence = "what was received or adopted before 2026-05-01T00:00:00Z is trusted as it is";
+    assert!(status == Some(0) && told.contains(sentence), "{told}");
+    let (status, told) = said(&["diff".as_ref(), old.as_os_str(), new.as_os_str()]);
+    assert!(status == Some(1) && told.contains("weaker") && told.contains("baseline-received"), "{told}");
+    let (status, told) = said(&["diff".as_ref(), new.as_os_str(), old.as_os_str()]);
+    assert!(status == Some(0) && told.contains("stricter") && told.contains("baseline-received"), "{told}");
+}
+
+#[test]
 fn verify_judges_as_of_the_receipt() {
     let world = world(&protected(ALL));
     let before = objects::by_alice(&world, &[], "before");

@@ -324,6 +324,33 @@ fn each_of_two_policies_has_its_own_refs_that_vouch() {
 }
 
 #[test]
+fn a_push_by_a_symbolic_name_is_recorded_of_the_ref_that_it_writes() {
+    let world = world(&protected(""));
+    world.git_in(&world.server(), &["symbolic-ref", "refs/heads/alias", "refs/heads/main"]);
+    let told = format!(
+        "#!/bin/sh\nexec '{}' hook post-receive --policy '{}'\n",
+        env!("CARGO_BIN_EXE_countersign"),
+        world.policy_path().display()
+    );
+    let hook = world.server().join("hooks/post-receive");
+    fs::write(&hook, told).unwrap();
+    set_mode(&hook, 0o755);
+    let base = objects::unsigned(&world, &[], "base");
+    world.accepts(&[&to(&base, "heads/main")]);
+    let bad = objects::unsigned(&world, &[&base], "by the other name");
+    world.accepts(&[&to(&bad, "heads/alias")]);
+    world.policy(&protected(ALL));
+    let top = objects::by_alice(&world, &[&bad], "on top");
+    assert_eq!(judged(&world, &[&to(&top, "heads/release/1")]), 1);
+    assert_eq!(judged(&world, &[&to(&top, "heads/alias")]), 1);
+    // Nothing has moved without a decision, and no decision is left open.
+    let database = rusqlite::Connection::open(world.path("ledger/ledger.sqlite")).unwrap();
+    let count = |of: &str| database.query_row(of, [], |row| row.get::<_, u64>(0)).unwrap();
+    assert_eq!(count("SELECT count(*) FROM entry WHERE kind = 'moved'"), 0);
+    assert_eq!(count("SELECT count(*) FROM decision WHERE state = 'completed'"), 4);
+}
+
+#[test]
 fn judging_again_what_is_there_judges_all_of_it() {
     let world = world(&protected(""));
     let base = objects::by_alice(&world, &[], "base");

@@ -266,6 +266,29 @@ fn a_revocation_softens_with_the_time_that_is_judged_and_only_if_it_is_soft() {
     assert_eq!(told(&hard, &old, &as_stated(day(9))), "key-revoked alice@example.com");
 }
 
+#[test]
+fn a_hard_revocation_voids_what_has_no_receipt_and_a_soft_one_beside_it_what_came_later() {
+    let cert = alice();
+    let old = signed_by(&cert, Role::Signing, day(1));
+    let hard = revoked(&cert, ReasonForRevocation::KeyCompromised, day(3));
+    let received = |on| When { received: Some(timestamp(day(on))), ..at(day(9)) };
+    let told_of = |cert: &Cert, when: &When| told(&registry("", &[cert]), &old, when);
+    let (good, void) = ("good alice@example.com", "key-revoked alice@example.com");
+    // No receipt, and one of this very second.
+    assert_eq!((&*told_of(&hard, &at(day(9))), &*told_of(&hard, &received(9))), (void, good));
+    assert_eq!((&*told_of(&hard, &at(day(2))), &*told_of(&hard, &received(2))), (void, good));
+    let unexplained = revoked(&cert, ReasonForRevocation::Unspecified, day(0));
+    assert_eq!((&*told_of(&unexplained, &at(day(2))), &*told_of(&unexplained, &received(2))), (void, good));
+    let both = revoked(&hard, ReasonForRevocation::KeyRetired, day(5));
+    assert_eq!((&*told_of(&both, &received(4)), &*told_of(&both, &received(6))), (good, void));
+    // An entry says since when, with a receipt only.
+    let compromised = stated(&named(&cert), "compromised");
+    let with_entry = |when: &When| told(&registry(&compromised, &[&hard]), &old, when);
+    assert_eq!(with_entry(&received(4)), good);
+    assert_eq!(with_entry(&received(6)), format!("key-compromised alice@example.com: {SINCE}"));
+    assert_eq!(with_entry(&at(day(4))), void);
+}
+
 /// Says all that it says of itself anew, on 2026-01-05.
 fn said_again(cert: &Cert) -> Cert {
     let mut signer = secret(cert, Role::Primary);
