@@ -307,6 +307,7 @@ fn a_clock_that_was_set_back_moves_no_receipt_back() {
     let world = world(&protected(ALL));
     let early = objects::by_alice(&world, &[], "early");
     world.accepts(&[&to(&early, "heads/dev")]);
+    settle(&world);
     let ahead = seconds() + 3600;
     // The clock was an hour ahead when somebody adopted, and then set right.
     adopt_at(&world, "refs/heads/dev", ahead);
