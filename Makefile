@@ -7,7 +7,7 @@ PROGRAM := $(TARGET)/release/countersign
 BOOK := CARGO_TARGET_DIR=$(TARGET)/book-tool $(CARGO)
 BOOK_PACKAGE := --manifest-path tools/book/Cargo.toml
 
-.PHONY: help demo test lint bench bench-bounds bench-paths fuzz book build install-deps
+.PHONY: help demo test lint bench bench-bounds bench-paths bench-ledger fuzz book build install-deps
 
 help:
 	@echo 'make demo          build, then push for real to a repository with the hook, in a temporary folder'
@@ -16,6 +16,7 @@ help:
 	@echo 'make bench         how much the hook slows a push, beside a push without it'
 	@echo 'make bench-bounds  what hostile objects cost, beside what git takes for them'
 	@echo 'make bench-paths   what a rule on paths costs, beside git diff-tree'
+	@echo 'make bench-ledger  what recording and looking up costs, beside the disk; BENCH="--records 100000" for less'
 	@echo 'make fuzz          look for inputs that break what must hold; TARGETS="commit tag", TIME=60'
 	@echo 'make book          the manual as web pages, in target/book, whose links are followed'
 	@echo 'make build         the release program, $(PROGRAM)'
@@ -31,7 +32,7 @@ demo: build
 	@./demo.sh
 
 test: book
-	@./tools/need git cc ssh-keygen gpg sshd
+	@./tools/need git cc ssh-keygen gpg sshd python3
 	$(BOOK) test --locked --quiet $(BOOK_PACKAGE)
 	$(CARGO) test --locked
 	@echo 'all tests passed'
@@ -61,6 +62,10 @@ bench-paths:
 	@./tools/need cargo git cc
 	$(CARGO) bench --locked --bench paths
 
+bench-ledger:
+	@./tools/need cargo cc
+	$(CARGO) bench --locked --bench ledger -- $(BENCH)
+
 TIME ?= 600
 fuzz:
 	@./tools/need cargo cc
@@ -71,4 +76,4 @@ book:
 	$(BOOK) run --locked $(BOOK_PACKAGE)
 
 install-deps:
-	@./tools/need cargo git cc ssh-keygen gpg sshd
+	@./tools/need cargo git cc ssh-keygen gpg sshd python3

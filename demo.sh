@@ -45,6 +45,7 @@ mkdir -p "$config/registry/openpgp"
 {
     cat "$here/policies/signed-main.toml"
     sed -n '/^\[groups\]/,$p' "$here/policies/release-tags.toml"
+    printf '\n[ledger]\npath = "../ledger"\n'
 } >"$config/policy.toml"
 printf 'alice@example.com %s\n' "$(cat "$work/alice.pub")" >"$config/registry/allowed_signers"
 gpg --batch --export --armor dave@example.com >"$config/registry/openpgp/dave.asc"
@@ -116,6 +117,11 @@ git tag --annotate --message "Version 1.0" v1.0
 push refused v1.0
 follow_hint
 shown
+
+say "5. The ledger has the record of all of it, refusals too, and nobody has changed it since."
+"$program" --policy "$config/policy.toml" ledger list --limit 6 | cut -c 1-100
+"$program" --policy "$config/policy.toml" ledger verify | sed "s|$work/||"
+say ""
 
 say "What the server has now, and who signed it:"
 "$program" --repo "$work/project.git" verify --registry "$config/registry" main v1.0 main~1 | cut -c 1-100

@@ -15,6 +15,7 @@ usage: ./install.sh --server plain --repos DIR [options]
   --config DIR        policy.toml and registry/ are in DIR            [default: /etc/countersign]
   --binary FILE       the program to install         [default: target/release/countersign beside this script]
   --allow-group NAME  a group that may write policy and registry; may be given several times
+  --ledger DIR        where decisions are recorded               [default: /var/lib/countersign]
   --log FILE          where the hook logs: a file, or `journald`  [default: nowhere]
   --dry-run           say what would be done and change nothing
   --uninstall         remove the hooks and put former ones back; policy, registry and program stay
@@ -31,10 +32,11 @@ TEXT
 marker='# countersign-install:'
 former_name=pre-receive.before-countersign
 default_config=/etc/countersign
+default_ledger=/var/lib/countersign
 
 main() {
     here=$(CDPATH='' cd -- "$(dirname -- "$0")" && pwd -P)
-    server='' repos='' prefix=/usr/local config=$default_config binary='' groups='' log='' dry_run=no action=install
+    server='' repos='' prefix=/usr/local config=$default_config ledger='' binary='' groups='' log='' dry_run=no action=install
     read_arguments "$@"
     check_arguments
     # What the caller's shell says of some repository is not about these.
@@ -49,6 +51,7 @@ main() {
     if [ "$action" = install ]; then
         install_program
         install_policy
+        install_ledger
         compose_hook
     fi
     visit=visit
@@ -61,13 +64,14 @@ main() {
 read_arguments() {
     while [ $# -gt 0 ]; do
         case $1 in
-        --server | --repos | --prefix | --config | --binary | --allow-group | --log)
+        --server | --repos | --prefix | --config | --ledger | --binary | --allow-group | --log)
             case ${2:-} in '' | --*) misused "$1 needs a value" ;; esac
             case $1 in
             --server) server=$2 ;;
             --repos) repos=$2 ;;
             --prefix) prefix=$2 ;;
             --config) config=$2 ;;
+            --ledger) ledger=$2 ;;
             --binary) binary=$2 ;;
             --allow-group) groups="$groups --allow-group $(quoted "$2")" ;;
             --log) log=$2 ;;
@@ -98,6 +102,8 @@ check_arguments() {
     repos=$(absolute "$repos" && echo .) && repos=${repos%?.}
     prefix=$(absolute "$prefix" && echo .) && prefix=${prefix%?.}
     config=$(absolute "$config" && echo .) && config=${config%?.}
+    ledger=$(absolute "${ledger:-$default_ledger}" && echo .) && ledger=${ledger%?.}
+    case $ledger in *[\\\"]*) stop "$ledger: quotation marks and backslashes cannot be in the ledger's path" ;; esac
     program=$prefix/bin/countersign
     case $log in
     '') ;;
@@ -171,9 +177,39 @@ install_policy() {
         did registry "$registry" "made; nobody is in it yet" "would be made, with nobody in it"
     fi
     if doing; then
-        place "$here/policies/starter.toml" "$policy" 644 || stop "$policy could not be written"
+        place_starter || stop "$policy could not be written"
     fi
     did policy "$policy" "installed; it warns and refuses nothing" "would be installed; it warns and refuses nothing"
+}
+
+place_starter() {
+    starter=$(mktemp "${TMPDIR:-/tmp}/countersign.XXXXXXXX") || return 1
+    ledger_line="path = \"$ledger\"" default_line="path = \"$default_ledger\"" awk '
+        $0 == ENVIRON["default_line"] { print ENVIRON["ledger_line"]; next }
+        { print }' "$here/policies/starter.toml" >"$starter" && place "$starter" "$policy" 644
+    placed=$?
+    rm -f "$starter"
+    return $placed
+}
+
+# The folder that the policy names, for whoever the repositories belong to: the hook runs as them.
+install_ledger() {
+    if [ -f "$policy" ]; then
+        checked=$("$binary" policy check --format json$groups "$policy" 2>/dev/null) || return 0
+        ledger=$(printf '%s\n' "$checked" | sed -n 's/.*"ledger":"\([^"\\]*\)".*/\1/p')
+    fi
+    [ -n "$ledger" ] || return 0
+    if [ -d "$ledger" ]; then
+        say ledger "$ledger" "is there already"
+        return
+    fi
+    if doing; then
+        mkdir -p "${ledger%/*}" && mkdir -m 700 "$ledger" || stop "$ledger could not be made" "as root, or with another --ledger"
+        if [ "$(id -u)" = 0 ]; then
+            owner=$(stat -c %u:%g -- "$repos") && chown "$owner" "$ledger" || stop "$ledger could not be given to the owner of $repos"
+        fi
+    fi
+    did ledger "$ledger" "made, for whoever $repos belongs to" "would be made, for whoever $repos belongs to"
 }
 
 # Copies over a rename, so that nobody ever sees half of it.

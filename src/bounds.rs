@@ -87,4 +87,13 @@ impl Bounds {
 
     /// Symbolic links on the way to a file: as many as Linux follows (path_resolution(7)).
     pub const LINKS: usize = 40;
+
+    /// A signed note: a checkpoint of three lines takes 200 bytes, and each of 64 post-quantum signatures 4 KiB.
+    pub const NOTE: usize = 256 * 1024;
+
+    /// Signatures of a signed note; c2sp.org/signed-note asks for room for 16 at least.
+    pub const NOTE_SIGNATURES: usize = 64;
+
+    /// A proof that a record is in the ledger: a signed note, and 64 hashes of 45 bytes before it.
+    pub const PROOF: usize = 512 * 1024;
 }

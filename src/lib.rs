@@ -18,6 +18,7 @@ pub mod cli;
 pub mod document;
 pub mod error;
 pub mod git;
+pub mod ledger;
 pub mod object;
 pub mod policy;
 pub mod push;

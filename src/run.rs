@@ -1,19 +1,33 @@
 //! The story of one push.
 //!
-//! ref updates → new objects → signatures → people → facts → rules → verdict
+//! ref updates → new objects → signatures → people → facts → rules → verdict → record → report
 
+mod account;
+mod adopt;
 mod changes;
 mod commits;
 mod containment;
+mod makers;
+mod past;
 mod pusher;
+mod receipts;
+mod record;
+mod settle;
 mod setup;
 mod tip;
 
-pub use setup::{Loaded, SITE_POLICY, Setup, Unusable};
+pub use account::{Account, UpdateAccount};
+pub use adopt::{Adoptable, Chosen, adopt, adoptable};
+pub use makers::{Maker, Makers};
+pub use receipts::Receipts;
+pub use record::Entries;
+pub use settle::{Done, POST_RECEIVE, REFERENCE_TRANSACTION, settle, settle_as_told};
+pub use setup::{DEFAULT_LEDGER, Loaded, SITE_POLICY, Setup, Unusable};
 
 use crate::{
     Undecided,
     git::{References, Repository, Selection},
+    ledger::Memory,
     policy::{
         Judgement, Reason, Rule, Tally, Unmatched, Verdict,
         facts::{Context, Defect, TagFacts, Terms, UpdateFacts},
@@ -23,21 +37,35 @@ use crate::{
 };
 use commits::Pipeline;
 use containment::Containment;
-use std::collections::BTreeMap;
+use past::Past;
+use std::{collections::BTreeMap, path::Path};
 use tip::Tip;
 
-/// Judges a push under every policy that is in force; each must accept.
+/// Everything that a push is judged by.
+#[derive(Clone, Copy)]
+pub struct Case<'a> {
+    /// What is asked for.
+    pub push: &'a Push,
+    /// What the Git server says of who pushed.
+    pub evidence: &'a Evidence,
+    /// Where it is pushed to, with what was pushed.
+    pub repository: &'a Repository,
+    /// The policies in force; each must accept.
+    pub policies: &'a [Loaded],
+    /// The path of the repository's git directory, without links: what records call it.
+    pub place: &'a Path,
+    /// What was recorded of the repository; `None`: there is no ledger, and all is received now.
+    pub memory: Option<&'a Memory<'a>>,
+    /// The server's clock.
+    pub now: Timestamp,
+}
+
+/// Judges a push under every policy that is in force, and gives an account of what was found on the way.
 ///
 /// # Errors
 /// What could not be found out. It refuses the push.
-pub fn judge(
-    push: &Push,
-    evidence: &Evidence,
-    repository: &Repository,
-    policies: &[Loaded],
-    now: Timestamp,
-) -> Result<Verdict, Undecided> {
-    judged(push, evidence, repository, policies, now, None).map(|(verdict, _)| verdict)
+pub fn judge(case: &Case<'_>) -> Result<(Verdict, Account), Undecided> {
+    judged(case, None).map(|(verdict, account, _)| (verdict, account))
 }
 
 /// Judges what is in the repository already as if this brought it, and counts all that is found, by policy. `on_commit` is
@@ -45,40 +73,29 @@ pub fn judge(
 ///
 /// # Errors
 /// What could not be found out.
-pub fn replay(
-    push: &Push,
-    repository: &Repository,
-    policies: &[Loaded],
-    now: Timestamp,
-    on_commit: &dyn Fn(),
-) -> Result<(Verdict, Vec<Tally>), Undecided> {
-    judged(push, &Evidence::default(), repository, policies, now, Some(on_commit))
+pub fn replay(case: &Case<'_>, on_commit: &dyn Fn()) -> Result<(Verdict, Vec<Tally>), Undecided> {
+    judged(case, Some(on_commit)).map(|(verdict, _, tallies)| (verdict, tallies))
 }
 
 /// Tallies, empty without `on_commit`, beside the verdict.
-fn judged(
-    push: &Push,
-    evidence: &Evidence,
-    repository: &Repository,
-    policies: &[Loaded],
-    now: Timestamp,
-    on_commit: Option<&dyn Fn()>,
-) -> Result<(Verdict, Vec<Tally>), Undecided> {
+fn judged(case: &Case<'_>, on_commit: Option<&dyn Fn()>) -> Result<(Verdict, Account, Vec<Tally>), Undecided> {
+    let Case { push, evidence, repository, policies, memory, now, .. } = *case;
     let references = repository.references()?;
-    let pusher = |loaded| pusher::pusher(push, evidence, loaded, repository.format(), now);
-    let pushers: Vec<_> = policies.iter().map(pusher).collect();
+    let pushers = policies.iter().map(|loaded| pusher::pusher(case, loaded)).collect::<Result<Vec<_>, _>>()?;
+    let mut account = Account::of(push);
     let mut judgements = Vec::new();
     for (number, (loaded, (pusher, fault))) in policies.iter().zip(&pushers).enumerate() {
         let context = Context { registry: &loaded.registry, now, pusher, terms: Terms::default() };
         let mut judgement = Judgement::under(&loaded.policy, number, context);
-        let mut pipeline = Pipeline::new(repository, &loaded.registry, push.updates.len() > 1);
+        let repository_name = loaded.repository_name(repository.git_dir(), evidence);
+        let past = Past::new(memory, repository, &references, loaded, repository_name.as_deref(), push);
+        let mut pipeline = Pipeline::new(past, &loaded.registry, now, push.updates.len() > 1);
         if let Some(on_commit) = on_commit {
             judgement = judgement.tallying();
             pipeline = pipeline.watched_by(on_commit);
         }
         let mut containment = Containment::new(push, repository, &references, loaded);
-        let repository_name = loaded.repository_name(repository.git_dir(), evidence);
-        for (at, update) in push.updates.iter().enumerate() {
+        for (at, (update, told)) in push.updates.iter().zip(&mut account.updates).enumerate() {
             let rules = rules_in_force(loaded, &update.name, &references, repository_name.as_deref());
             if let Some(fault) = fault {
                 judgement.refuse(at, Reason::PushCertificate(fault.clone()));
@@ -86,14 +103,18 @@ fn judged(
             certificates_can_be_seen(loaded, &rules, evidence)?;
             match rules.as_slice() {
                 [] => judge_unmatched(loaded, at, update, &mut judgement),
-                rules => judge_update(at, rules, &pipeline, &mut containment, &mut judgement)?,
+                rules => judge_update(at, rules, &pipeline, &mut containment, &mut judgement, told)?,
             }
+            told.rules.extend(rules.into_iter().map(|rule| (number, rule)));
             judgement.seen();
         }
+        account.makers.merge(pipeline.into_makers());
         judgements.push(judgement);
     }
     let tallies = judgements.iter_mut().map(Judgement::take_tally).collect();
-    Ok((Verdict::of(judgements, push.updates.len())?, tallies))
+    let verdict = Verdict::of(judgements, push.updates.len())?;
+    account.pushers = pushers.into_iter().map(|(pusher, _)| pusher).collect();
+    Ok((verdict, account, tallies))
 }
 
 /// A rule that asks for a push certificate cannot be judged where git shows none.
@@ -142,6 +163,7 @@ fn judge_update(
     pipeline: &Pipeline<'_>,
     containment: &mut Containment<'_>,
     judgement: &mut Judgement<'_>,
+    told: &mut UpdateAccount,
 ) -> Result<(), Undecided> {
     let loaded = containment.loaded;
     let Some(update) = containment.push.updates.get(at) else { return Ok(()) };
@@ -152,20 +174,25 @@ fn judge_update(
     let needs = rules.iter().map(|&rule| loaded.needs(rule)).fold(Needs::default(), Needs::or);
     let old = update.change.old().map(|old| repository.peel(old)).transpose()?;
     let old_commit = old.as_ref().and_then(tip::commit_of);
-    let new = update.change.new().map(|new| Tip::read(repository, new, &loaded.registry)).transpose()?;
+    let new = update.change.new().map(|new| Tip::read(&pipeline.past, new, &loaded.registry)).transpose()?;
     let mut fast_forward = None;
     if let Some(new) = &new {
+        pipeline.note_tags(new);
         for (id, defect) in &new.defects {
             judgement.defective_update(at, rules, Some(*id), defect);
         }
         if repository.is_shallow()? {
             judgement.defective_update(at, rules, None, &Defect::Shallow);
         } else if let Some(tip) = new.commit {
-            for ((baselines, _, first_parent), rules) in walks(rules, loaded) {
+            for (Exempt { baselines, received_before, first_parent, .. }, rules) in walks(rules, loaded) {
                 let selection = Selection { tip, old: old_commit, baselines, first_parent };
                 let needs = rules.iter().map(|&rule| loaded.needs(rule)).fold(Needs::default(), Needs::or);
-                let walked = pipeline.judge_commits(at, &rules, &selection, needs, judgement)?;
-                fast_forward = walked.map(|walked| walked.fast_forward).or(fast_forward);
+                let brought = pipeline.judge_commits(at, &rules, &selection, received_before, needs, judgement)?;
+                if let Some(brought) = brought {
+                    fast_forward = Some(brought.fast_forward);
+                    told.fast_forward = fast_forward;
+                    told.commits = told.commits.take().or(brought.commits);
+                }
             }
         }
     }
@@ -209,15 +236,23 @@ fn judge_update(
     })
 }
 
-/// Rules that exempt the same commits and reach as far share one walk: with the first-parent chain, also where that is not
-/// gained, or without.
-fn walks(rules: &[usize], loaded: &Loaded) -> BTreeMap<(Vec<ObjectId>, Reach, bool), Vec<usize>> {
+/// What rules that share a walk have in common: the commits that they exempt, and how far they reach.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+struct Exempt {
+    baselines: Vec<ObjectId>,
+    received_before: Option<Timestamp>,
+    reach: Reach,
+    /// Whether the first-parent chain is walked also where it is not gained.
+    first_parent: bool,
+}
+
+fn walks(rules: &[usize], loaded: &Loaded) -> BTreeMap<Exempt, Vec<usize>> {
     let mut walks: BTreeMap<_, Vec<usize>> = BTreeMap::new();
     for &number in rules {
         let Needs { commits: reach, first_parent, .. } = loaded.needs(number);
-        if reach != Reach::Nothing {
-            let baselines = loaded.policy.rules.get(number).map(|rule| rule.baselines.clone()).unwrap_or_default();
-            walks.entry((baselines, reach, first_parent)).or_default().push(number);
+        if let Some(rule) = loaded.policy.rules.get(number).filter(|_| reach != Reach::Nothing) {
+            let (baselines, received_before) = (rule.baselines.clone(), rule.baseline_received);
+            walks.entry(Exempt { baselines, received_before, reach, first_parent }).or_default().push(number);
         }
     }
     walks

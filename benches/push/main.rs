@@ -76,7 +76,7 @@ impl Stage {
         fs::write(
             stage.path("etc/policy.toml"),
             "version = 1\nunmatched-refs = \"refuse\"\n[[rule]]\nname = \"main\"\nrefs = [\"refs/heads/main\"]\n\
-             signatures = { commits = \"all\" }\n",
+             signatures = { commits = \"all\" }\n[ledger]\npath = \"ledger\"\n",
         )
         .unwrap();
         let client = stage.path("client.git");
@@ -86,7 +86,20 @@ impl Stage {
         let mut index = index.spawn().unwrap();
         index.stdin.take().unwrap().write_all(&corpus.pack).unwrap();
         assert!(index.wait().unwrap().success(), "git does not take the pack");
+        stage.make_ledger();
         stage
+    }
+
+    /// A ledger as it is after the first push to another repository: every push that is timed finds it so.
+    fn make_ledger(&self) {
+        self.push_to(&self.path("first.git"), Hook::Countersign, 1);
+        fs::rename(self.path("etc/ledger"), self.path("made")).unwrap();
+    }
+
+    fn put_ledger_back(&self) {
+        drop(fs::remove_dir_all(self.path("etc/ledger")));
+        let copy = self.command("cp").arg("-a").arg(self.path("made")).arg(self.path("etc/ledger")).status();
+        assert!(copy.unwrap().success(), "the ledger could not be copied");
     }
 
     /// Prints one row, and returns the ratio of the medians.
@@ -106,12 +119,16 @@ impl Stage {
 
     /// Pushes so many commits into a repository of its own.
     fn push(&self, hook: Hook, commits: usize) -> Cost {
-        let server = self.path("server.git");
+        self.put_ledger_back();
+        self.push_to(&self.path("server.git"), hook, commits)
+    }
+
+    fn push_to(&self, server: &Path, hook: Hook, commits: usize) -> Cost {
         self.git(&["init", "--quiet", "--bare", server.to_str().unwrap()]);
         match hook {
             Hook::None => {}
-            Hook::Countersign => self.install(&server),
-            Hook::Shell => self.install_shell_hook(&server),
+            Hook::Countersign => self.install(server),
+            Hook::Shell => self.install_shell_hook(server),
         }
         let tip = &self.commits[commits - 1];
         let mut push = self.command("git");
@@ -123,7 +140,7 @@ impl Stage {
         assert!(status.success(), "the push was refused");
         let reference = fs::read_to_string(server.join("refs/heads/main")).unwrap();
         assert_eq!(reference.trim(), tip);
-        fs::remove_dir_all(&server).unwrap();
+        fs::remove_dir_all(server).unwrap();
         cost
     }
 

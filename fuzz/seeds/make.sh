@@ -1,6 +1,8 @@
 #!/bin/sh
 # Makes the seeds anew with git, gpg and ssh-keygen, and the authority's key in ../keys; leaves regression-* as they are.
 #
+# Those of ledger are made by UPDATE_GOLDENS=1 cargo test --test suite ledger_proofs, from keys that the test states.
+#
 # All is dated 2026, before the clock that the targets judge by.
 set -eu
 umask 022

@@ -38,7 +38,7 @@ pub const BY_MALLORY_OPENPGP: &[u8] = include_bytes!("../seeds/armor/mallory-ope
 /// 2027-01-15: after all that is signed here.
 pub const NOW: Timestamp = Timestamp(1_800_000_000);
 
-pub const WHEN: When = When { now: NOW, received: NOW, verify_time: VerifyTime::Receipt, grace: 0, stated: None };
+pub const WHEN: When = When { now: NOW, received: None, verify_time: VerifyTime::Receipt, grace: 0, stated: None };
 
 pub fn one<'a>(payload: &'a [u8], signature: &'a [u8]) -> Slot<'a> {
     Slot::One(Signed { payload: payload.into(), signature: signature.into() })

@@ -4,6 +4,7 @@
 //! They go through the crate's public interface alone.
 
 pub mod known;
+pub mod ledger;
 mod object;
 mod policy;
 mod push;
@@ -11,6 +12,7 @@ mod registry;
 mod signature;
 pub mod wire;
 
+pub use ledger::ledger;
 pub use object::{commit, tag};
 pub use policy::policy_toml;
 pub use push::{push_certificate, ref_updates};
@@ -24,12 +26,13 @@ pub struct Target {
 }
 
 /// All of them.
-pub const TARGETS: [Target; 13] = [
+pub const TARGETS: [Target; 14] = [
     Target { name: "allowed_signers", run: allowed_signers },
     Target { name: "armor", run: armor },
     Target { name: "certificate", run: certificate },
     Target { name: "commit", run: commit },
     Target { name: "krl", run: krl },
+    Target { name: "ledger", run: ledger },
     Target { name: "openpgp_certificates", run: openpgp_certificates },
     Target { name: "openpgp_signature", run: openpgp_signature },
     Target { name: "policy_toml", run: policy_toml },

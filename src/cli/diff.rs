@@ -35,7 +35,7 @@ pub(super) fn run(common: &Common, arguments: &Arguments, output: &mut Output) -
         }
         Form::Human | Form::Porcelain => {
             for difference in &found {
-                output.line(&escaped(&sentence(difference)))?;
+                output.line(&escaped(&difference.to_string()))?;
             }
             if found.is_empty() {
                 output.line("no difference in what is accepted")?;
@@ -51,16 +51,4 @@ fn as_json(difference: &Difference) -> serde_json::Value {
         "direction": difference.direction.word(), "rule": difference.rule, "key": difference.key,
         "old": difference.old, "new": difference.new,
     })
-}
-
-fn sentence(difference: &Difference) -> String {
-    let Difference { direction, rule, key, old, new } = difference;
-    let rule = rule.as_ref().map(|name| format!("rule `{name}`: ")).unwrap_or_default();
-    let change = match (old, new) {
-        (Some(old), Some(new)) => format!("`{old}` becomes `{new}`"),
-        (None, Some(new)) => format!("new: {new}"),
-        (Some(old), None) => format!("gone: {old}"),
-        (None, None) => String::new(),
-    };
-    format!("{}: {rule}{key}: {change}", direction.word())
 }

@@ -195,5 +195,10 @@ fn mode(rule: &Rule, now: Timestamp) -> String {
 fn sentences(rule: &Rule) -> Vec<String> {
     let mut said: Vec<_> = rule.requirements.iter().flat_map(|requirement| requirement.sentences()).collect();
     said.extend(rule.baselines.iter().map(|id| format!("{id} and its ancestors are trusted as they are")));
+    said.extend(rule.baseline_received.map(|moment| {
+        let written =
+            jiff::Timestamp::from_second(moment.0).map_or_else(|_| moment.0.to_string(), |moment| moment.to_string());
+        format!("what was received or adopted before {written} is trusted as it is")
+    }));
     said
 }

@@ -1,7 +1,13 @@
-//! `hook pre-receive` and `hook update`: what git runs.
+//! `hook`: what git runs.
+
+mod deadline;
+mod listener;
+mod outcome;
 
 use super::{
-    Common, evidence, log,
+    Common, evidence,
+    kept::{self, place_of},
+    log,
     output::tell,
     place::{Files, git_dir, now},
 };
@@ -9,12 +15,15 @@ use crate::{
     Undecided,
     bounds::Bounds,
     git::{Quarantine, Repository},
+    ledger::{Ledger, RecordedPush},
     policy::Verdict,
     push::{Push, Timestamp, parse_arguments, parse_lines},
     report::{self, Dialect, InForce, Judged},
-    run::{self, Loaded},
+    run::{self, Case, Entries, Loaded},
 };
 use clap::{Args, Subcommand};
+use deadline::{Deadline, duration};
+use listener::somebody_listens;
 use std::{
     env,
     ffi::OsString,
@@ -22,8 +31,7 @@ use std::{
     os::unix::ffi::{OsStrExt, OsStringExt},
     path::{Path, PathBuf},
     process::ExitCode,
-    thread,
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 #[derive(Args, Debug)]
@@ -48,17 +56,33 @@ enum Hook {
         /// The value it gets; zeroes to delete it
         new: OsString,
     },
+    /// Reads `old new ref` lines on standard input, and records that these updates were done
+    PostReceive,
+    /// Records what a transaction of refs did, from git's `reference-transaction` hook
+    ReferenceTransaction {
+        /// Of the transaction: only `committed` says that something was done
+        state: OsString,
+    },
 }
 
-/// Judges, tells the pusher, and exits 0 only with an accepted push.
+/// Judges, records, tells the pusher, and exits 0 only with an accepted push that is recorded.
 pub(super) fn run(common: &Common, arguments: &Arguments) -> ExitCode {
     exit_undecided_on_panic();
-    let decided = decide(common, arguments);
+    let asked = match &arguments.hook {
+        Hook::PostReceive => return outcome::record(common, outcome::Told::PostReceive),
+        Hook::ReferenceTransaction { state } => {
+            return outcome::record(common, outcome::Told::Transaction(state.as_bytes()));
+        }
+        Hook::PreReceive => Asked::PreReceive,
+        Hook::Update { name, old, new } => Asked::Update([name.as_bytes(), old.as_bytes(), new.as_bytes()]),
+    };
+    let decided = decide(common, arguments.deadline, asked);
     ExitCode::from(match decided {
-        Ok(Decided { verdict: Verdict::Accepted(_), told: true }) => 0,
-        Ok(Decided { verdict: Verdict::Refused(_), .. }) => 1,
+        Ok(Decided { verdict: Recorded::InLedger(push), told: true }) if push.is_accepted() => 0,
+        Ok(Decided { verdict: Recorded::InLedger(push), .. }) if !push.is_accepted() => 1,
+        Ok(Decided { verdict: Recorded::Refused, .. }) => 1,
         // The client is gone: what it was to be told never arrived.
-        Ok(Decided { verdict: Verdict::Accepted(_), told: false }) => 3,
+        Ok(Decided { .. }) => 3,
         Err(Untold { undecided, dialect }) => {
             tell(&dialect.spoken(&report::undecided(&undecided)));
             3
@@ -76,9 +100,25 @@ pub(super) fn without_arguments() -> ExitCode {
     ExitCode::from(3)
 }
 
+/// What git asks to be judged.
+#[derive(Clone, Copy)]
+enum Asked<'a> {
+    /// The push as a whole.
+    PreReceive,
+    /// One ref: name, old and new value.
+    Update([&'a [u8]; 3]),
+}
+
 struct Decided {
-    verdict: Verdict,
+    verdict: Recorded,
     told: bool,
+}
+
+/// Whether there is a record of what was decided.
+enum Recorded {
+    InLedger(RecordedPush),
+    /// A refusal stands also where it could not be recorded.
+    Refused,
 }
 
 /// What could not be decided, and in which dialect the pusher is to be told so.
@@ -93,79 +133,153 @@ impl From<Undecided> for Untold {
     }
 }
 
-fn decide(common: &Common, arguments: &Arguments) -> Result<Decided, Untold> {
-    let deadline = Deadline::start(arguments.deadline)?;
+fn decide(common: &Common, deadline: Duration, asked: Asked<'_>) -> Result<Decided, Untold> {
+    let deadline = Deadline::start(deadline)?;
     log::start(common, log::Default::Nowhere)?;
     let logged = |undecided: &Undecided| tracing::error!(%undecided, "could not decide");
     let git_dir = git_dir(common).inspect_err(logged)?;
     // One log may serve many repositories; git calls each of them `.`.
     let place = git_dir.canonicalize().unwrap_or_else(|_| git_dir.clone());
     let _span = tracing::error_span!("push", repository = ?place).entered();
-    decide_in(&git_dir, deadline, common, arguments).inspect_err(|untold| logged(&untold.undecided))
+    decide_in(&git_dir, deadline, common, asked).inspect_err(|untold| logged(&untold.undecided))
 }
 
-fn decide_in(git_dir: &Path, deadline: Deadline, common: &Common, arguments: &Arguments) -> Result<Decided, Untold> {
+fn decide_in(git_dir: &Path, deadline: Deadline, common: &Common, asked: Asked<'_>) -> Result<Decided, Untold> {
     if env::var_os("GIT_NAMESPACE").is_some_and(|namespace| !namespace.is_empty()) {
         return Err(Untold::from(Undecided::server(
             "reading the push",
             "GIT_NAMESPACE is set: the refs are not what they are called",
         )));
     }
-    let (repository, push) = read_push(&arguments.hook, git_dir)?;
-    let now = now()?;
-    let policies = Files::new(common)?.policies(common, git_dir)?;
+    let (repository, push) = read_push(asked, git_dir)?;
+    let files = Files::new(common)?;
+    let policies = files.policies(common, git_dir)?;
     let dialect = Dialect::of(policies.iter().map(|loaded| &loaded.policy));
-    let decided = judge_and_tell(&arguments.hook, &repository, &push, &policies, now, dialect);
+    let court = Court { repository: &repository, push: &push, policies: &policies, files: &files, dialect };
+    let decided = court.decide(asked, deadline);
     decided.and_then(|decided| deadline.check().map(|()| decided)).map_err(|undecided| Untold { undecided, dialect })
 }
 
-fn judge_and_tell(
-    hook: &Hook,
-    repository: &Repository,
-    push: &Push,
-    policies: &[Loaded],
-    now: Timestamp,
+/// Where a push is judged, recorded and told of.
+struct Court<'a> {
+    repository: &'a Repository,
+    push: &'a Push,
+    policies: &'a [Loaded],
+    files: &'a Files,
     dialect: Dialect,
-) -> Result<Decided, Undecided> {
-    let evidence = match hook {
-        Hook::PreReceive => evidence::of_pre_receive(repository)?,
-        Hook::Update { .. } => evidence::of_update()?,
-    };
-    let verdict = run::judge(push, &evidence, repository, policies, now)?;
-    let in_force = policies.iter().map(|loaded| InForce { path: &loaded.path, policy: &loaded.policy }).collect();
-    let judged = Judged { push, policies: in_force };
-    log::verdict(&verdict, &judged);
-    let text = dialect.spoken(&report::refusals(&verdict, &judged));
-    let told = (text.is_empty() || tell(&text)) && somebody_listens();
-    Ok(Decided { verdict, told })
 }
 
-fn read_push(hook: &Hook, git_dir: &Path) -> Result<(Repository, Push), Undecided> {
-    let malformed = |error| Undecided::server("reading the ref updates that git states", error);
-    match hook {
-        Hook::PreReceive => {
-            let repository = Repository::open(git_dir, &quarantine())?;
-            let mut input = Vec::new();
-            let read = stdin().lock().take(Bounds::INPUT + 1).read_to_end(&mut input);
-            let length = read.map_err(|error| Undecided::server("reading standard input", error))?;
-            if u64::try_from(length).map_or(true, |length| length > Bounds::INPUT) {
-                return Err(Undecided::pusher(
-                    "reading the ref updates",
-                    "there are too many; push fewer refs at once",
-                ));
+impl Court<'_> {
+    fn decide(&self, asked: Asked<'_>, deadline: Deadline) -> Result<Decided, Undecided> {
+        let now = now()?;
+        let place = place_of(self.repository)?;
+        let mut ledger = kept::open_in_hook(self.policies, self.files, now)?;
+        run::settle(&mut ledger, &place, self.repository, &clock(now))?;
+        let evidence = match asked {
+            Asked::PreReceive => evidence::of_pre_receive(self.repository)?,
+            Asked::Update(_) => evidence::of_update()?,
+        };
+        let (push, repository, policies) = (self.push, self.repository, self.policies);
+        let case = Case { push, evidence: &evidence, repository, policies, place: &place, memory: None, now };
+        let judged = {
+            let memory = ledger.memory(&place)?;
+            self.judge(&Case { memory: Some(&memory), ..case }, &ledger)
+        };
+        let decided = judged.and_then(|(verdict, entries)| {
+            deadline.check()?;
+            self.record(verdict, &entries, &mut ledger, now)
+        });
+        decided.inspect_err(|undecided| {
+            if let Err(unrecorded) = Entries::undecided(&case, undecided).write(&mut ledger, &clock(now)) {
+                tracing::error!(%unrecorded, "could not record that the push could not be decided");
             }
-            let push = parse_lines(&input, repository.format()).map_err(malformed)?;
+        })
+    }
+
+    /// The verdict, and what is to be recorded of it.
+    fn judge(&self, case: &Case<'_>, ledger: &Ledger) -> Result<(Verdict, Entries), Undecided> {
+        let (verdict, account) = run::judge(case)?;
+        let described = report::findings(&verdict, &self.judged(None));
+        let entries = Entries::of(case, &verdict, &account, &described, ledger, self.files.trusted())?;
+        Ok((verdict, entries))
+    }
+
+    /// Makes the record durable, then tells the pusher.
+    fn record(
+        &self,
+        verdict: Verdict,
+        entries: &Entries,
+        ledger: &mut Ledger,
+        now: Timestamp,
+    ) -> Result<Decided, Undecided> {
+        log::verdict(&verdict, &self.judged(None));
+        let refused = matches!(verdict, Verdict::Refused(_));
+        let (text, verdict) = match entries.write_verdict(verdict, ledger, &clock(now)) {
+            Ok(push) => {
+                let judged = self.judged(Some(push.first_decision()));
+                let mut text = report::refusals(push.verdict(), &judged);
+                if push.is_accepted() {
+                    let appended = push.appended();
+                    let numbers = push.first_decision()..=appended.last;
+                    text += &report::recorded(numbers, ledger.origin(), appended.size, &appended.root.to_string());
+                }
+                (text, Recorded::InLedger(push))
+            }
+            Err((verdict, unrecorded)) if refused => {
+                let text = report::refusals(&verdict, &self.judged(None)) + &report::unrecorded(&unrecorded);
+                (text, Recorded::Refused)
+            }
+            Err((_, unrecorded)) => return Err(unrecorded),
+        };
+        let told = tell(&self.dialect.spoken(&text)) && somebody_listens();
+        Ok(Decided { verdict, told })
+    }
+
+    fn judged(&self, first_record: Option<u64>) -> Judged<'_> {
+        let in_force = self.policies.iter().map(|loaded| InForce { path: &loaded.path, policy: &loaded.policy });
+        Judged { push: self.push, policies: in_force.collect(), first_record }
+    }
+}
+
+/// The clock, when the ledger can be written; it was read once already.
+fn clock(earlier: Timestamp) -> impl Fn() -> Timestamp {
+    move || now().unwrap_or(earlier)
+}
+
+fn read_push(asked: Asked<'_>, git_dir: &Path) -> Result<(Repository, Push), Undecided> {
+    match asked {
+        Asked::PreReceive => {
+            let repository = Repository::open(git_dir, &quarantine())?;
+            let push = read_lines(&repository)?;
             Ok((repository, push))
         }
-        Hook::Update { name, old, new } => {
+        Asked::Update(update) => {
             // By now the objects are where they stay.
             let repository =
                 Repository::open(git_dir, &Quarantine { shallow_file: shallow_file(), ..Quarantine::default() })?;
-            let update = [name.as_bytes(), old.as_bytes(), new.as_bytes()];
             let push = parse_arguments(&[update], repository.format()).map_err(malformed)?;
             Ok((repository, push))
         }
     }
+}
+
+/// The lines `old new ref` on standard input.
+fn read_lines(repository: &Repository) -> Result<Push, Undecided> {
+    parse_lines(&input()?, repository.format()).map_err(malformed)
+}
+
+fn input() -> Result<Vec<u8>, Undecided> {
+    let mut input = Vec::new();
+    let read = stdin().lock().take(Bounds::INPUT + 1).read_to_end(&mut input);
+    let length = read.map_err(|error| Undecided::server("reading standard input", error))?;
+    if u64::try_from(length).map_or(true, |length| length > Bounds::INPUT) {
+        return Err(Undecided::pusher("reading the ref updates", "there are too many; push fewer refs at once"));
+    }
+    Ok(input)
+}
+
+fn malformed(error: impl std::error::Error + Send + Sync + 'static) -> Undecided {
+    Undecided::server("reading the ref updates that git states", error)
 }
 
 /// What receive-pack sets for the hook (git's tmp-objdir.c); absent for a pure deletion.
@@ -190,80 +304,4 @@ fn exit_undecided_on_panic() {
         #[expect(clippy::exit, reason = "no thread may go on and reach an accepting exit status")]
         std::process::exit(3);
     }));
-}
-
-/// How long the pusher may take to hear that the time is over.
-const TELLING: Duration = Duration::from_secs(1);
-
-/// Bytes of stack for the thread that watches the clock.
-const WATCH_STACK: usize = 128 * 1024;
-
-/// The moment at which a push that is not decided is refused. A thread waits for it, since what takes too long may be a
-/// disk that does not answer.
-#[derive(Clone, Copy)]
-struct Deadline(Option<Instant>);
-
-impl Deadline {
-    fn start(after: Duration) -> Result<Self, Undecided> {
-        let watch = move || {
-            thread::sleep(after);
-            // A client that does not read keeps whoever tells it something waiting.
-            let telling = thread::Builder::new().spawn(|| {
-                tell(&report::undecided(&over()));
-                std::process::exit(3);
-            });
-            if telling.is_ok() {
-                thread::sleep(TELLING);
-            }
-            // The thread that judges may be stuck.
-            std::process::exit(3);
-        };
-        let watching = thread::Builder::new().stack_size(WATCH_STACK).spawn(watch);
-        watching.map_err(|error| Undecided::server("starting to watch the clock", error))?;
-        Ok(Self(Instant::now().checked_add(after)))
-    }
-
-    fn check(self) -> Result<(), Undecided> {
-        if self.0.is_some_and(|end| Instant::now() >= end) { Err(over()) } else { Ok(()) }
-    }
-}
-
-fn over() -> Undecided {
-    Undecided::server("judging the push", "the time for it is over (`--deadline`)")
-}
-
-/// Whether standard output and standard error still lead to somebody. A closed one is reopened by Rust's start-up as
-/// `/dev/null` for reading and writing; a pipe whose reader went away says so when asked.
-fn somebody_listens() -> bool {
-    use rustix::{
-        event::{PollFd, PollFlags, Timespec, poll},
-        fs::{OFlags, fcntl_getfl, fstat},
-        stdio::{stderr, stdout},
-    };
-    let reopened = |stream| {
-        let null = rustix::fs::stat("/dev/null").map(|null| null.st_rdev);
-        let same = matches!((fstat(stream), null), (Ok(own), Ok(null)) if own.st_rdev == null);
-        same && fcntl_getfl(stream).is_ok_and(|flags| flags & OFlags::RWMODE == OFlags::RDWR)
-    };
-    if reopened(stdout()) {
-        return false;
-    }
-    let (out, err) = (stdout(), stderr());
-    let mut streams = [PollFd::new(&out, PollFlags::OUT), PollFd::new(&err, PollFlags::OUT)];
-    let at_once = Timespec { tv_sec: 0, tv_nsec: 0 };
-    poll(&mut streams, Some(&at_once)).is_ok()
-        && streams.iter().all(|stream| !stream.revents().intersects(PollFlags::ERR | PollFlags::NVAL))
-}
-
-/// `50s`, `2m`, `500ms`.
-fn duration(text: &str) -> Result<Duration, String> {
-    let digits = text.find(|character: char| !character.is_ascii_digit()).unwrap_or(text.len());
-    let (number, unit) = text.split_at(digits);
-    let number: u64 = number.parse().map_err(|_| "a number and a unit, such as `50s`".to_owned())?;
-    match unit {
-        "ms" => Ok(Duration::from_millis(number)),
-        "s" => Ok(Duration::from_secs(number)),
-        "m" => number.checked_mul(60).map(Duration::from_secs).ok_or_else(|| "too long".to_owned()),
-        _ => Err("the unit is one of `ms`, `s`, `m`".to_owned()),
-    }
 }

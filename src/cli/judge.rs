@@ -2,6 +2,7 @@
 
 use super::{
     Common, Form, Outcome,
+    kept::Kept,
     output::{Output, tell},
     place::{Files, now, repository},
 };
@@ -10,7 +11,7 @@ use crate::{
     policy::Verdict,
     push::{Evidence, Push, parse_arguments, parse_lines},
     report::{self, InForce, Judged},
-    run,
+    run::{self, Case},
 };
 use clap::Args;
 use std::{
@@ -50,9 +51,20 @@ pub(super) fn run(common: &Common, arguments: &Arguments, output: &mut Output) -
     }
     .map_err(|error| Undecided::pusher("reading the ref updates", error))?;
     let policies = Files::new(common)?.policies(common, repository.git_dir())?;
-    let verdict = run::judge(&push, &Evidence::default(), &repository, &policies, now()?)?;
+    let ledger = Kept::to_read(common, &repository, &policies)?;
+    let memory = ledger.memory()?;
+    let case = Case {
+        push: &push,
+        evidence: &Evidence::default(),
+        repository: &repository,
+        policies: &policies,
+        place: &ledger.place,
+        memory: memory.as_ref(),
+        now: now()?,
+    };
+    let (verdict, _) = run::judge(&case)?;
     let in_force = policies.iter().map(|loaded| InForce { path: &loaded.path, policy: &loaded.policy }).collect();
-    let judged = Judged { push: &push, policies: in_force };
+    let judged = Judged { push: &push, policies: in_force, first_record: None };
     match common.format {
         Form::Json => output.line(&report::verdict(&verdict, &judged).to_string())?,
         Form::Human | Form::Porcelain => {

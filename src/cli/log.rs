@@ -58,8 +58,10 @@ pub(super) fn start(common: &Common, default: Default) -> Result<(), Undecided> 
 
 /// One line a push, as JSON; the only place where what a rule in `observe` found can be seen.
 pub(super) fn verdict(verdict: &Verdict, judged: &Judged<'_>) {
-    if verdict.findings().is_empty() {
-        tracing::info!(refs = judged.push.updates.len(), "accepted without findings");
+    if let Verdict::Accepted(accepted) = verdict
+        && accepted.warnings().is_empty()
+    {
+        tracing::info!(refs = judged.push.updates.len(), commits = accepted.commits(), "accepted without findings");
     } else if tracing::enabled!(tracing::Level::WARN) {
         tracing::warn!("{}", report::verdict(verdict, judged));
     }

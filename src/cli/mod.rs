@@ -7,11 +7,14 @@ mod explain;
 mod hook;
 mod install;
 mod judge;
+mod kept;
+mod ledger;
 mod log;
 mod manual;
 mod output;
 mod place;
 mod policy;
+mod progress;
 mod registry;
 mod replay;
 mod rollback;
@@ -81,6 +84,9 @@ enum Command {
     /// Checks and lists the registry of signers
     #[command(subcommand)]
     Registry(registry::Commands),
+    /// Asks the record of what was decided, and adds to it what is there already
+    #[command(subcommand)]
+    Ledger(ledger::Commands),
     /// Writes a completion script for a shell
     Completions(manual::Completions),
     /// Writes the manual page
@@ -128,6 +134,7 @@ fn run(common: &Common, command: Option<&Command>) -> Result<Outcome, Undecided>
         Some(Command::Verify(arguments)) => verify::run(common, arguments, &mut output),
         Some(Command::Policy(commands)) => policy::run(common, commands, &mut output),
         Some(Command::Registry(commands)) => registry::run(common, commands, &mut output),
+        Some(Command::Ledger(commands)) => ledger::run(common, commands, &mut output),
         Some(Command::Completions(arguments)) => manual::completions(arguments, &mut output),
         Some(Command::Man(arguments)) => manual::man(arguments, &mut output),
     }?;

@@ -18,7 +18,12 @@ impl Output {
     }
 
     pub(super) fn write(&mut self, text: &str) -> Result<(), Undecided> {
-        self.to.write_all(text.as_bytes()).map_err(closed)
+        self.bytes(text.as_bytes())
+    }
+
+    /// What is printed as it is, such as what a file held.
+    pub(super) fn bytes(&mut self, bytes: &[u8]) -> Result<(), Undecided> {
+        self.to.write_all(bytes).map_err(closed)
     }
 
     pub(super) fn line(&mut self, text: &str) -> Result<(), Undecided> {

@@ -82,6 +82,10 @@ impl Files {
         Ok(Self { trusted: TrustedFiles::new(&common.allow_groups)?, zone: zone() })
     }
 
+    pub(super) fn trusted(&self) -> &TrustedFiles {
+        &self.trusted
+    }
+
     pub(super) fn setup(&self) -> Setup<'_> {
         Setup { trusted: &self.trusted, zone: self.zone.clone() }
     }

@@ -73,7 +73,9 @@ fn check(common: &Common, arguments: &Check, output: &mut Output) -> Result<Outc
     if common.format == Form::Json {
         let rules: Vec<_> =
             loaded.policy.rules.iter().map(|rule| json!({ "name": rule.name, "line": rule.line })).collect();
-        let value = json!({ "schema": SCHEMA, "errors": [], "warnings": warnings, "rules": rules });
+        let value = json!({
+            "schema": SCHEMA, "errors": [], "warnings": warnings, "rules": rules, "ledger": loaded.ledger.to_string_lossy(),
+        });
         output.line(&value.to_string())?;
         return Ok(Outcome::Good);
     }
@@ -86,6 +88,7 @@ fn check(common: &Common, arguments: &Check, output: &mut Output) -> Result<Outc
     }
     output.line(&explain::unmatched(&loaded.policy))?;
     output.line(&in_short(&loaded.policy, &loaded.registry, now()?))?;
+    output.line(&escaped(&format!("every decision is recorded in {}", loaded.ledger.display())))?;
     Ok(Outcome::Good)
 }
 

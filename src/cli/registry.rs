@@ -1,7 +1,12 @@
 //! `registry check`, `registry list` and `registry show`; those that edit are in files of their own.
 
+mod accepting;
 mod adding;
 mod editing;
+mod impact;
+mod pending;
+
+pub(super) use editing::{fingerprint, moment};
 
 use super::{
     Common, Form, Outcome,
@@ -28,6 +33,8 @@ pub(super) enum Commands {
     List(List),
     /// Shows a person and their keys
     Show(Show),
+    Pending(pending::Pending),
+    Accept(accepting::Accept),
     Add(adding::Add),
     Import(adding::Import),
     Retire(editing::Retire),
@@ -84,6 +91,8 @@ pub(super) fn run(common: &Common, commands: &Commands, output: &mut Output) -> 
         Commands::Show(arguments) => {
             return show(common, &registries(common, &arguments.place)?, &arguments.id, output);
         }
+        Commands::Pending(arguments) => pending::run(common, arguments, output),
+        Commands::Accept(arguments) => accepting::run(common, arguments, output),
         Commands::Add(arguments) => adding::add(common, arguments, output),
         Commands::Import(arguments) => adding::import(common, arguments, output),
         Commands::Retire(arguments) => editing::retire(common, arguments, output),

@@ -1,25 +1,25 @@
 //! `policy replay`: what the policy would have said to history that is there already.
 
+mod recorded;
+
 use super::{
     Common, Form, Outcome,
     output::{Output, tell},
     place::{Files, now, repository},
+    progress::Progress,
+    registry::moment,
 };
 use crate::{
     Undecided,
     git::{Repository, Resolved},
     policy::{Effect, Group, Person, Verdict},
-    push::{Change, ObjectId, Push, RefName, RefUpdate},
+    push::{Change, Evidence, ObjectId, Push, RefName, RefUpdate, Timestamp},
     report::{SCHEMA, date, escaped},
-    run::{self, Loaded},
+    run::{self, Case, Loaded},
 };
 use clap::Args;
 use serde_json::{Value, json};
-use std::{
-    cell::Cell,
-    io::{IsTerminal, stderr},
-    time::{Duration, Instant},
-};
+use std::path::PathBuf;
 
 /// Judges history as if an update from the range's bottom to its top brought it to a ref, and counts what would be
 /// refused by person and reason. Nothing is changed.
@@ -27,32 +27,67 @@ use std::{
 /// A person is the signer, where there is a signature of somebody registered, else whom the commit names as its committer.
 /// Keys are judged as of now, and who would have pushed is not known.
 ///
-/// Exit status 1 if the update would be refused. What a rule in `warn` or `observe` finds is listed, and refuses nothing.
+/// With `--since` it judges instead, one after the other, the pushes to this repository that the ledger recorded from then on, accepted or
+/// refused: each as it came, by whom it was found to be pushed, at its moment, with what was received by then. What the refs of a
+/// rule held before a push counts as accepted by the rule. What git has removed since, as after a refusal, cannot be judged, and is
+/// counted.
+///
+/// Exit status 1 if an update would be refused. What a rule in `warn` or `observe` finds is listed, and refuses nothing.
 #[derive(Args, Debug)]
 pub(super) struct Arguments {
     /// `A..B`: from A to B; `A^!`: from A's first parent; one commit: all of its history
-    #[arg(value_name = "RANGE")]
-    range: String,
-    /// The ref that would be updated; `main` stands for `refs/heads/main` [default: the default branch]
-    #[arg(long = "ref", value_name = "REF", default_value = "HEAD", hide_default_value = true)]
-    name: String,
+    #[arg(value_name = "RANGE", required_unless_present = "since", conflicts_with = "since")]
+    range: Option<String>,
+    /// The ref that would be updated; `main` stands for `refs/heads/main` [default: the default branch; with `--since`, all]
+    #[arg(long = "ref", value_name = "REF")]
+    name: Option<String>,
+    /// Recorded pushes from then on: an RFC 3339 time, or a day
+    #[arg(long, value_name = "TIME", value_parser = moment)]
+    since: Option<Timestamp>,
+    /// With `--since`: the ledger's folder [default: that of the policy in force]
+    #[arg(long, value_name = "DIR", requires = "since")]
+    ledger: Option<PathBuf>,
 }
 
 pub(super) fn run(common: &Common, arguments: &Arguments, output: &mut Output) -> Result<Outcome, Undecided> {
     let repository = repository(common)?;
-    let Some(name) = super::explain::ref_name(&arguments.name, &repository.references()?) else {
-        tell(&escaped(&format!("error: `{}` is not the name of a ref", arguments.name)));
-        tell("\n");
-        return Ok(Outcome::Usage);
+    let written = arguments.name.as_deref().or(arguments.since.is_none().then_some("HEAD"));
+    let references = repository.references()?;
+    let name = written.map(|written| super::explain::ref_name(written, &references).ok_or(written));
+    let name = match name.transpose() {
+        Ok(name) => name,
+        Err(written) => {
+            tell(&escaped(&format!("error: `{written}` is not the name of a ref")));
+            tell("\n");
+            return Ok(Outcome::Usage);
+        }
     };
-    let change = change(&repository, &arguments.range)?;
+    let (range, name) = match (&arguments.range, name, arguments.since) {
+        (_, name, Some(since)) => {
+            let asked = recorded::Asked { repository: &repository, since, name, ledger: arguments.ledger.as_deref() };
+            return recorded::run(common, &asked, output);
+        }
+        (Some(range), Some(name), None) => (range, name),
+        (None, _, None) | (_, None, None) => return Ok(Outcome::Usage),
+    };
+    let change = change(&repository, range)?;
     let push = Push { updates: vec![RefUpdate { name: name.clone(), change }] };
     let policies = Files::new(common)?.policies(common, repository.git_dir())?;
-    let progress = Progress::new();
-    let replayed = run::replay(&push, &repository, &policies, now()?, &|| progress.step());
+    let progress = Progress::of("judging");
+    let case = Case {
+        push: &push,
+        evidence: &Evidence::default(),
+        repository: &repository,
+        policies: &policies,
+        place: repository.git_dir(),
+        // What refs hold already would vouch for all there is.
+        memory: None,
+        now: now()?,
+    };
+    let replayed = run::replay(&case, &|| progress.step());
     progress.finish();
     let (verdict, tallies) = replayed?;
-    let walked = progress.count.get();
+    let walked = progress.count();
     let rows: Vec<_> = policies
         .iter()
         .zip(tallies)
@@ -88,42 +123,6 @@ fn change(repository: &Repository, range: &str) -> Result<Change, Undecided> {
     })
 }
 
-/// On a terminal, how many commits were walked over; one line that is written anew and goes at the end.
-struct Progress {
-    shown: bool,
-    count: Cell<u64>,
-    told: Cell<Option<Instant>>,
-}
-
-impl Progress {
-    /// So long it waits, at first and then each time.
-    const EVERY: Duration = Duration::from_millis(100);
-
-    fn new() -> Self {
-        Self { shown: stderr().is_terminal(), count: Cell::new(0), told: Cell::new(None) }
-    }
-
-    fn step(&self) {
-        let count = self.count.get() + 1;
-        self.count.set(count);
-        if !self.shown || !count.is_multiple_of(64) {
-            return;
-        }
-        let now = Instant::now();
-        if self.told.get().is_none_or(|told| now.duration_since(told) >= Self::EVERY) {
-            tell(&format!("\rjudging: {count} commits"));
-            self.told.set(Some(now));
-        }
-    }
-
-    fn finish(&self) {
-        if self.told.get().is_some() {
-            // Back to the start of the line, and erase it (ECMA-48, EL).
-            tell("\r\u{1b}[K");
-        }
-    }
-}
-
 fn effect(group: &Group) -> &'static str {
     match group.effect {
         Effect::Refuses => "refuses",
@@ -136,7 +135,8 @@ fn rule<'a>(loaded: &'a Loaded, group: &Group) -> Option<&'a crate::policy::Rule
     group.rule.and_then(|rule| loaded.policy.rules.get(rule))
 }
 
-fn as_json(name: &RefName, change: Change, verdict: &Verdict, walked: u64, rows: &[(&Loaded, Group)]) -> Value {
+/// The groups, as programs read them.
+fn groups_json(rows: &[(&Loaded, Group)]) -> Vec<Value> {
     let groups = rows.iter().map(|(loaded, group)| {
         let (signer, committer) = match &group.person {
             Person::Signer(id) => (Some(id.0.as_str()), None),
@@ -160,6 +160,10 @@ fn as_json(name: &RefName, change: Change, verdict: &Verdict, walked: u64, rows:
             "example": group.example.map(|id| id.to_string()),
         })
     });
+    groups.collect()
+}
+
+fn as_json(name: &RefName, change: Change, verdict: &Verdict, walked: u64, rows: &[(&Loaded, Group)]) -> Value {
     let verdict = match verdict {
         Verdict::Accepted(_) => "accepted",
         Verdict::Refused(_) => "refused",
@@ -167,7 +171,7 @@ fn as_json(name: &RefName, change: Change, verdict: &Verdict, walked: u64, rows:
     let id = |id: Option<ObjectId>| id.map(|id| id.to_string());
     json!({
         "schema": SCHEMA, "verdict": verdict, "ref": name.to_string(), "old": id(change.old()), "new": id(change.new()),
-        "commits": walked, "groups": groups.collect::<Vec<_>>(),
+        "commits": walked, "groups": groups_json(rows),
     })
 }
 

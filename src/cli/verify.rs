@@ -2,6 +2,7 @@
 
 use super::{
     Common, Form, Outcome,
+    kept::Kept,
     output::{Output, tell},
     place::{Files, now, repository},
 };
@@ -12,6 +13,7 @@ use crate::{
     push::{ObjectId, Timestamp},
     registry::{Attribution, Registry, VerifyTime, When},
     report::{SCHEMA, escaped},
+    run::Receipts,
     signature,
 };
 use anstyle::AnsiColor;
@@ -19,6 +21,7 @@ use clap::Args;
 use serde_json::json;
 use std::{
     io::{BufRead, stdin},
+    os::unix::ffi::OsStrExt,
     path::PathBuf,
 };
 
@@ -36,21 +39,36 @@ pub(super) struct Arguments {
     /// The registry folder [default: the policy's]
     #[arg(long, value_name = "DIR")]
     registry: Option<PathBuf>,
-    /// Judges as of then: an RFC 3339 time, or seconds since 1970 [default: now]
+    /// Judges as of then: an RFC 3339 time, or seconds since 1970 [default: when the ledger says that each was received, else now]
     #[arg(long, value_name = "TIME", value_parser = time)]
     at: Option<Timestamp>,
 }
 
 pub(super) fn run(common: &Common, arguments: &Arguments, output: &mut Output) -> Result<Outcome, Undecided> {
     let repository = repository(common)?;
-    let registries = registries(common, arguments, &repository)?;
-    let Some(registry) = registries.first() else { return Ok(Outcome::Usage) };
-    if registries.len() > 1 {
+    let files = Files::new(common)?;
+    let named = arguments.registry.as_ref().map(|folder| files.setup().registry(folder, &[])).transpose()?;
+    let policies = match (&named, arguments.at) {
+        // Neither its registry nor its ledger is asked for.
+        (Some(_), Some(_)) => Vec::new(),
+        (Some(_), None) => files.policies(common, repository.git_dir()).unwrap_or_default(),
+        (None, _) => files.policies(common, repository.git_dir())?,
+    };
+    if named.is_none() && policies.len() > 1 {
         tell("error: two policies are in force here; say whose registry counts with --registry or --policy\n");
         return Ok(Outcome::Usage);
     }
+    let Some(registry) = named.as_ref().or(policies.first().map(|loaded| &loaded.registry)) else {
+        return Ok(Outcome::Usage);
+    };
+    let kept = arguments.at.is_none().then(|| Kept::to_read(common, &repository, &policies)).transpose()?;
+    let memory = kept.as_ref().map(Kept::memory).transpose()?.flatten();
+    let policy = policies.first().map(|loaded| loaded.path.as_os_str().as_bytes());
+    let receipts = memory.as_ref().map(|memory| Receipts::new(memory, policy.unwrap_or_default()));
     let now = arguments.at.map_or_else(now, Ok)?;
-    let mut verifier = Verifier { repository: &repository, registry, now, form: common.format, output, all_good: true };
+    let form = common.format;
+    let mut verifier =
+        Verifier { repository: &repository, registry, receipts: receipts.as_ref(), now, form, output, all_good: true };
     for object in &arguments.objects {
         verifier.verify(object)?;
     }
@@ -63,20 +81,11 @@ pub(super) fn run(common: &Common, arguments: &Arguments, output: &mut Output) -
     Ok(if verifier.all_good { Outcome::Good } else { Outcome::NotGood })
 }
 
-fn registries(common: &Common, arguments: &Arguments, repository: &Repository) -> Result<Vec<Registry>, Undecided> {
-    let files = Files::new(common)?;
-    match &arguments.registry {
-        Some(folder) => Ok(vec![files.setup().registry(folder, &[])?]),
-        None => {
-            let policies = files.policies(common, repository.git_dir())?;
-            Ok(policies.into_iter().map(|loaded| loaded.registry).collect())
-        }
-    }
-}
-
 struct Verifier<'a> {
     repository: &'a Repository,
     registry: &'a Registry,
+    /// `None`: all is judged as of one time.
+    receipts: Option<&'a Receipts<'a>>,
     now: Timestamp,
     form: Form,
     output: &'a mut Output,
@@ -136,7 +145,8 @@ impl Verifier<'_> {
         stated: Option<Timestamp>,
     ) -> Result<(), Undecided> {
         let signature = signature::verify(slot, self.registry.certificates());
-        let when = When { now: self.now, received: self.now, verify_time: VerifyTime::Receipt, grace: 0, stated };
+        let received = self.receipts.map(|receipts| receipts.of(&[id], &signature)).transpose()?.flatten();
+        let when = When { now: self.now, received, verify_time: VerifyTime::Receipt, grace: 0, stated };
         let attribution = self.registry.attribute(&signature, &when);
         self.all_good &= matches!(attribution, Attribution::Good(_));
         let detail = match &attribution {

@@ -9,10 +9,10 @@ use crate::{Undecided, object::parents_as_git_reads_them, push::ObjectId};
 use std::collections::{BinaryHeap, HashMap, HashSet};
 
 /// Hidden commits that are taken at least, after the last wanted one, in case a date lies: some 10 ms.
-const LEAST_DOUBTED: usize = 1024;
+pub(super) const LEAST_DOUBTED: usize = 1024;
 
 /// And at most, where dates do not settle it, or one in 1970 would have all history read.
-const MOST_DOUBTED: usize = 65_536;
+pub(super) const MOST_DOUBTED: usize = 65_536;
 
 /// Whether `ancestor` is one of `descendants` or of their ancestors. Exact, whatever the dates.
 pub(super) fn reaches(
@@ -38,13 +38,18 @@ pub(super) fn reaches(
     Ok(false)
 }
 
-/// These commits and all their ancestors.
-pub(super) fn reachable(repository: &Repository, tips: &[ObjectId]) -> Result<HashSet<ObjectId>, Undecided> {
+/// These commits and all their ancestors. `on_commit` is called for each.
+pub(super) fn reachable(
+    repository: &Repository,
+    tips: &[ObjectId],
+    on_commit: &dyn Fn(),
+) -> Result<HashSet<ObjectId>, Undecided> {
     let mut found: HashSet<_> = tips.iter().copied().collect();
     let mut waiting: Vec<_> = found.iter().map(|&tip| (tip, None)).collect();
     let mut buffer = Vec::new();
     while let Some((id, child)) = waiting.pop() {
         read_commit(repository, id, child, &mut buffer)?;
+        on_commit();
         let parents = parents_as_git_reads_them(&buffer, repository.format());
         waiting.extend(parents.into_iter().filter(|&parent| found.insert(parent)).map(|parent| (parent, Some(id))));
     }
@@ -59,7 +64,8 @@ pub(super) struct Difference {
     pub(super) met: HashSet<ObjectId>,
 }
 
-/// The commits reachable from `tips` and from none of `hidden`, which is sorted; no tip is among them.
+/// The commits reachable from `tips` and from none of `hidden`, which is sorted; no tip is among them. What `is_trusted` is
+/// as good as hidden, and so are its ancestors without being looked at.
 ///
 /// A commit is only left out if it truly is an ancestor of a hidden one. That it is none could in general be known only
 /// by reading all their history. Where dates ascend it is known once all hidden commits that wait are older; beyond
@@ -69,11 +75,13 @@ pub(super) fn difference(
     repository: &Repository,
     tips: &[ObjectId],
     hidden: &[ObjectId],
+    is_trusted: &dyn Fn(ObjectId) -> Result<bool, Undecided>,
 ) -> Result<Difference, Undecided> {
     let mut painting = Painting::new(repository);
     for &commit in hidden {
         painting.paint(commit, Colour::Hidden, None)?;
     }
+    painting.is_trusted = is_trusted;
     for &commit in tips {
         painting.paint(commit, Colour::Wanted, None)?;
     }
@@ -138,6 +146,8 @@ struct Mark {
 
 struct Painting<'a> {
     repository: &'a Repository,
+    /// Commits that are passed over with all their ancestors.
+    is_trusted: &'a dyn Fn(ObjectId) -> Result<bool, Undecided>,
     marks: HashMap<ObjectId, Mark>,
     waiting: BinaryHeap<Waiting>,
     /// How many commits wait that are wanted.
@@ -164,7 +174,7 @@ struct Taken {
 impl<'a> Painting<'a> {
     fn new(repository: &'a Repository) -> Self {
         let (marks, waiting) = (HashMap::new(), BinaryHeap::new());
-        Self { repository, marks, waiting, wanted_waiting: 0, buffer: Vec::new() }
+        Self { repository, is_trusted: &|_| Ok(false), marks, waiting, wanted_waiting: 0, buffer: Vec::new() }
     }
 
     fn colour_of(&self, id: &ObjectId) -> Option<Colour> {
@@ -185,6 +195,9 @@ impl<'a> Painting<'a> {
                 self.wanted_waiting = self.wanted_waiting.saturating_sub(1);
                 return Ok(());
             }
+        }
+        if colour == Colour::Wanted && (self.is_trusted)(id)? {
+            return Ok(());
         }
         let parents = match read_commit(self.repository, id, child, &mut self.buffer)? {
             Size::Whole => parents_as_git_reads_them(&self.buffer, self.repository.format()),

@@ -7,6 +7,7 @@
 mod alternates;
 mod ancestry;
 mod bases;
+mod chains;
 mod changes;
 mod folder;
 mod objects;
@@ -21,7 +22,7 @@ pub use objects::id_of;
 pub use peeling::{Fault, Peeled};
 pub use references::References;
 pub use revisions::Resolved;
-pub use walk::{Selected, Selection, Walked};
+pub use walk::{Selected, Selection, Settled, Trusted, Visit, Walk, Walked};
 
 use crate::{
     Undecided,
@@ -29,7 +30,7 @@ use crate::{
 };
 use objects::Objects;
 use std::{
-    collections::HashSet,
+    collections::{BTreeMap, HashSet},
     path::{Path, PathBuf},
 };
 
@@ -135,6 +136,14 @@ impl Repository {
         references::direct(self.gix.common_dir(), self.format)
     }
 
+    /// The values of those of these refs that are there and direct, not peeled.
+    ///
+    /// # Errors
+    /// One of them cannot be read.
+    pub fn ref_values(&self, names: &[RefName]) -> Result<BTreeMap<RefName, ObjectId>, Undecided> {
+        references::values(self.gix.common_dir(), self.format, names)
+    }
+
     /// Whether the push cuts history off. A boundary that the repository has already changes nothing in what is read:
     /// where it is reached, a commit is missing, which is an error.
     ///
@@ -142,6 +151,14 @@ impl Repository {
     /// The boundary's file cannot be read.
     pub fn is_shallow(&self) -> Result<bool, Undecided> {
         opening::is_shallow(self)
+    }
+
+    /// Whether history ends early in it, or would after the push.
+    ///
+    /// # Errors
+    /// The boundary's file cannot be read.
+    pub fn is_cut_off(&self) -> Result<bool, Undecided> {
+        opening::is_cut_off(self)
     }
 
     /// Follows annotated tags to what `id` is in the end.
@@ -158,26 +175,8 @@ impl Repository {
     ///
     /// # Errors
     /// Those of `visit`; a commit that is missing or cannot be read.
-    pub fn walk(
-        &self,
-        selection: &Selection,
-        visit: &mut dyn FnMut(Selected<'_>) -> Result<(), Undecided>,
-    ) -> Result<Walked, Undecided> {
-        walk::walk(self, &HashSet::new(), selection, visit)
-    }
-
-    /// As [`Self::walk`], but where nothing is hidden, what is in `known` is passed over; it must hold the ancestors of
-    /// what it holds. The tip is visited all the same.
-    ///
-    /// # Errors
-    /// Those of `visit`; a commit that is missing or cannot be read.
-    pub fn walk_beyond(
-        &self,
-        known: &HashSet<ObjectId>,
-        selection: &Selection,
-        visit: &mut dyn FnMut(Selected<'_>) -> Result<(), Undecided>,
-    ) -> Result<Walked, Undecided> {
-        walk::walk(self, known, selection, visit)
+    pub fn walk(&self, selection: &Selection, visit: &mut Visit<'_>) -> Result<Walked, Undecided> {
+        walk::walk(self, selection, visit)
     }
 
     /// Whether one commit is another's ancestor, or the same.
@@ -196,12 +195,12 @@ impl Repository {
         ancestry::reaches(self, descendants, ancestor)
     }
 
-    /// These commits and all their ancestors.
+    /// These commits and all their ancestors. `on_commit` is called for each.
     ///
     /// # Errors
     /// A commit is missing or cannot be read.
-    pub fn reachable(&self, tips: &[ObjectId]) -> Result<HashSet<ObjectId>, Undecided> {
-        ancestry::reachable(self, tips)
+    pub fn reachable(&self, tips: &[ObjectId], on_commit: &dyn Fn()) -> Result<HashSet<ObjectId>, Undecided> {
+        ancestry::reachable(self, tips, on_commit)
     }
 
     /// The best of the ancestors that two commits share: all of them that are no ancestors of another, sorted.

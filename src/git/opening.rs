@@ -3,7 +3,7 @@
 
 use super::{Quarantine, Repository, alternates, folder::Folder, objects::Objects};
 use crate::{Undecided, push::ObjectFormat};
-use std::{fs, path::Path};
+use std::{fs, io::ErrorKind, path::Path};
 
 /// Extensions (git-config(1), `extensions.*`) that change nothing in how objects and refs are read here. Others might:
 /// git refuses what it does not know, and so do we.
@@ -63,6 +63,17 @@ pub(super) fn is_shallow(repository: &Repository) -> Result<bool, Undecided> {
     // It is named because it is there.
     let boundary = fs::read(path).map_err(|error| Undecided::server(format!("reading {}", path.display()), error))?;
     Ok(!boundary.trim_ascii().is_empty())
+}
+
+/// Whether the repository has a boundary already, or the push brings one (gitrepository-layout(5), `shallow`).
+pub(super) fn is_cut_off(repository: &Repository) -> Result<bool, Undecided> {
+    let path = repository.gix.common_dir().join("shallow");
+    match fs::read(&path) {
+        Ok(boundary) if boundary.trim_ascii().is_empty() => is_shallow(repository),
+        Ok(_) => Ok(true),
+        Err(error) if error.kind() == ErrorKind::NotFound => is_shallow(repository),
+        Err(error) => Err(Undecided::server(format!("reading {}", path.display()), error)),
+    }
 }
 
 /// Such a repository opens without an error and looks empty (git's `refs/reftable-backend.c`).

@@ -3,9 +3,10 @@
 use super::{
     ObjectKind, Repository,
     ancestry::{Size, difference, reaches, read_commit},
+    chains,
 };
 use crate::{Undecided, object::parents_as_git_reads_them, push::ObjectId};
-use std::collections::HashSet;
+use std::{cell::Cell, collections::HashSet};
 
 /// Which commits: reachable from `tip`, and not from `old` nor a baseline.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -45,23 +46,29 @@ pub struct Walked {
     pub missing_baselines: Vec<ObjectId>,
 }
 
-type Visit<'v> = dyn FnMut(Selected<'_>) -> Result<(), Undecided> + 'v;
+/// What is trusted besides, with its ancestors. Asked about only where a walk meets commits that were there before.
+#[derive(Clone, Copy)]
+pub struct Trusted<'t> {
+    /// Commits: what refs hold.
+    pub tips: &'t [ObjectId],
+    /// Whether a commit is trusted for its own sake, as by a baseline; then its ancestors have to be, too.
+    pub holds: &'t dyn Fn(ObjectId) -> Result<bool, Undecided>,
+}
 
-pub(super) fn walk(
-    repository: &Repository,
-    known: &HashSet<ObjectId>,
-    selection: &Selection,
-    visit: &mut Visit<'_>,
-) -> Result<Walked, Undecided> {
-    let (baselines, missing_baselines) = present(repository, &selection.baselines)?;
-    let mut hidden: Vec<ObjectId> = selection.old.into_iter().chain(baselines.iter().copied()).collect();
-    hidden.sort();
-    hidden.dedup();
-    let gain = Gain::known_at_once(repository, &hidden)?;
-    let mut walk =
-        Walk { repository, known, selection, baselines, hidden, gain, visit, visited: 0, buffer: Vec::new() };
-    let fast_forward = walk.run()?;
-    Ok(Walked { visited: walk.visited, fast_forward, missing_baselines })
+/// Is called for each commit of a walk.
+pub type Visit<'v> = dyn FnMut(Selected<'_>) -> Result<(), Undecided> + 'v;
+
+impl Trusted<'_> {
+    /// Nothing.
+    pub const NOTHING: Trusted<'static> = Trusted { tips: &[], holds: &|_| Ok(false) };
+}
+
+pub(super) fn walk(repository: &Repository, selection: &Selection, visit: &mut Visit<'_>) -> Result<Walked, Undecided> {
+    let known = HashSet::new();
+    let mut walk = Walk::new(repository, &known, selection, Settled::WalkedAtOnce)?;
+    walk.through_new(visit)?;
+    walk.through_settled(&Trusted::NOTHING, visit)?;
+    walk.finish()
 }
 
 /// The baselines that are here, as commits, and those that are missing.
@@ -93,9 +100,18 @@ enum Gain {
     Never,
 }
 
+/// What is to be done with commits that were there before the push.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Settled {
+    /// As with any other.
+    WalkedAtOnce,
+    /// They are left to [`Walk::through_settled`]: some may be trusted.
+    Apart,
+}
+
 impl Gain {
-    fn known_at_once(repository: &Repository, hidden: &[ObjectId]) -> Result<Self, Undecided> {
-        if hidden.is_empty() {
+    fn known_at_once(repository: &Repository, hidden: &[ObjectId], settled: Settled) -> Result<Self, Undecided> {
+        if hidden.is_empty() && settled == Settled::WalkedAtOnce {
             return Ok(Self::Always);
         }
         if !repository.objects.has_quarantine() {
@@ -110,18 +126,26 @@ impl Gain {
     }
 }
 
-struct Walk<'w, 'v> {
+/// A walk in two parts: through what came with the push, then, if that leads to any, through what was there before.
+pub struct Walk<'w> {
     repository: &'w Repository,
-    /// Passed over where nothing is hidden.
+    /// Passed over where nothing is hidden but what is trusted.
     known: &'w HashSet<ObjectId>,
     selection: &'w Selection,
     /// Those that are here, peeled.
     baselines: Vec<ObjectId>,
+    missing_baselines: Vec<ObjectId>,
     /// `old` and the baselines, sorted.
     hidden: Vec<ObjectId>,
     gain: Gain,
-    visit: &'w mut Visit<'v>,
     visited: u64,
+    edge: Edge,
+    /// Whether the tip came with the push.
+    tip_is_new: bool,
+    /// Whether `old` was met, if all that could lead to it was seen.
+    met_old: bool,
+    /// Whether something was left out that could lead to `old`.
+    left_out: bool,
     buffer: Vec<u8>,
 }
 
@@ -134,35 +158,51 @@ struct Edge {
     on_chain: Option<ObjectId>,
 }
 
-impl Walk<'_, '_> {
-    /// Visits everything; returns whether it is a fast-forward.
-    fn run(&mut self) -> Result<bool, Undecided> {
-        let edge = self.visit_new()?;
-        let tips: Vec<_> = edge.commits.iter().copied().filter(|id| self.hidden.binary_search(id).is_err()).collect();
-        let settled = (!tips.is_empty()).then(|| difference(self.repository, &tips, &self.hidden)).transpose()?;
-        let (gained, met) = settled.map(|found| (found.commits, found.met)).unwrap_or_default();
-        let chain = match edge.on_chain {
-            Some(first) if self.selection.first_parent => self.chain(first, &gained)?,
-            Some(_) | None => Vec::new(),
-        };
-        self.visit_settled(&gained, &chain)?;
-        let Some(old) = self.selection.old else { return Ok(true) };
-        if edge.commits.contains(&old) || met.contains(&old) {
-            return Ok(true);
-        }
-        // Without baselines all that is not under `old` was seen, and `old` was not among its parents.
-        let edge: Vec<_> = edge.commits.into_iter().collect();
-        Ok(!self.baselines.is_empty() && reaches(self.repository, &edge, old)?)
+impl<'w> Walk<'w> {
+    /// Looks the baselines up. What is in `known` is passed over where nothing is hidden but what is trusted; it must hold
+    /// the ancestors of what it holds, but for trusted ones.
+    ///
+    /// # Errors
+    /// A baseline cannot be read, or is no commit.
+    pub fn new(
+        repository: &'w Repository,
+        known: &'w HashSet<ObjectId>,
+        selection: &'w Selection,
+        settled: Settled,
+    ) -> Result<Self, Undecided> {
+        let (baselines, missing_baselines) = present(repository, &selection.baselines)?;
+        let mut hidden: Vec<ObjectId> = selection.old.into_iter().chain(baselines.iter().copied()).collect();
+        hidden.sort();
+        hidden.dedup();
+        let gain = Gain::known_at_once(repository, &hidden, settled)?;
+        let left_out = !baselines.is_empty();
+        Ok(Self {
+            repository,
+            known,
+            selection,
+            baselines,
+            missing_baselines,
+            hidden,
+            gain,
+            visited: 0,
+            edge: Edge::default(),
+            tip_is_new: false,
+            met_old: false,
+            left_out,
+            buffer: Vec::new(),
+        })
     }
 
-    /// Visits, first parents first, what is known to be gained when it is met.
-    fn visit_new(&mut self) -> Result<Edge, Undecided> {
+    /// Visits, first parents first, what is known to be gained when it is met. The tip comes first.
+    ///
+    /// # Errors
+    /// Those of `visit`; a commit that is missing or cannot be read.
+    pub fn through_new(&mut self, visit: &mut Visit<'_>) -> Result<(), Undecided> {
         let mut edge = Edge::default();
         let mut seen = HashSet::new();
         let mut waiting = vec![Step { id: self.selection.tip, child: None, on_chain: true }];
         while let Some(Step { id, child, on_chain }) = waiting.pop() {
-            let is_known = self.gain == Gain::Always && self.known.contains(&id);
-            if is_known || !seen.insert(id) {
+            if self.is_known(id) || !seen.insert(id) {
                 continue;
             }
             if !self.is_gained_at_once(id)? {
@@ -170,7 +210,7 @@ impl Walk<'_, '_> {
                 edge.on_chain = edge.on_chain.or(on_chain.then_some(id));
                 continue;
             }
-            self.visit(id, child, true, on_chain)?;
+            self.visit(Step { id, child, on_chain }, true, visit)?;
             let parents = parents_as_git_reads_them(&self.buffer, self.repository.format());
             // The first parent is taken next, so the tip's chain is followed to its end before anything else.
             let steps = parents.iter().enumerate().rev();
@@ -180,7 +220,87 @@ impl Walk<'_, '_> {
                 on_chain: on_chain && number == 0,
             }));
         }
-        Ok(edge)
+        self.edge = edge;
+        self.tip_is_new = self.visited > 0;
+        Ok(())
+    }
+
+    /// Whether what came with the push leads to commits that were there before and are neither `old` nor baselines, or the
+    /// tip itself was there before.
+    pub fn meets_settled(&self) -> bool {
+        !self.tip_is_new || self.settled_tips().next().is_some()
+    }
+
+    /// Whether no baseline that is here hides anything: all that is not gained is under `old`.
+    pub fn hides_old_alone(&self) -> bool {
+        self.baselines.is_empty()
+    }
+
+    fn settled_tips(&self) -> impl Iterator<Item = ObjectId> {
+        self.edge.commits.iter().copied().filter(|id| self.hidden.binary_search(id).is_err())
+    }
+
+    /// Visits commits that were there before, those of the first-parent chain first, and the tip whatever it is. May be called for one
+    /// trust after another.
+    ///
+    /// # Errors
+    /// Those of `visit`; a commit that is missing or cannot be read.
+    pub fn through_settled(&mut self, trusted: &Trusted<'_>, visit: &mut Visit<'_>) -> Result<(), Undecided> {
+        let mut hidden = self.hidden.clone();
+        hidden.extend(trusted.tips);
+        hidden.sort();
+        hidden.dedup();
+        let tips: Vec<_> = self.settled_tips().filter(|id| hidden.binary_search(id).is_err()).collect();
+        let left_out = Cell::new(!trusted.tips.is_empty());
+        let is_trusted = |id: ObjectId| {
+            let trusted = self.is_known(id) || (trusted.holds)(id)?;
+            left_out.set(left_out.get() || trusted);
+            Ok(trusted)
+        };
+        let found = (!tips.is_empty()).then(|| difference(self.repository, &tips, &hidden, &is_trusted)).transpose()?;
+        let (gained, met) = found.map(|found| (found.commits, found.met)).unwrap_or_default();
+        self.met_old |= self.selection.old.is_some_and(|old| met.contains(&old));
+        self.left_out |= left_out.get();
+        let chain = match self.edge.on_chain {
+            Some(first) if self.selection.first_parent => self.chain(first, &gained, trusted)?,
+            Some(_) | None => Vec::new(),
+        };
+        let tip = self.selection.tip;
+        let is_gained: HashSet<_> = gained.iter().copied().collect();
+        let tip_is_left = !self.tip_is_new && !is_gained.contains(&tip) && !chain.contains(&tip);
+        if tip_is_left && !self.is_known(tip) && !self.is_baselined(tip)? && !(trusted.holds)(tip)? {
+            self.visit(Step { id: tip, child: None, on_chain: true }, false, visit)?;
+        }
+        for &id in &chain {
+            self.visit(Step { id, child: None, on_chain: true }, is_gained.contains(&id), visit)?;
+        }
+        let on_chain: HashSet<_> = chain.iter().copied().collect();
+        for &id in gained.iter().filter(|id| !on_chain.contains(id)) {
+            self.visit(Step { id, child: None, on_chain: false }, true, visit)?;
+        }
+        Ok(())
+    }
+
+    /// What the walk as a whole found out.
+    ///
+    /// # Errors
+    /// A commit is missing or cannot be read.
+    pub fn finish(self) -> Result<Walked, Undecided> {
+        let fast_forward = match self.selection.old {
+            None => true,
+            Some(old) if self.met_old || self.edge.commits.contains(&old) => true,
+            // If nothing was left out, all that is not under `old` was seen, and `old` was not among its parents.
+            Some(_) if !self.left_out => false,
+            Some(old) => {
+                let edge: Vec<_> = self.edge.commits.iter().copied().collect();
+                reaches(self.repository, &edge, old)?
+            }
+        };
+        Ok(Walked { visited: self.visited, fast_forward, missing_baselines: self.missing_baselines })
+    }
+
+    fn is_known(&self, id: ObjectId) -> bool {
+        self.hidden.is_empty() && self.known.contains(&id)
     }
 
     fn is_gained_at_once(&self, id: ObjectId) -> Result<bool, Undecided> {
@@ -191,56 +311,25 @@ impl Walk<'_, '_> {
         })
     }
 
-    /// Visits commits that were there before, those of the chain first, and the tip whatever it is.
-    fn visit_settled(&mut self, gained: &[ObjectId], chain: &[ObjectId]) -> Result<(), Undecided> {
-        let tip = self.selection.tip;
-        let is_gained: HashSet<_> = gained.iter().copied().collect();
-        if self.visited == 0 && !is_gained.contains(&tip) && !chain.contains(&tip) && !self.is_baselined(tip)? {
-            self.visit(tip, None, false, true)?;
-        }
-        for &id in chain {
-            self.visit(id, None, is_gained.contains(&id), true)?;
-        }
-        let on_chain: HashSet<_> = chain.iter().copied().collect();
-        for &id in gained.iter().filter(|id| !on_chain.contains(id)) {
-            self.visit(id, None, true, false)?;
-        }
-        Ok(())
-    }
-
-    /// The first-parent chain from `first` down to the first commit on that of `old` or under a baseline.
-    fn chain(&self, first: ObjectId, gained: &[ObjectId]) -> Result<Vec<ObjectId>, Undecided> {
+    /// The first-parent chain from `first` down to the first commit on that of `old` or of a trusted tip, or under a
+    /// baseline.
+    fn chain(&self, first: ObjectId, gained: &[ObjectId], trusted: &Trusted<'_>) -> Result<Vec<ObjectId>, Undecided> {
         let gained: HashSet<_> = gained.iter().copied().collect();
         let (mut chain, mut buffer) = (Vec::new(), Vec::new());
         let mut ours = Some(first);
         while let Some(id) = ours.filter(|id| gained.contains(id)) {
             chain.push(id);
-            ours = self.first_parent(id, &mut buffer)?;
+            ours = chains::link(self.repository, id, &mut buffer)?.next;
         }
-        let (Some(old), Some(beyond)) = (self.selection.old, ours) else { return Ok(chain) };
-        // What is not gained may be on the chain of `old`: both are followed in turn until one meets the other.
-        let (mut ours, mut theirs) = (Some(beyond), Some(old));
-        let (mut tail, mut on_ours, mut on_theirs) = (Vec::new(), HashSet::new(), HashSet::new());
-        while ours.is_some() || theirs.is_some() {
-            if let Some(id) = theirs {
-                if on_ours.contains(&id) {
-                    tail.truncate(tail.iter().position(|&on_tail| on_tail == id).unwrap_or(tail.len()));
-                    break;
-                }
-                on_theirs.insert(id);
-                theirs = self.first_parent(id, &mut buffer)?;
-            }
-            if let Some(id) = ours {
-                if on_theirs.contains(&id) {
-                    break;
-                }
-                on_ours.insert(id);
-                tail.push(id);
-                ours = self.first_parent(id, &mut buffer)?;
-            }
+        let others: Vec<_> = self.selection.old.iter().chain(trusted.tips).copied().collect();
+        if let Some(beyond) = ours
+            && !others.is_empty()
+        {
+            // What is not gained may be on the chain of another.
+            let mut tail = chains::before_meeting(self.repository, beyond, &others, trusted.holds)?;
+            tail.truncate(self.first_baselined(&tail)?);
+            chain.extend(tail);
         }
-        tail.truncate(self.first_baselined(&tail)?);
-        chain.extend(tail);
         Ok(chain)
     }
 
@@ -261,18 +350,14 @@ impl Walk<'_, '_> {
         Ok(!self.baselines.is_empty() && reaches(self.repository, &self.baselines, id)?)
     }
 
-    fn first_parent(&self, id: ObjectId, buffer: &mut Vec<u8>) -> Result<Option<ObjectId>, Undecided> {
-        read_commit(self.repository, id, None, buffer)?;
-        Ok(parents_as_git_reads_them(buffer, self.repository.format()).into_iter().next())
-    }
-
     /// Reads a commit and hands it to the visitor; its bytes stay in the buffer, none if it is too large.
-    fn visit(&mut self, id: ObjectId, child: Option<ObjectId>, gained: bool, on_chain: bool) -> Result<(), Undecided> {
+    fn visit(&mut self, step: Step, gained: bool, visit: &mut Visit<'_>) -> Result<(), Undecided> {
+        let Step { id, child, on_chain } = step;
         let size = read_commit(self.repository, id, child, &mut self.buffer)?;
         let bytes = (size == Size::Whole).then_some(self.buffer.as_slice());
         self.visited += 1;
         let on_first_parent_chain = self.selection.first_parent && on_chain;
-        (self.visit)(Selected { id, bytes, gained, on_first_parent_chain })
+        visit(Selected { id, bytes, gained, on_first_parent_chain })
     }
 }
 

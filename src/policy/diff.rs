@@ -2,10 +2,14 @@
 //! accept more is ever called stricter, or left out.
 
 use super::{
-    compile::{Mode, Policy, Rule, Unmatched},
+    compile::{Policy, Unmatched},
+    rule::{Mode, Rule},
     rules::Requirement,
 };
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+};
 
 /// One thing that a requirement is set to, in a form that can be compared.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -85,6 +89,20 @@ pub struct Difference {
     pub new: Option<String>,
 }
 
+impl fmt::Display for Difference {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { direction, rule, key, old, new } = self;
+        let rule = rule.as_ref().map(|name| format!("rule `{name}`: ")).unwrap_or_default();
+        let change = match (old, new) {
+            (Some(old), Some(new)) => format!("`{old}` becomes `{new}`"),
+            (None, Some(new)) => format!("new: {new}"),
+            (Some(old), None) => format!("gone: {old}"),
+            (None, None) => String::new(),
+        };
+        write!(f, "{}: {rule}{key}: {change}", direction.word())
+    }
+}
+
 /// All differences, the weaker first.
 pub fn differences(old: &Policy, new: &Policy) -> Vec<Difference> {
     let mut found = Vec::new();
@@ -100,6 +118,7 @@ pub fn differences(old: &Policy, new: &Policy) -> Vec<Difference> {
     compare(None, "server", Some(&server(old)), Some(&server(new)), &mut found);
     compare(None, "registry", Some(&registry(old)), Some(&registry(new)), &mut found);
     compare(None, "repositories-root", Some(&root(old)), Some(&root(new)), &mut found);
+    compare(None, "ledger", Some(&ledger(old)), Some(&ledger(new)), &mut found);
     let required = |policy: &Policy| Strictness::Asked(policy.registry.required.iter().cloned().collect());
     compare(None, "registry-require", Some(&required(old)), Some(&required(new)), &mut found);
     // Where unmatched refs are refused, a rule that matches more lets more in.
@@ -128,6 +147,12 @@ pub fn differences(old: &Policy, new: &Policy) -> Vec<Difference> {
 
 fn registry(policy: &Policy) -> Strictness {
     Strictness::Unordered(policy.registry.path.display().to_string())
+}
+
+/// Another ledger knows nothing of what was received so far.
+fn ledger(policy: &Policy) -> Strictness {
+    let path = policy.ledger.as_ref().map(|path| path.display().to_string());
+    Strictness::Unordered(path.unwrap_or_else(|| "/var/lib/countersign".to_owned()))
 }
 
 fn root(policy: &Policy) -> Strictness {

@@ -151,6 +151,8 @@ pub struct CommitFacts<'a> {
     pub commit: &'a Commit<'a>,
     /// Which key signed it.
     pub signature: &'a Signature,
+    /// When this server first received it; `None`: it has no receipt that counts, and is received now.
+    pub received: Option<Timestamp>,
     /// Where it stands in what the update brings.
     pub standing: Standing,
     /// The paths that it changes; of a merge, those that it changes of its own. `None`: not looked for.
@@ -208,6 +210,8 @@ pub struct TagFacts<'a> {
     pub tag: &'a Tag<'a>,
     /// Which key signed it.
     pub signature: &'a Signature,
+    /// When this server first received it, or the merge that bears it; `None`: it has no receipt that counts.
+    pub received: Option<Timestamp>,
 }
 
 /// An update as a whole, known once all its commits were seen.

@@ -46,6 +46,8 @@ pub enum CertificateFault {
     Malformed(String),
     /// Git does not call its nonce `OK`, but this; empty: nothing.
     Nonce(String),
+    /// A push with it was accepted before.
+    Seen,
     /// It states other updates than those of the push.
     OtherUpdates,
     /// Its signature does not count: the word for programs, and why.

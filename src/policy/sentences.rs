@@ -172,6 +172,11 @@ impl<'a> Said<'a> {
         })
     }
 
+    /// Whom the pusher is known as.
+    pub fn pushed_as_id(&self) -> Option<&'a str> {
+        self.finding.brought.pushed_as.as_ref().map(|(id, _)| id.as_str())
+    }
+
     /// Where to learn how to make a key, if the administrator says.
     pub fn where_to_learn(&self, before: &str) -> Option<String> {
         self.help.map(|help| format!("{before}: {help}"))
@@ -256,6 +261,7 @@ fn explain_certificate(fault: &CertificateFault) -> Explanation {
             ("git says nothing of its nonce; the server has to set `receive.certNonceSeed`".to_owned(), Vec::new())
         }
         CertificateFault::Nonce(status) => (format!("its nonce is not fresh: git calls it `{status}`"), again()),
+        CertificateFault::Seen => ("it was used already, for another push".to_owned(), again()),
         CertificateFault::OtherUpdates => ("it states other updates than those that were sent".to_owned(), again()),
         CertificateFault::Signature(status, detail) => {
             let detail = detail.as_ref().map(|detail| format!(": {detail}")).unwrap_or_default();
@@ -303,9 +309,16 @@ fn explain_defect(defect: &Defect, said: &Said<'_>) -> Explanation {
     Explanation { code, lines, hints }
 }
 
-/// The sentences on a signature that does not count; `subject` is `3f2a91c is` or `2 of 5 commits are`, `sign` the command
+/// The sentences on a signature that does not count. A stranger's key is said to be the pusher's own, to be enrolled,
+/// only where what it signed is: `sign` is there then. `subject` is `3f2a91c is` or `2 of 5 commits are`, `sign` the command
 /// that signs anew.
-pub fn explain_fault(fault: &Fault, subject: &str, objects: Vec<String>, sign: Option<&str>) -> Explanation {
+pub fn explain_fault(
+    fault: &Fault,
+    said: &Said<'_>,
+    subject: &str,
+    objects: Vec<String>,
+    sign: Option<&str>,
+) -> Explanation {
     let (what, more) = fault_words(fault);
     let mut lines = vec![format!("{subject} {what}")];
     lines.extend(objects);
@@ -313,9 +326,13 @@ pub fn explain_fault(fault: &Fault, subject: &str, objects: Vec<String>, sign: O
     let hints = match (fault.status, &fault.key, sign) {
         (Status::UnknownKey, Some(key), sign) => {
             let sign = sign.map(|sign| with_a_key("sign with a key that is registered", sign));
-            let ask = match fault.is_by_a_stranger() {
-                true => format!("or ask the administrator to register this one: {key}"),
-                false => format!("or ask the administrator to settle whose this one is: {key}"),
+            let whose = said.pushed_as_id().filter(|_| sign.is_some() && fault.format == Some(Format::Ssh));
+            let ask = match (fault.is_by_a_stranger(), whose.and_then(|id| shell_word(id.as_bytes()))) {
+                (true, Some(id)) => {
+                    format!("or ask the administrator: countersign registry accept {key} --for {id}")
+                }
+                (true, None) => format!("or ask the administrator to register this one: {key}"),
+                (false, _) => format!("or ask the administrator to settle whose this one is: {key}"),
             };
             sign.into_iter().chain([ask]).collect()
         }

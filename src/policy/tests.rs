@@ -56,8 +56,15 @@ fn judged(policy: &Policy, registry: &Registry, commits: &[(u8, &str, Signature)
         let bytes = commit(*number, email, "Subject\n\nBody");
         let commit = Commit::parse(&bytes, ObjectFormat::Sha1).unwrap();
         let standing = Standing { tip: place == 0, gained: true, first_parent: true };
-        let facts =
-            CommitFacts { id: id(*number), commit: &commit, signature, standing, changes: None, merge_tags: &[] };
+        let facts = CommitFacts {
+            id: id(*number),
+            commit: &commit,
+            signature,
+            received: None,
+            standing,
+            changes: None,
+            merge_tags: &[],
+        };
         parts[place % shards].commit(0, &[0], u64::try_from(place).unwrap(), &facts);
     }
     parts.into_iter().rev().for_each(|part| judgement.merge(part));
@@ -283,6 +290,7 @@ fn a_tally_leaves_nothing_out_whoever_of_the_threads_found_it() {
                 id: id(number),
                 commit: &commit,
                 signature: &signature,
+                received: None,
                 standing,
                 changes: None,
                 merge_tags: &[],

@@ -30,6 +30,7 @@ pub enum Verdict {
 #[derive(Debug)]
 pub struct AcceptedPush {
     warnings: Vec<Finding>,
+    commits: u64,
     _proof: (),
 }
 
@@ -37,6 +38,11 @@ impl AcceptedPush {
     /// What rules in `warn` or `observe` found.
     pub fn warnings(&self) -> &[Finding] {
         &self.warnings
+    }
+
+    /// How many commits were judged, once for each walk: what a ref that vouches holds is not among them.
+    pub fn commits(&self) -> u64 {
+        self.commits
     }
 }
 
@@ -58,13 +64,14 @@ impl Verdict {
             return Err(Undecided::server("judging the push", "there is no policy"));
         }
         let mut findings = Vec::new();
+        let commits = judgements.iter().map(|judgement| judgement.judged).sum();
         for judgement in judgements {
             findings.extend(judgement.finish(updates)?);
         }
         Ok(if findings.iter().any(|finding| finding.effect == Effect::Refuses) {
             Self::Refused(findings)
         } else {
-            Self::Accepted(AcceptedPush { warnings: findings, _proof: () })
+            Self::Accepted(AcceptedPush { warnings: findings, commits, _proof: () })
         })
     }
 }

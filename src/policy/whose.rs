@@ -44,7 +44,7 @@ impl Whose {
 pub(super) fn whose(facts: &CommitFacts<'_>, context: &Context<'_>) -> Whose {
     let Terms { verify_time, grace, forge } = context.terms;
     let stated = Some(facts.commit.committer.time);
-    let (now, received) = (context.now, context.now);
+    let (now, received) = (context.now, facts.received);
     let when = When { now, received, verify_time, grace, stated };
     let signed = match context.registry.attribute(facts.signature, &when) {
         Attribution::Unsigned => return Whose::Unsigned,

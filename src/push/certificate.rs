@@ -52,6 +52,15 @@ impl std::error::Error for InvalidCertificate {}
 const BEGIN_ARMOR: &[u8] = b"-----BEGIN ";
 
 impl<'a> PushCertificate<'a> {
+    /// What is signed of a text: all before the armor. It is what makes a certificate another one: an armor can be laid out, and
+    /// some signatures can be changed, without their being another's.
+    pub fn payload_of(bytes: &'a [u8]) -> &'a [u8] {
+        let starts = |at: &usize| bytes.get(*at..).is_some_and(|rest| rest.starts_with(BEGIN_ARMOR));
+        let ends = memchr::memchr_iter(b'\n', bytes).map(|end| end.saturating_add(1));
+        let end = std::iter::once(0).chain(ends).find(starts).unwrap_or(bytes.len());
+        bytes.get(..end).unwrap_or(bytes)
+    }
+
     /// Reads a whole certificate: the headers in their order, a blank line, the updates, one signature.
     ///
     /// # Errors

@@ -30,6 +30,25 @@ pub struct Evidence {
     pub authentication: Option<Vec<u8>>,
     /// The push certificate.
     pub certificate: Certificate,
+    /// Of a push of the past, what was recorded instead of all that.
+    pub recorded: Option<Recorded>,
+}
+
+/// What is recorded of who pushed.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Recorded {
+    /// The registered signer's id.
+    pub id: Option<String>,
+    /// What the Git server called them.
+    pub account: Option<String>,
+    /// Whether a push certificate showed it.
+    pub is_certified: bool,
+    /// Why it was not known who it was; empty: nothing said so.
+    pub why_unknown: String,
+    /// `push`, `merge`, `edit` or `web`, if the Git server said.
+    pub via: Option<String>,
+    /// What the policy knew the repository by.
+    pub repository: Option<Vec<u8>>,
 }
 
 /// Whether there is a push certificate.
@@ -56,6 +75,11 @@ impl Evidence {
     pub fn from_variables(mut value: impl FnMut(&'static str) -> Option<Vec<u8>>) -> Self {
         let found = VARIABLES.iter().filter_map(|&name| Some((name, value(name)?)));
         Self { variables: found.filter(|(_, value)| !value.is_empty()).collect(), ..Self::default() }
+    }
+
+    /// That of a push of the past.
+    pub fn of_record(recorded: Recorded) -> Self {
+        Self { recorded: Some(recorded), ..Self::default() }
     }
 
     /// The value of one of the [`VARIABLES`], if it has any.

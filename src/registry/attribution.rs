@@ -171,6 +171,27 @@ impl Status {
         Self::TimeUnproven,
     ];
 
+    /// Whether the same signature may count if it was received at another time.
+    pub fn depends_on_time(self) -> bool {
+        match self {
+            Self::UnknownKey
+            | Self::KeyExpired
+            | Self::CertificateExpired
+            | Self::KeyRevoked
+            | Self::KeyRetired
+            | Self::KeyCompromised
+            | Self::SignatureExpired => true,
+            Self::Bad
+            | Self::KeyNotYetValid
+            | Self::SignatureInFuture
+            | Self::Weak
+            | Self::Malformed
+            | Self::Ambiguous
+            | Self::Unsupported
+            | Self::TimeUnproven => false,
+        }
+    }
+
     /// As `verify --format porcelain` spells it.
     pub fn name(self) -> &'static str {
         match self {

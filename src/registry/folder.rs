@@ -4,13 +4,15 @@ use super::{Parts, Registry};
 use crate::{
     Undecided,
     bounds::Bounds,
-    signature::{Certificates, openpgp::OfOtherVersion},
+    signature::{Certificates, openpgp::OfOtherVersion, sha256},
     trusted::TrustedFiles,
 };
 use jiff::tz::TimeZone;
 use std::{
+    cell::RefCell,
     collections::BTreeSet,
     ffi::OsStr,
+    fmt::Write,
     path::{Path, PathBuf},
 };
 
@@ -35,7 +37,7 @@ impl Registry {
         required: &[String],
         zone: &TimeZone,
     ) -> Result<Self, Undecided> {
-        let folder = Folder { trusted, path: folder, entries: entries(trusted, folder)? };
+        let folder = Folder { trusted, path: folder, entries: entries(trusted, folder)?, files: RefCell::default() };
         for part in required {
             folder.require(part)?;
         }
@@ -50,10 +52,55 @@ impl Registry {
         zone: &TimeZone,
         change: impl FnOnce(&mut Parts) -> Result<(), Undecided>,
     ) -> Result<Self, Undecided> {
-        let folder = Folder { trusted, path: folder, entries: entries(trusted, folder)? };
+        let folder = Folder { trusted, path: folder, entries: entries(trusted, folder)?, files: RefCell::default() };
         let (mut parts, of_other_versions) = folder.parts()?;
         change(&mut parts)?;
         folder.registry((parts, of_other_versions), zone)
+    }
+}
+
+impl Registry {
+    /// What it was read from, a line each file: `sha256:`, the digest in hexadecimal, two spaces, and the path below the folder, in which
+    /// whatever is not printable is escaped as in Rust.
+    pub fn file_list(&self) -> String {
+        let mut list = String::new();
+        for file in &self.files {
+            // Writing to a string cannot fail.
+            let _ = list.write_str("sha256:");
+            for byte in file.sha256 {
+                let _ = write!(list, "{byte:02x}");
+            }
+            let name = file.name.to_string_lossy();
+            let name = name.chars().flat_map(|character| {
+                match character.is_control() {
+                    true => character.escape_default().collect::<String>(),
+                    false => character.to_string(),
+                }
+                .chars()
+                .collect::<Vec<_>>()
+            });
+            let _ = writeln!(list, "  {}", name.collect::<String>());
+        }
+        list
+    }
+
+    /// The contents of these files, read again.
+    ///
+    /// # Errors
+    /// One of them cannot be read any more, or is not what it was.
+    pub fn contents(&self, trusted: &TrustedFiles) -> Result<Vec<Vec<u8>>, Undecided> {
+        let read = |file: &ReadFile| {
+            let path = self.folder.join(&file.name);
+            let bytes = trusted.read(&path, file.at_most)?;
+            match sha256(&bytes) == file.sha256 {
+                true => Ok(bytes),
+                false => {
+                    let changed = "it changed while the push was judged";
+                    Err(Undecided::server(format!("recording the registry's file `{}`", path.display()), changed))
+                }
+            }
+        };
+        self.files.iter().map(read).collect()
     }
 }
 
@@ -61,6 +108,17 @@ struct Folder<'a> {
     trusted: &'a TrustedFiles,
     path: &'a Path,
     entries: BTreeSet<String>,
+    /// What was read.
+    files: RefCell<Vec<ReadFile>>,
+}
+
+/// A file as it was when the registry was read.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(super) struct ReadFile {
+    /// Its path below the folder.
+    name: PathBuf,
+    sha256: [u8; 32],
+    at_most: usize,
 }
 
 /// Names that are not UTF-8 are none of a part's.
@@ -87,7 +145,14 @@ impl Folder<'_> {
         zone: &TimeZone,
     ) -> Result<Registry, Undecided> {
         let unused = self.entries.iter().filter(|name| !PARTS.contains(&name.as_str())).cloned().collect();
-        Ok(Registry { unused, of_other_versions, ..Registry::from_parts(self.path, parts, zone)? })
+        let files = self.files.take();
+        Ok(Registry { unused, of_other_versions, files, ..Registry::from_parts(self.path, parts, zone)? })
+    }
+
+    fn read(&self, name: &Path, at_most: usize) -> Result<Vec<u8>, Undecided> {
+        let bytes = self.trusted.read(&self.path.join(name), at_most)?;
+        self.files.borrow_mut().push(ReadFile { name: name.to_owned(), sha256: sha256(&bytes), at_most });
+        Ok(bytes)
     }
 
     fn require(&self, part: &str) -> Result<(), Undecided> {
@@ -104,7 +169,7 @@ impl Folder<'_> {
     /// What is not there is empty.
     fn part(&self, name: &str, at_most: usize) -> Result<Vec<u8>, Undecided> {
         match self.entries.contains(name) {
-            true => self.trusted.read(&self.path.join(name), at_most),
+            true => self.read(Path::new(name), at_most),
             false => Ok(Vec::new()),
         }
     }
@@ -119,11 +184,12 @@ impl Folder<'_> {
         let is_hidden =
             |path: &PathBuf| path.file_name().map(OsStr::as_encoded_bytes).is_some_and(|name| name.starts_with(b"."));
         for path in self.trusted.list(&self.path.join(OPENPGP))?.into_iter().filter(|path| !is_hidden(path)) {
-            let bytes = self.trusted.read(&path, Bounds::KEY_FILE)?;
+            let name = path.file_name().map(OsStr::to_string_lossy).unwrap_or_default();
+            let below = Path::new(OPENPGP).join(path.file_name().unwrap_or_default());
+            let bytes = self.read(&below, Bounds::KEY_FILE)?;
             let others = certificates
                 .add_file(&bytes)
                 .map_err(|why| Undecided::server(format!("reading `{}`", path.display()), why))?;
-            let name = path.file_name().map(OsStr::to_string_lossy).unwrap_or_default();
             let file = format!("{OPENPGP}/{name}");
             of_other_versions.extend(others.into_iter().map(|other| (file.clone(), other)));
         }

@@ -51,7 +51,7 @@ impl Registry {
     /// # Errors
     /// Why it is nobody's, or does not count: to be read after "the key SHA256:…".
     pub fn holder(&self, key: &Fingerprint, evidence: &Evidence, now: Timestamp) -> Result<Arc<Signer>, String> {
-        let when = When { now, received: now, verify_time: VerifyTime::Receipt, grace: 0, stated: None };
+        let when = When { now, received: None, verify_time: VerifyTime::Receipt, grace: 0, stated: None };
         // What a certificate demands of a security key, sshd has seen to.
         let judged = self.judge(key, evidence, Some(UserCheck::Verification), &when);
         judged.map_err(|refusal| {
@@ -96,7 +96,7 @@ impl Registry {
         }
         let states = &self.shelf.people.states;
         let behind = if states.keys.is_empty() { Vec::new() } else { keys_behind(key, evidence) };
-        let stated = states.gravest(&behind, when.received);
+        let stated = states.gravest(&behind, when.receipt());
         if let Some(stated) = stated.filter(|stated| stated.state == KeyState::Compromised) {
             return Err(Refusal { owner: owner.cloned(), ..Refusal::of_state(stated, key, evidence) });
         }
@@ -104,7 +104,7 @@ impl Registry {
             return judged;
         }
         if let Some((signer, until)) = owner.and_then(|signer| Some((signer, signer.until?)))
-            && until <= when.received
+            && until <= when.receipt()
         {
             let left = Status::KeyRetired.because(format!("`{}` left on {}", signer.id.0, written(until)));
             return Err(Refusal { owner: Some(Arc::clone(signer)), barred: Barred::Signer, ..left });
@@ -200,7 +200,8 @@ impl Registry {
             one(owners.into_iter(), iter::empty())
         };
         let mut judged = judge_by_certificate(signed_by, &owner, when);
-        let lost = certificates.len() > 1 && certificates.iter().any(SignedBy::is_revoked_for_good);
+        let is_lost = |certificate: &SignedBy| when.received.is_none() && certificate.is_revoked_for_good();
+        let lost = certificates.len() > 1 && certificates.iter().any(is_lost);
         for other in certificates.iter().skip(1) {
             judged = judged.or_else(|refusal| judge_by_certificate(other, &owner, when).or(Err(refusal)));
         }
@@ -214,11 +215,15 @@ impl Registry {
 fn judge_by_certificate(signed_by: &SignedBy, owner: &dyn Fn() -> Owner, when: &When) -> Judged {
     let made = signed_by.stated_time();
     let moment = Moment::of_openpgp(made, when).ok_or(Status::SignatureInFuture)?;
-    let refusal = match signed_by.validity(moment.at, when.now) {
+    let validity = |at| match when.received {
+        None => signed_by.validity(at, when.now),
+        Some(_) => signed_by.validity_once_received(at, when.now),
+    };
+    let refusal = match validity(moment.at) {
         Validity::Good => return owned(owner()),
         Validity::KeyExpired { end } => {
-            let in_grace = when.received.0 < end.0.saturating_add(when.grace);
-            if in_grace && signed_by.validity(made, when.now) == Validity::Good {
+            let in_grace = when.receipt().0 < end.0.saturating_add(when.grace);
+            if in_grace && validity(made) == Validity::Good {
                 return owned(owner());
             }
             Status::KeyExpired.because(good_until(end))

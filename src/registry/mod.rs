@@ -110,8 +110,8 @@ pub enum VerifyTime {
 pub struct When {
     /// The server's clock.
     pub now: Timestamp,
-    /// When this server first received the object; without a receipt, now.
-    pub received: Timestamp,
+    /// When this server first received the object; `None`: it has no receipt, and is received now.
+    pub received: Option<Timestamp>,
     /// Which moment counts.
     pub verify_time: VerifyTime,
     /// Seconds after its end that a key or certificate that merely expired still counts, if the stated time lies in its
@@ -119,6 +119,13 @@ pub struct When {
     pub grace: i64,
     /// The committer's or tagger's time.
     pub stated: Option<Timestamp>,
+}
+
+impl When {
+    /// The moment of receipt.
+    pub fn receipt(&self) -> Timestamp {
+        self.received.unwrap_or(self.now)
+    }
 }
 
 /// Everything that the registry folder says.
@@ -132,6 +139,8 @@ pub struct Registry {
     settled: Mutex<HashMap<Fingerprint, Owner>>,
     /// Whose all are: settled when somebody asks for all.
     keyring: OnceLock<Keyring>,
+    /// The files it was read from.
+    files: Vec<folder::ReadFile>,
     /// Entries of the folder that this version does nothing with.
     unused: Vec<String>,
     /// OpenPGP certificates that are not read, each with its file.

@@ -42,6 +42,7 @@ impl Registry {
             certificates: parts.certificates,
             settled: Mutex::default(),
             keyring: OnceLock::new(),
+            files: Vec::new(),
             unused: Vec::new(),
             of_other_versions: Vec::new(),
         })

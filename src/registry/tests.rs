@@ -59,7 +59,7 @@ fn signature(armor: &'static str) -> Signature {
 
 fn at(now: i64) -> When {
     let now = Timestamp(now);
-    When { now, received: now, verify_time: VerifyTime::Receipt, grace: 0, stated: None }
+    When { now, received: None, verify_time: VerifyTime::Receipt, grace: 0, stated: None }
 }
 
 /// Status, signer and detail.
@@ -528,7 +528,7 @@ fn a_retired_key_counts_until_then() {
     let dated = When { verify_time: VerifyTime::Signature, stated: Some(Timestamp(0)), grace: 1 << 40, ..at(NOW) };
     assert_eq!(judged(&entry, &line, BY_KEY, &dated), retired);
     let ahead = When { stated: Some(Timestamp(NOW)), ..dated };
-    assert_eq!(judged(&entry, &line, BY_KEY, &When { received: Timestamp(NOW - 1), ..ahead }), "good alice");
+    assert_eq!(judged(&entry, &line, BY_KEY, &When { received: Some(Timestamp(NOW - 1)), ..ahead }), "good alice");
     assert_eq!(now(&stated(AUTHORITY_NAME, "retired", "2026-01-01"), &line), "good alice");
 }
 
@@ -541,7 +541,7 @@ fn a_compromised_key_counts_for_what_was_received_before() {
     assert_eq!(judged(&entry, &line, BY_KEY, &at(NOW)), compromised);
     let dated = When { verify_time: VerifyTime::Signature, stated: Some(Timestamp(0)), grace: 1 << 40, ..at(NOW) };
     assert_eq!(judged(&entry, &line, BY_KEY, &dated), compromised);
-    assert_eq!(judged(&entry, &line, BY_KEY, &When { received: Timestamp(NOW - 1), ..at(NOW) }), "good alice");
+    assert_eq!(judged(&entry, &line, BY_KEY, &When { received: Some(Timestamp(NOW - 1)), ..at(NOW) }), "good alice");
 }
 
 #[test]
@@ -800,7 +800,7 @@ fn an_expired_key_with_an_old_date() {
         assert_eq!(judge(last, VerifyTime::Signature), "good alice@example.com");
         assert_eq!(judge(last + 1, VerifyTime::Signature), expired);
         // Received when it was valid, and judged anew.
-        let received = When { received: Timestamp(last), ..at(last + 86_400) };
+        let received = When { received: Some(Timestamp(last)), ..at(last + 86_400) };
         assert_eq!(judged("", &line, armor, &received), "good alice@example.com");
     }
 }
@@ -822,12 +822,12 @@ fn grace_ends_at_its_last_second_and_needs_a_date_within_the_window() {
         // It is the receipt that has to be in time.
         let when = When { grace: 60, stated: Some(Timestamp(last)), ..at(last + 86_400) };
         assert_eq!(
-            judged("", &line, armor, &When { received: Timestamp(last + 60), ..when }),
+            judged("", &line, armor, &When { received: Some(Timestamp(last + 60)), ..when }),
             "good alice@example.com"
         );
-        assert_eq!(judged("", &line, armor, &When { received: Timestamp(last + 61), ..when }), expired);
+        assert_eq!(judged("", &line, armor, &When { received: Some(Timestamp(last + 61)), ..when }), expired);
         // Nothing but expiry has grace.
-        let in_grace = When { received: Timestamp(last + 60), ..when };
+        let in_grace = When { received: Some(Timestamp(last + 60)), ..when };
         let taken_back = |signers: &str, revoked: &str| {
             registry(signers, &line, revoked).attribute(&signature(armor), &in_grace).status_name()
         };

@@ -58,13 +58,11 @@ impl Moment {
     /// `None`: what counts is dated ahead of the clock. The committer's date counts only where the policy says so; by
     /// default it is whatever the pusher wrote.
     pub(super) fn of_ssh(when: &When) -> Option<Self> {
-        let at = match when.verify_time {
-            VerifyTime::Receipt => when.received,
-            VerifyTime::Signature => when.stated.unwrap_or(when.received),
-        };
-        (!is_ahead(at, when.now)).then_some(Self {
-            at,
-            received: when.received,
+        // A receipt is ahead of the clock if that was set back since.
+        let stated = when.stated.filter(|_| when.verify_time == VerifyTime::Signature);
+        (!stated.is_some_and(|stated| is_ahead(stated, when.now))).then_some(Self {
+            at: stated.unwrap_or(when.receipt()),
+            received: when.receipt(),
             stated: when.stated,
             grace: when.grace,
         })
@@ -73,12 +71,12 @@ impl Moment {
     /// `made`: when the signature itself says it was made.
     pub(super) fn of_openpgp(made: Timestamp, when: &When) -> Option<Self> {
         let at = match when.verify_time {
-            VerifyTime::Receipt => when.received,
+            VerifyTime::Receipt => when.receipt(),
             VerifyTime::Signature => made,
         };
         (!is_ahead(made, when.now)).then_some(Self {
             at,
-            received: when.received,
+            received: when.receipt(),
             stated: Some(made),
             grace: when.grace,
         })
@@ -247,7 +245,7 @@ mod tests {
     fn a_committers_date_counts_only_where_the_policy_says_so() {
         let when = |verify_time, stated| {
             let now = Timestamp(1000);
-            When { now, received: now, verify_time, grace: 0, stated: Some(Timestamp(stated)) }
+            When { now, received: None, verify_time, grace: 0, stated: Some(Timestamp(stated)) }
         };
         assert_eq!(Moment::of_ssh(&when(VerifyTime::Receipt, 9999)).unwrap().at, Timestamp(1000));
         assert_eq!(Moment::of_ssh(&when(VerifyTime::Signature, 1300)).unwrap().at, Timestamp(1300));

@@ -8,7 +8,10 @@ use crate::{
         sentences::{Said, explain},
     },
 };
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    ops::RangeInclusive,
+};
 
 /// How many refusals are laid out; the rest are counted.
 const LAID_OUT: usize = 10;
@@ -48,7 +51,10 @@ fn lay_out(findings: &[&Finding], judged: &Judged<'_>, lines: &mut Vec<String>) 
     let file = loaded.path.file_name().unwrap_or(loaded.path.as_os_str()).to_string_lossy();
     let by = rule.map_or_else(|| "the policy".to_owned(), |rule| format!("rule `{}`", rule.name));
     lines.push(match first.effect {
-        Effect::Refuses => format!("error: {}: refused by {by}", update.name),
+        Effect::Refuses => {
+            let record = judged.record_of(first.update).map(|number| format!(" (record {number})")).unwrap_or_default();
+            format!("error: {}: refused by {by}{record}", update.name)
+        }
         Effect::Warns | Effect::Observed => match rule.and_then(Rule::enforced_from) {
             Some(until) => format!("warning: {}: {by} will refuse this from {}", update.name, date(until)),
             None => format!("warning: {}: {by} would refuse this; it only warns so far", update.name),
@@ -81,6 +87,21 @@ fn lay_out(findings: &[&Finding], judged: &Judged<'_>, lines: &mut Vec<String>) 
 pub fn date(moment: crate::push::Timestamp) -> String {
     jiff::Timestamp::from_second(moment.0)
         .map_or_else(|_| moment.0.to_string(), |moment| moment.strftime("%Y-%m-%d").to_string())
+}
+
+/// Where an accepted push is recorded: `numbers` of the records on its refs, and what the ledger holds since then. Kept elsewhere,
+/// the checkpoint shows whether the record is still there (`ledger verify --against`).
+pub fn recorded(numbers: RangeInclusive<u64>, origin: &str, size: u64, root: &str) -> String {
+    let records = match (numbers.start(), numbers.end()) {
+        (first, last) if first == last => format!("record {first}"),
+        (first, last) => format!("records {first} to {last}"),
+    };
+    escaped(&format!("accepted: {records}; checkpoint {origin} {size} {root}")) + "\n"
+}
+
+/// Why something is not recorded that stands all the same.
+pub fn unrecorded(undecided: &Undecided) -> String {
+    escaped(&format!("warning: this is not recorded: while {undecided}")) + "\n"
 }
 
 /// What could not be decided, to whoever runs a command: no push waits for it.

@@ -20,6 +20,18 @@ pub fn verdict(verdict: &Verdict, judged: &Judged<'_>) -> Value {
     json!({ "schema": SCHEMA, "verdict": word, "findings": findings })
 }
 
+/// Each finding without advice, for the record.
+pub fn findings(verdict: &Verdict, judged: &Judged<'_>) -> Vec<Value> {
+    let described = verdict.findings().iter().map(|finding| describe(finding, judged));
+    let without_advice = described.map(|mut finding| {
+        if let Some(fields) = finding.as_object_mut() {
+            ["hints", "more"].iter().for_each(|advice| drop(fields.shift_remove(*advice)));
+        }
+        finding
+    });
+    without_advice.collect()
+}
+
 fn describe(finding: &Finding, judged: &Judged<'_>) -> Value {
     let update = judged.push.updates.get(finding.update);
     let loaded = judged.policies.get(finding.policy);

@@ -8,8 +8,8 @@ mod json;
 
 pub use dialect::Dialect;
 pub use escape::escaped;
-pub use human::{date, refusals, undecided, undecided_command};
-pub use json::{SCHEMA, verdict};
+pub use human::{date, recorded, refusals, undecided, undecided_command, unrecorded};
+pub use json::{SCHEMA, findings, verdict};
 
 use crate::{policy::Policy, push::Push};
 use std::path::Path;
@@ -21,6 +21,8 @@ pub struct Judged<'a> {
     pub push: &'a Push,
     /// The policies in force, in the order of the judgement.
     pub policies: Vec<InForce<'a>>,
+    /// The number of the record on the first update, if there is one; those on the others follow.
+    pub first_record: Option<u64>,
 }
 
 /// A policy and where it stands.
@@ -30,6 +32,13 @@ pub struct InForce<'a> {
     pub path: &'a Path,
     /// What it says.
     pub policy: &'a Policy,
+}
+
+impl Judged<'_> {
+    /// The number of the record on an update.
+    fn record_of(&self, update: usize) -> Option<u64> {
+        self.first_record?.checked_add(u64::try_from(update).ok()?)
+    }
 }
 
 /// Where the reasons of this code are explained, if `help` is the address of a page: the manual's `refused` has a heading

@@ -1,18 +1,18 @@
 //! The commits of one walk: read once, handed over in chunks, verified and judged on all cores while the walk goes on.
 
-use super::{changes::Changes, tip};
+use super::{changes::Changes, makers::Makers, past::Past, receipts::Receipts, tip};
 use crate::{
     Undecided,
     bounds::Bounds,
-    git::{self, ObjectKind, Repository, Selected, Selection, Walked},
+    git::{self, ObjectKind, Repository, Selected, Selection, Settled, Trusted, Visit, Walk, Walked},
     object::{Commit, Slot, Tag},
     policy::{
         Judgement,
         facts::{Changed, CommitFacts, Defect, Standing, TagFacts},
         rules::{Needs, Reach},
     },
-    push::{ObjectFormat, ObjectId},
-    registry::Registry,
+    push::{ObjectFormat, ObjectId, Timestamp},
+    registry::{Attribution, Fault, Registry, VerifyTime, When},
     signature::{self, Signature},
 };
 use std::{
@@ -21,7 +21,7 @@ use std::{
     num::NonZero,
     ops::Range,
     sync::{
-        Mutex, PoisonError,
+        Arc, Mutex, PoisonError,
         mpsc::{Receiver, SyncSender, TrySendError, sync_channel},
     },
     thread::{self, Scope},
@@ -50,6 +50,10 @@ pub(super) struct Pipeline<'a> {
     clean: RefCell<HashMap<Vec<usize>, HashSet<ObjectId>>>,
     /// Called for each commit of a walk.
     on_commit: &'a dyn Fn(),
+    /// What is recorded of the repository.
+    pub(super) past: Past<'a>,
+    /// Who made what was judged.
+    makers: RefCell<Makers>,
 }
 
 /// What the threads share.
@@ -58,6 +62,11 @@ struct Verifier<'a> {
     format: ObjectFormat,
     /// What is known of commits that several refs of the push bring; `None` where only one ref is pushed.
     known: Option<Mutex<HashMap<ObjectId, Signature>>>,
+    /// `None`: there is no ledger, and nobody asks who made what.
+    receipts: Option<Arc<Receipts<'a>>>,
+    now: Timestamp,
+    /// Why a receipt could not be looked up.
+    trouble: Mutex<Option<Undecided>>,
 }
 
 /// Which update and rules a walk is for.
@@ -93,15 +102,27 @@ impl Chunk {
     }
 }
 
+/// A walk that was judged.
+pub(super) struct Brought {
+    /// Whether `old` is reachable from the tip.
+    pub(super) fast_forward: bool,
+    /// The commits that came with the push, if that is all that the ref gains.
+    pub(super) commits: Option<Vec<ObjectId>>,
+}
+
 impl<'a> Pipeline<'a> {
-    pub(super) fn new(repository: &'a Repository, registry: &'a Registry, several: bool) -> Self {
+    pub(super) fn new(past: Past<'a>, registry: &'a Registry, now: Timestamp, several: bool) -> Self {
         let known = several.then(Mutex::default);
+        let (repository, receipts) = (past.repository, past.receipts.clone());
+        let format = repository.format();
         Self {
             repository,
-            verifier: Verifier { registry, format: repository.format(), known },
+            verifier: Verifier { registry, format, known, receipts, now, trouble: Mutex::default() },
             missing: RefCell::default(),
             clean: RefCell::default(),
             on_commit: &|| (),
+            past,
+            makers: RefCell::default(),
         }
     }
 
@@ -110,61 +131,88 @@ impl<'a> Pipeline<'a> {
         Self { on_commit, ..self }
     }
 
-    /// Walks what the selection names and judges it; `None` if the tip alone was asked for.
+    /// Who made what was judged.
+    pub(super) fn into_makers(self) -> Makers {
+        self.makers.into_inner()
+    }
+
+    /// Walks what the selection names and judges it; `None` if the tip alone was asked for. `received_before`: what the ledger
+    /// received before then is trusted as a baseline is.
     pub(super) fn judge_commits(
         &self,
         update: usize,
         rules: &[usize],
         selection: &Selection,
+        received_before: Option<Timestamp>,
         needs: Needs,
         judgement: &mut Judgement<'_>,
-    ) -> Result<Option<Walked>, Undecided> {
-        let reach = needs.commits;
+    ) -> Result<Option<Brought>, Undecided> {
         let purpose = Purpose { update, rules, tip: selection.tip, needs };
-        if reach == Reach::Tip {
-            self.judge_tip(purpose, selection, needs, judgement)?;
+        let is_trusted = |id| match received_before {
+            Some(moment) => self.past.was_received_before(id, moment),
+            None => Ok(false),
+        };
+        if needs.commits == Reach::Tip {
+            self.judge_tip(purpose, selection, &is_trusted, judgement)?;
             return Ok(None);
         }
-        let mut tip_seen = false;
         // On whose first-parent chain a commit is differs from ref to ref.
-        let shares_history = reach == Reach::All && !needs.first_parent && !needs.counted;
+        let shares_history = needs.commits == Reach::All && !needs.first_parent && !needs.counted;
         let mut clean = match shares_history {
             true => self.clean.borrow_mut().remove(rules).unwrap_or_default(),
             false => HashSet::new(),
         };
-        let (several, mut visited) = (self.verifier.known.is_some(), Vec::new());
-        let walked = thread::scope(|scope| {
-            let changes = Changes::new(self.repository, needs);
-            let mut hands = Hands::new(scope, &self.verifier, purpose, changes, judgement);
-            let walked = self.repository.walk_beyond(&clean, selection, &mut |commit| {
-                (self.on_commit)();
-                let is_tip = commit.id == selection.tip;
-                tip_seen |= is_tip;
-                if several {
-                    visited.push(commit.id);
-                }
-                if reach == Reach::All || commit.on_first_parent_chain || is_tip {
-                    hands.take(&commit)?;
-                }
-                Ok(())
-            });
-            hands.finish()?;
-            walked
-        })?;
+        let settled = if self.past.is_blank() { Settled::WalkedAtOnce } else { Settled::Apart };
+        let mut visited = Vec::new();
+        let mut walk = Walk::new(self.repository, &clean, selection, settled)?;
+        let came = self.judge_pass(purpose, 0, &mut visited, judgement, |visit| walk.through_new(visit))?;
+        let commits = (!walk.meets_settled() && walk.hides_old_alone()).then(|| visited.clone());
+        if walk.meets_settled() {
+            for (tips, rules) in self.past.vouching(rules)? {
+                let (purpose, trusted) =
+                    (Purpose { rules: &rules, ..purpose }, Trusted { tips: &tips, holds: &is_trusted });
+                self.judge_pass(purpose, came, &mut visited, judgement, |visit| walk.through_settled(&trusted, visit))?;
+            }
+        }
+        let Walked { fast_forward, missing_baselines, .. } = walk.finish()?;
         // Where something is hidden, what lies behind it was not judged.
-        let whole = selection.old.is_none() && walked.missing_baselines.len() == selection.baselines.len();
+        let whole = selection.old.is_none() && missing_baselines.len() == selection.baselines.len();
         if shares_history {
             if whole && judgement.is_clean_from(update) {
                 clean.extend(visited);
             }
             self.clean.borrow_mut().insert(rules.to_vec(), clean);
         }
-        walked.missing_baselines.iter().for_each(|&baseline| self.note_missing(baseline));
-        if !tip_seen {
-            // A ref that goes back to what it already held gains nothing.
-            self.judge_tip(purpose, selection, needs, judgement)?;
-        }
-        Ok(Some(walked))
+        missing_baselines.iter().for_each(|&baseline| self.note_missing(baseline));
+        Ok(Some(Brought { fast_forward, commits }))
+    }
+
+    /// Judges the commits of one part of a walk, of which `before` came before; returns how many there were then.
+    fn judge_pass(
+        &self,
+        purpose: Purpose<'_>,
+        before: u64,
+        visited: &mut Vec<ObjectId>,
+        judgement: &mut Judgement<'_>,
+        walk: impl FnOnce(&mut Visit<'_>) -> Result<(), Undecided>,
+    ) -> Result<u64, Undecided> {
+        let reach = purpose.needs.commits;
+        let (handed, makers) = thread::scope(|scope| {
+            let changes = Changes::new(self.repository, purpose.needs);
+            let mut hands = Hands::new(scope, &self.verifier, purpose, changes, before, judgement);
+            walk(&mut |commit| {
+                (self.on_commit)();
+                visited.push(commit.id);
+                if reach == Reach::All || commit.on_first_parent_chain || commit.id == purpose.tip {
+                    hands.take(&commit)?;
+                }
+                Ok(())
+            })?;
+            hands.finish()
+        })?;
+        self.makers.borrow_mut().merge(makers);
+        self.verifier.check()?;
+        Ok(handed)
     }
 
     /// The tip is judged unless a baseline covers it.
@@ -172,9 +220,12 @@ impl<'a> Pipeline<'a> {
         &self,
         purpose: Purpose<'_>,
         selection: &Selection,
-        needs: Needs,
+        is_trusted: &dyn Fn(ObjectId) -> Result<bool, Undecided>,
         judgement: &mut Judgement<'_>,
     ) -> Result<(), Undecided> {
+        if is_trusted(purpose.tip)? {
+            return Ok(());
+        }
         for &baseline in &selection.baselines {
             if self.repository.header(baseline)?.is_none() {
                 self.note_missing(baseline);
@@ -198,15 +249,29 @@ impl<'a> Pipeline<'a> {
         let (range, bytes) = bytes.map_or((None, Vec::new()), |(range, bytes)| (Some(range), bytes));
         let standing = Standing { tip: true, gained: true, first_parent: true };
         let whole = range.is_some().then_some(bytes.as_slice());
-        let changes = Changes::new(self.repository, needs).of(purpose.tip, whole)?;
+        let changes = Changes::new(self.repository, purpose.needs).of(purpose.tip, whole)?;
         let entry = Entry { sequence: 0, id: purpose.tip, standing, bytes: range, changes };
         judgement.expect(1);
-        self.verifier.judge(&Chunk { bytes, commits: vec![entry], paths: 0 }, purpose, judgement);
-        Ok(())
+        let mut makers = Makers::default();
+        self.verifier.judge(&Chunk { bytes, commits: vec![entry], paths: 0 }, purpose, judgement, &mut makers);
+        self.makers.borrow_mut().merge(makers);
+        self.verifier.check()
     }
 }
 
 impl Pipeline<'_> {
+    /// Notes who made the tags of a new value.
+    pub(super) fn note_tags(&self, tip: &tip::Tip) {
+        if !self.past.is_blank() {
+            tip.note_makers(
+                self.verifier.format,
+                self.verifier.registry,
+                self.verifier.now,
+                &mut self.makers.borrow_mut(),
+            );
+        }
+    }
+
     /// Tells the administrator, once a push, of a baseline that exempts nothing here.
     fn note_missing(&self, baseline: ObjectId) {
         if self.missing.borrow_mut().insert(baseline) {
@@ -216,7 +281,7 @@ impl Pipeline<'_> {
 }
 
 impl Verifier<'_> {
-    fn judge(&self, chunk: &Chunk, purpose: Purpose<'_>, judgement: &mut Judgement<'_>) {
+    fn judge(&self, chunk: &Chunk, purpose: Purpose<'_>, judgement: &mut Judgement<'_>, makers: &mut Makers) {
         for entry in &chunk.commits {
             let Some(bytes) = entry.bytes.clone().and_then(|range| chunk.bytes.get(range)) else {
                 let defect = Defect::TooLarge(Bounds::OBJECT);
@@ -240,11 +305,13 @@ impl Verifier<'_> {
                 }
             };
             let signature = self.verify(entry.id, &commit.signature);
-            self.with_merge_tags(purpose.needs, &commit, |merge_tags| {
+            let received = self.received(entry.id, &commit, &signature, makers);
+            self.with_merge_tags(purpose.needs, entry.id, &commit, |merge_tags| {
                 let facts = CommitFacts {
                     id: entry.id,
                     commit: &commit,
                     signature: &signature,
+                    received,
                     standing: entry.standing,
                     changes,
                     merge_tags,
@@ -255,7 +322,7 @@ impl Verifier<'_> {
     }
 
     /// Hands over, verified, the tags of parents that a merge bears, as far as they can be read.
-    fn with_merge_tags(&self, needs: Needs, commit: &Commit<'_>, judge: impl FnOnce(&[TagFacts<'_>])) {
+    fn with_merge_tags(&self, needs: Needs, merge: ObjectId, commit: &Commit<'_>, judge: impl FnOnce(&[TagFacts<'_>])) {
         if !needs.merge_tags || commit.parents.len() < 2 {
             return judge(&[]);
         }
@@ -266,8 +333,61 @@ impl Verifier<'_> {
             Some((git::id_of(self.format, ObjectKind::Tag, bytes)?, tag, signature))
         });
         let tags: Vec<_> = tags.collect();
-        let facts = tags.iter().map(|(id, tag, signature)| TagFacts { id: *id, tag, signature });
+        let facts = tags.iter().map(|(id, tag, signature)| {
+            let stated = tag.tagger.as_ref().map(|tagger| tagger.time);
+            // It came with the merge, if not before it.
+            let receipts = self.receipts.as_deref();
+            let received = receipts.and_then(|receipts| self.attributed(receipts, &[*id, merge], signature, stated).0);
+            TagFacts { id: *id, tag, signature, received }
+        });
         judge(&facts.collect::<Vec<_>>());
+    }
+
+    /// When the commit was first received, as far as that matters.
+    fn received(
+        &self,
+        id: ObjectId,
+        commit: &Commit<'_>,
+        signature: &Signature,
+        makers: &mut Makers,
+    ) -> Option<Timestamp> {
+        let stated = Some(commit.committer.time);
+        let (received, attribution) = self.attributed(self.receipts.as_deref()?, &[id], signature, stated);
+        makers.note(id, commit, signature, &attribution);
+        received
+    }
+
+    /// When the first of these objects was received, and what is then to be said of a signature that came with each of them.
+    /// It is looked up only for one that does not count now: no other is helped by it.
+    fn attributed(
+        &self,
+        receipts: &Receipts<'_>,
+        objects: &[ObjectId],
+        signature: &Signature,
+        stated: Option<Timestamp>,
+    ) -> (Option<Timestamp>, Attribution) {
+        let judged = |received| {
+            let when = When { now: self.now, received, verify_time: VerifyTime::Receipt, grace: 0, stated };
+            self.registry.attribute(signature, &when)
+        };
+        let now = judged(None);
+        let Attribution::NotGood(Fault { status, .. }) = &now else { return (None, now) };
+        if !status.depends_on_time() {
+            return (None, now);
+        }
+        match receipts.of(objects, signature) {
+            Ok(Some(moment)) => (Some(moment), judged(Some(moment))),
+            Ok(None) => (None, now),
+            Err(undecided) => {
+                self.trouble.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(undecided);
+                (None, now)
+            }
+        }
+    }
+
+    /// Fails if a receipt could not be looked up.
+    fn check(&self) -> Result<(), Undecided> {
+        self.trouble.lock().unwrap_or_else(PoisonError::into_inner).take().map_or(Ok(()), Err)
     }
 
     fn verify(&self, id: ObjectId, slot: &Slot<'_>) -> Signature {
@@ -292,14 +412,17 @@ struct Hands<'scope, 'env, 'j, 'p> {
     purpose: Purpose<'env>,
     changes: Changes<'env>,
     judgement: &'j mut Judgement<'p>,
+    makers: Makers,
     chunk: Chunk,
+    /// How many commits came before.
+    before: u64,
     handed: u64,
     crew: Option<Crew<'scope, 'p>>,
 }
 
 struct Crew<'scope, 'p> {
     work: SyncSender<Chunk>,
-    members: Vec<thread::ScopedJoinHandle<'scope, Judgement<'p>>>,
+    members: Vec<thread::ScopedJoinHandle<'scope, (Judgement<'p>, Makers)>>,
 }
 
 impl<'scope, 'env: 'scope, 'j, 'p: 'scope> Hands<'scope, 'env, 'j, 'p> {
@@ -308,9 +431,11 @@ impl<'scope, 'env: 'scope, 'j, 'p: 'scope> Hands<'scope, 'env, 'j, 'p> {
         verifier: &'env Verifier<'env>,
         purpose: Purpose<'env>,
         changes: Changes<'env>,
+        before: u64,
         judgement: &'j mut Judgement<'p>,
     ) -> Self {
-        Self { scope, verifier, purpose, changes, judgement, chunk: Chunk::default(), handed: 0, crew: None }
+        let (makers, chunk) = (Makers::default(), Chunk::default());
+        Self { scope, verifier, purpose, changes, judgement, makers, chunk, before, handed: before, crew: None }
     }
 
     /// Takes one commit of the walk, and finds out here what it changes: objects are read by one thread alone.
@@ -341,30 +466,31 @@ impl<'scope, 'env: 'scope, 'j, 'p: 'scope> Hands<'scope, 'env, 'j, 'p> {
     fn hand_over(&mut self) {
         let chunk = std::mem::take(&mut self.chunk);
         if chunk.size() > LARGE_CHUNK {
-            self.verifier.judge(&chunk, self.purpose, self.judgement);
+            self.verifier.judge(&chunk, self.purpose, self.judgement, &mut self.makers);
             return;
         }
         let crew =
             self.crew.get_or_insert_with(|| Crew::start(self.scope, self.verifier, self.purpose, self.judgement));
         if let Err(TrySendError::Full(chunk) | TrySendError::Disconnected(chunk)) = crew.work.try_send(chunk) {
-            self.verifier.judge(&chunk, self.purpose, self.judgement);
+            self.verifier.judge(&chunk, self.purpose, self.judgement, &mut self.makers);
         }
     }
 
-    /// Judges what is left, and gathers what the threads found.
-    fn finish(self) -> Result<(), Undecided> {
-        let Self { verifier, purpose, judgement, chunk, handed, crew, .. } = self;
-        judgement.expect(handed);
-        verifier.judge(&chunk, purpose, judgement);
+    /// Judges what is left, and gathers what the threads found; returns how many commits there were, with those before.
+    fn finish(self) -> Result<(u64, Makers), Undecided> {
+        let Self { verifier, purpose, judgement, mut makers, chunk, before, handed, crew, .. } = self;
+        judgement.expect(handed.saturating_sub(before));
+        verifier.judge(&chunk, purpose, judgement, &mut makers);
         if let Some(Crew { work, members }) = crew {
             drop(work);
             for member in members {
-                let shard =
+                let (shard, noted) =
                     member.join().map_err(|_| Undecided::server("verifying signatures", "a thread panicked"))?;
                 judgement.merge(shard);
+                makers.merge(noted);
             }
         }
-        Ok(())
+        Ok((handed, makers))
     }
 }
 
@@ -376,16 +502,16 @@ impl<'scope, 'p: 'scope> Crew<'scope, 'p> {
         judgement: &Judgement<'p>,
     ) -> Self {
         let (work, waiting) = sync_channel(WAITING);
-        let waiting = std::sync::Arc::new(Mutex::new(waiting));
+        let waiting = Arc::new(Mutex::new(waiting));
         let others = thread::available_parallelism().map_or(1, NonZero::get).saturating_sub(1).max(1);
         let members = (0..others)
             .map(|_| {
-                let (waiting, mut shard) = (std::sync::Arc::clone(&waiting), judgement.shard());
+                let (waiting, mut shard, mut makers) = (Arc::clone(&waiting), judgement.shard(), Makers::default());
                 scope.spawn(move || {
                     while let Some(chunk) = next(&waiting) {
-                        verifier.judge(&chunk, purpose, &mut shard);
+                        verifier.judge(&chunk, purpose, &mut shard, &mut makers);
                     }
-                    shard
+                    (shard, makers)
                 })
             })
             .collect();

@@ -51,7 +51,7 @@ impl<'a> Containment<'a> {
             return self.repository.is_ancestor_of_any(commit, &holders.tips);
         }
         if holders.held.is_none() {
-            holders.held = Some(self.repository.reachable(&holders.tips)?);
+            holders.held = Some(self.repository.reachable(&holders.tips, &|| ())?);
         }
         Ok(holders.held.as_ref().is_some_and(|held| held.contains(&commit)))
     }

@@ -1,35 +1,35 @@
 //! Who pushed, as one policy and its registry see it: by the push certificate, else by what the policy's `server` says.
 
-use super::Loaded;
+use super::{Case, Loaded};
 use crate::{
+    Undecided,
     bounds::Bounds,
+    ledger::Digest,
     object::{Signed, Slot},
     policy::{
         CertificateFault, Server,
-        facts::{Certified, Pusher},
+        facts::{Certified, Pusher, Via},
     },
-    push::{Evidence, ObjectFormat, Push, PushCertificate, Timestamp, evidence::Certificate},
-    registry::{Attribution, Holder, Registry, Signer, VerifyTime, When},
+    push::{
+        Evidence, Push, PushCertificate, Timestamp,
+        evidence::{Certificate, Recorded},
+    },
+    registry::{Attribution, Holder, Registry, Signer, SignerId, VerifyTime, When},
     signature::{self, ssh},
 };
 use std::sync::Arc;
 
 /// The pusher, and why their push certificate does not count, if there is one that does not.
-pub(super) fn pusher(
-    push: &Push,
-    evidence: &Evidence,
-    loaded: &Loaded,
-    format: ObjectFormat,
-    now: Timestamp,
-) -> (Pusher, Option<CertificateFault>) {
-    let account = Account::stated(loaded, evidence, now);
-    let mut pusher = account.pusher(loaded.policy.server, evidence);
-    let signer = match &evidence.certificate {
-        Certificate::Absent | Certificate::Unseen => return (pusher, None),
+pub(super) fn pusher(case: &Case<'_>, loaded: &Loaded) -> Result<(Pusher, Option<CertificateFault>), Undecided> {
+    if let Some(recorded) = &case.evidence.recorded {
+        return Ok((of_record(recorded, &loaded.registry), None));
+    }
+    let account = Account::stated(loaded, case.evidence, case.now);
+    let mut pusher = account.pusher(loaded.policy.server, case.evidence);
+    let signer = match &case.evidence.certificate {
+        Certificate::Absent | Certificate::Unseen => return Ok((pusher, None)),
         Certificate::TooLarge => Err(CertificateFault::TooLarge),
-        Certificate::Received { text, nonce_status } => {
-            certified(push, text, nonce_status, &loaded.registry, format, now)
-        }
+        Certificate::Received { text, nonce_status } => certified(case, text, nonce_status, &loaded.registry),
     };
     let signer = signer.and_then(|signer| match account.owner() {
         Some(owner) if signer.id != owner.id => {
@@ -37,7 +37,8 @@ pub(super) fn pusher(
         }
         Some(_) | None => Ok(signer),
     });
-    match signer {
+    let signer = if signer.is_ok() && is_seen(case)? { Err(CertificateFault::Seen) } else { signer };
+    Ok(match signer {
         Ok(signer) => {
             pusher.signer = Some(signer);
             pusher.certified = Certified::Yes;
@@ -48,24 +49,56 @@ pub(super) fn pusher(
             pusher.certified = Certified::Refused;
             (pusher, Some(fault))
         }
+    })
+}
+
+/// Who pushed in the past, as it was found out then, and as far as the registry still knows them.
+fn of_record(recorded: &Recorded, registry: &Registry) -> Pusher {
+    let signer = recorded.id.as_ref().and_then(|id| registry.signer(&SignerId(id.clone())));
+    let why_unknown = match (&recorded.id, signer) {
+        (Some(id), None) => format!("`{id}` is not in the registry any more"),
+        _ => recorded.why_unknown.clone(),
+    };
+    Pusher {
+        signer: signer.map(|signer| Arc::new(signer.clone())),
+        account: recorded.account.clone(),
+        certified: if recorded.is_certified { Certified::Yes } else { Certified::No },
+        via: recorded.via.as_deref().and_then(|via| match via {
+            "push" => Some(Via::Push),
+            "merge" => Some(Via::Merge),
+            "edit" => Some(Via::Edit),
+            "web" => Some(Via::Web),
+            _ => None,
+        }),
+        why_unknown,
     }
 }
 
-/// Who signed a certificate that counts. That it was not seen before is for a record of pushes to say, and there is none:
-/// git's nonce alone limits how long it can be sent again.
+/// Whether a push with what is signed of this certificate was accepted. Without a ledger, git's nonce alone limits how long it can be sent again.
+fn is_seen(case: &Case<'_>) -> Result<bool, Undecided> {
+    match (&case.evidence.certificate, case.memory) {
+        (Certificate::Received { text, .. }, Some(memory)) => {
+            memory.is_certificate_seen(Digest::of(PushCertificate::payload_of(text)))
+        }
+        (Certificate::Received { .. } | Certificate::Absent | Certificate::Unseen | Certificate::TooLarge, _) => {
+            Ok(false)
+        }
+    }
+}
+
+/// Who signed a certificate that counts.
 fn certified(
-    push: &Push,
+    case: &Case<'_>,
     text: &[u8],
     nonce_status: &[u8],
     registry: &Registry,
-    format: ObjectFormat,
-    now: Timestamp,
 ) -> Result<Arc<Signer>, CertificateFault> {
+    let (now, format) = (case.now, case.repository.format());
     let certificate =
         PushCertificate::parse(text, format).map_err(|invalid| CertificateFault::Malformed(invalid.to_string()))?;
     let signed = Signed { payload: certificate.payload.into(), signature: certificate.signature.into() };
     let signature = signature::verify(&Slot::One(signed), registry.certificates());
-    let when = When { now, received: now, verify_time: VerifyTime::Receipt, grace: 0, stated: None };
+    let when = When { now, received: None, verify_time: VerifyTime::Receipt, grace: 0, stated: None };
     let signer = match registry.attribute(&signature, &when) {
         Attribution::Good(signer) => Arc::new(signer.signer().clone()),
         Attribution::Unsigned => return Err(CertificateFault::Signature("unsigned".to_owned(), None)),
@@ -79,7 +112,7 @@ fn certified(
     if nonce_status != b"OK" {
         return Err(CertificateFault::Nonce(String::from_utf8_lossy(nonce_status).into_owned()));
     }
-    if !states_exactly(&certificate.push, push) {
+    if !states_exactly(&certificate.push, case.push) {
         return Err(CertificateFault::OtherUpdates);
     }
     Ok(signer)

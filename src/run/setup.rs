@@ -20,16 +20,29 @@ use std::{
 /// The policy that holds for every repository of a server.
 pub const SITE_POLICY: &str = "/etc/countersign/policy.toml";
 
+/// Where the ledger is, if a policy says nothing and is not a repository's own.
+pub const DEFAULT_LEDGER: &str = "/var/lib/countersign";
+
+/// The ledger of a repository's own policy, beside it.
+const OWN_LEDGER: &str = "ledger";
+
 /// A policy in force, with what it refers to.
 #[derive(Debug)]
 pub struct Loaded {
     /// The file.
     pub path: PathBuf,
+    /// Its text.
+    pub source: String,
     /// What it says.
     pub policy: Policy,
     /// Whom it trusts.
     pub registry: Registry,
+    /// The folder of the ledger that it names, or the default one.
+    pub ledger: PathBuf,
 }
+
+/// A repository's own policy, below its git directory.
+const OWN_POLICY: &str = "countersign/policy.toml";
 
 /// How the administrator's files are read.
 #[derive(Debug)]
@@ -59,7 +72,7 @@ impl Setup<'_> {
             Some(path) => vec![path.to_owned()],
             None => {
                 let mut paths = Vec::new();
-                for path in [PathBuf::from(SITE_POLICY), git_dir.join("countersign/policy.toml")] {
+                for path in [PathBuf::from(SITE_POLICY), git_dir.join(OWN_POLICY)] {
                     if is_there(&path)? {
                         paths.push(path);
                     }
@@ -68,10 +81,18 @@ impl Setup<'_> {
             }
         };
         if paths.is_empty() {
-            let tried = format!("there is none at {SITE_POLICY} or {}/countersign/policy.toml", git_dir.display());
+            let tried = format!("there is none at {SITE_POLICY} or {}/{OWN_POLICY}", git_dir.display());
             return Err(Undecided::server("looking for the policy", tried));
         }
-        paths.iter().map(|path| self.load(path).map_err(|unusable| unusable.into_undecided(path))).collect()
+        let own = git_dir.join(OWN_POLICY);
+        let load = |path: &PathBuf| {
+            let mut loaded = self.load(path).map_err(|unusable| unusable.into_undecided(path))?;
+            if *path == own && loaded.policy.ledger.is_none() {
+                loaded.ledger = path.with_file_name(OWN_LEDGER);
+            }
+            Ok(loaded)
+        };
+        paths.iter().map(load).collect()
     }
 
     /// Reads one policy and its registry.
@@ -107,7 +128,8 @@ impl Setup<'_> {
             Ok(mut policy) => {
                 let registry = registry.map_err(Unusable::Unread)?;
                 policy.repositories_root = policy.repositories_root.map(|root| base.join(root));
-                Ok(Loaded { path: path.to_owned(), policy, registry })
+                let ledger = base.join(policy.ledger.as_deref().unwrap_or(Path::new(DEFAULT_LEDGER)));
+                Ok(Loaded { path: path.to_owned(), source, policy, registry, ledger })
             }
         }
     }
@@ -173,6 +195,9 @@ impl Loaded {
     /// What the policy's `server` calls the repository; where that states no names, its path below `repositories-root`,
     /// without `.git`. `None`: unknown.
     pub fn repository_name(&self, git_dir: &Path, evidence: &Evidence) -> Option<Vec<u8>> {
+        if let Some(name) = evidence.recorded.as_ref().and_then(|recorded| recorded.repository.clone()) {
+            return Some(name);
+        }
         match self.policy.server.map_or(Stated::ByPath, |server| server.repository(evidence)) {
             Stated::Name(name) => Some(name),
             Stated::Missing => None,

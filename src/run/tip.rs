@@ -1,12 +1,13 @@
 //! What a ref would point at: tags peeled, verified, and their defects named.
 
+use super::{makers::Makers, past::Past};
 use crate::{
     Undecided,
     git::{Fault, ObjectKind, Peeled, Read, Repository},
     object::{Commit, Slot, Tag},
     policy::facts::{Defect, TagFacts, TargetKind},
-    push::{ObjectFormat, ObjectId},
-    registry::Registry,
+    push::{ObjectFormat, ObjectId, Timestamp},
+    registry::{Registry, VerifyTime, When},
     signature::{self, Signature},
 };
 
@@ -27,11 +28,13 @@ struct Layer {
     id: ObjectId,
     bytes: Vec<u8>,
     signature: Signature,
+    received: Option<Timestamp>,
 }
 
 impl Tip {
     /// Reads and verifies the tags between `id` and what it points at in the end.
-    pub(super) fn read(repository: &Repository, id: ObjectId, registry: &Registry) -> Result<Self, Undecided> {
+    pub(super) fn read(past: &Past<'_>, id: ObjectId, registry: &Registry) -> Result<Self, Undecided> {
+        let repository = past.repository;
         let peeled = repository.peel(id)?;
         let commit = commit_of(&peeled);
         let object = peeled.target.map(|(id, _)| id);
@@ -56,18 +59,36 @@ impl Tip {
                     continue;
                 }
             };
-            tip.layers.push(Layer { id, bytes, signature });
+            let received = match &past.receipts {
+                Some(receipts) => receipts.of(&[id], &signature)?,
+                None => None,
+            };
+            tip.layers.push(Layer { id, bytes, signature, received });
         }
         Ok(tip)
+    }
+
+    /// Notes who made the tags, for the record.
+    pub(super) fn note_makers(&self, format: ObjectFormat, registry: &Registry, now: Timestamp, makers: &mut Makers) {
+        for Layer { id, bytes, signature, received } in &self.layers {
+            let Ok(tag) = Tag::parse(bytes, format) else { continue };
+            let stated = tag.tagger.as_ref().map(|tagger| tagger.time);
+            let when = When { now, received: *received, verify_time: VerifyTime::Receipt, grace: 0, stated };
+            makers.note_tag(*id, &tag, signature, &registry.attribute(signature, &when));
+        }
     }
 
     /// Hands the tags, read, to `judge`.
     pub(super) fn with_facts<T>(&self, format: ObjectFormat, judge: impl FnOnce(&[TagFacts<'_>]) -> T) -> T {
         let tags: Vec<_> = self.layers.iter().filter_map(|layer| Tag::parse(&layer.bytes, format).ok()).collect();
         let facts = self.layers.iter().zip(&tags);
-        let facts: Vec<_> =
-            facts.map(|(Layer { id, signature, .. }, tag)| TagFacts { id: *id, tag, signature }).collect();
-        judge(&facts)
+        let facts = facts.map(|(Layer { id, signature, received, .. }, tag)| TagFacts {
+            id: *id,
+            tag,
+            signature,
+            received: *received,
+        });
+        judge(&facts.collect::<Vec<_>>())
     }
 }
 

@@ -9,6 +9,7 @@ mod verified;
 
 pub use fingerprint::Fingerprint;
 pub use openpgp::Certificates;
+pub use public_key::sha256;
 pub use verified::{Evidence, UserCheck, Verified};
 
 use crate::{bounds::Bounds, object::Slot, push::Timestamp};

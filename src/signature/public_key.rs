@@ -40,7 +40,7 @@ impl Hash {
 }
 
 /// SHA-256 of these bytes.
-pub(super) fn sha256(bytes: &[u8]) -> [u8; 32] {
+pub fn sha256(bytes: &[u8]) -> [u8; 32] {
     let mut sum = [0; 32];
     for (out, byte) in sum.iter_mut().zip(digest::digest(&digest::SHA256, bytes).as_ref()) {
         *out = *byte;

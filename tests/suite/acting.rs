@@ -72,6 +72,7 @@ fn reasons(case: &Case<'_>) -> Vec<String> {
         id: ObjectId::from_hex(PARENTS[0].as_bytes()).unwrap(),
         commit: &commit,
         signature: &signature,
+        received: None,
         standing,
         changes: case.changes,
         merge_tags: &[],

@@ -88,6 +88,7 @@ fn commands_below(command: &clap::Command, above: &str, found: &mut BTreeSet<Str
 fn exit_statuses_of_every_command_are_as_documented() {
     let world = World::with_signed_main();
     let ids = mixed(&world);
+    let lost = objects::unsigned(&world, &[], "on no branch");
     let documented = documented_statuses();
     let mut commands = BTreeSet::new();
     commands_below(&countersign::cli::Arguments::command(), "", &mut commands);
@@ -97,7 +98,9 @@ fn exit_statuses_of_every_command_are_as_documented() {
         world.path(name).to_str().unwrap().to_owned()
     };
     let policy = world.policy_path().to_str().unwrap().to_owned();
-    let weaker = file("policy/weaker.toml", "version = 1\nunmatched-refs = \"accept\"\nrule = []\n");
+    let ledger = "ledger = { path = \"../ledger\" }";
+    let weaker = format!("version = 1\nunmatched-refs = \"accept\"\nrule = []\n{ledger}\n");
+    let weaker = file("policy/weaker.toml", &weaker);
     let broken = file("broken.toml", "version = 1\n");
     let key = file("new.pub", &format!("{}\n", keys::public_ssh(keys::MALLORY_SSH)));
     let alices = file("alice.pub", &format!("{}\n", keys::public_ssh(keys::ALICE_SSH)));
@@ -109,6 +112,17 @@ fn exit_statuses_of_every_command_are_as_documented() {
     let (null, signed, fingerprint) = (world.null(), ids[1].as_str(), keys::fingerprint(keys::BOB_SSH));
     let unknown = format!("openpgp:{}", keys::fingerprint(keys::CAROL_EXPIRED).trim_start_matches("openpgp:"));
     let since = ["--since", "2026-01-01"];
+    // Of another ledger.
+    let foreign = countersign::ledger::checkpoint::Checkpoint::sign(
+        1,
+        countersign::ledger::tree::Hash::leaf(b"x"),
+        &countersign::ledger::key::SigningKey::from_seed("elsewhere.example", &[1; 32]).unwrap(),
+    );
+    fs::create_dir(world.clone_path().join("foreign")).unwrap();
+    for name in ["checkpoint", "checkpoint-1"] {
+        fs::write(world.clone_path().join("foreign").join(name), foreign.clone().unwrap().to_string()).unwrap();
+    }
+    let another = "example.com/foo+530d903a+AekyeRrm56hApGFkyQR4ZCbV54Id2LKaANYcrnKv3U2k";
     let lines = |id: &str, name: &str| format!("{null} {id} {name}\n");
     let (free, main) = (lines(signed, "refs/heads/free"), lines(signed, "refs/heads/main"));
     // The words after the command that end with 0, with 1, and with 3.
@@ -160,6 +174,31 @@ fn exit_statuses_of_every_command_are_as_documented() {
             Some(vec!["bob@example.com", "--registry", "nowhere"]),
         ),
         ("policy install", vec![&policy], Some(vec![&broken]), Some(vec!["nowhere"])),
+        // The hook above has made the ledger.
+        ("ledger verify", vec![], Some(vec!["--key", another]), Some(vec!["--ledger", "nowhere"])),
+        ("ledger list", vec![], None, Some(vec!["--ledger", "nowhere"])),
+        ("ledger show", vec!["0"], Some(vec!["999"]), Some(vec!["0", "--ledger", "nowhere"])),
+        ("ledger adopt", vec!["--all", "--yes"], Some(vec!["--all"]), Some(vec!["--all", "--repo", "nowhere"])),
+        ("ledger trace", vec![signed], Some(vec![&lost]), Some(vec!["nothing"])),
+        ("registry pending", vec![], None, Some(vec!["--ledger", "nowhere"])),
+        ("ledger checkpoint", vec![], Some(vec!["--at", "0"]), Some(vec!["--ledger", "nowhere"])),
+        ("ledger prove", vec!["0"], Some(vec!["999"]), Some(vec!["0", "--ledger", "nowhere"])),
+        ("ledger export", vec!["export"], Some(vec!["foreign"]), Some(vec!["export", "--ledger", "nowhere"])),
+        (
+            "ledger publish",
+            vec!["--to", "drop"],
+            Some(vec!["--to", "foreign"]),
+            Some(vec!["--to", "drop", "--ledger", "nowhere"]),
+        ),
+        ("ledger reindex", vec![], None, Some(vec!["--ledger", "nowhere"])),
+        (
+            "ledger restore",
+            vec!["export", "--key", "../ledger/key", "--ledger", "again"],
+            Some(vec!["foreign", "--key", "../ledger/key", "--ledger", "never"]),
+            Some(vec!["nowhere", "--key", "nowhere"]),
+        ),
+        // After the export was restored, with the key of then.
+        ("ledger rotate-key", vec![], None, Some(vec!["--ledger", "nowhere"])),
         ("completions", vec!["bash"], None, None),
         ("man", vec![], None, None),
     ];
@@ -168,7 +207,19 @@ fn exit_statuses_of_every_command_are_as_documented() {
         arguments.extend(["--policy", &policy]);
         countersign(&world, &arguments, stdin)
     };
-    let mut tried = BTreeSet::from(["hook pre-receive".to_owned(), "policy rollback".to_owned()]);
+    let apart =
+        ["hook pre-receive", "hook post-receive", "hook reference-transaction", "policy rollback", "registry accept"];
+    let mut tried: BTreeSet<_> = apart.map(str::to_owned).into();
+    // Before anything is adopted, which would vouch for it.
+    for (stdin, status) in [(&*free, 0), (&main, 1), ("x", 3)] {
+        assert_eq!(ended("hook pre-receive", &[], stdin).0, status, "{stdin}");
+    }
+    for (words, stdin, status) in
+        [(&[][..], &*free, 0), (&[], "x", 3), (&["prepared"], "x", 0), (&["committed"], "x", 3)]
+    {
+        let hook = if words.is_empty() { "hook post-receive" } else { "hook reference-transaction" };
+        assert_eq!(ended(hook, words, stdin).0, status, "{hook} {words:?} {stdin}");
+    }
     for (command, good, not_good, undecided) in &cases {
         assert_eq!(documented.get(*command), Some(&not_good.is_some()), "{command}");
         assert_eq!(ended(command, &[good, &["--no-such-option"][..]].concat(), "").0, 2, "{command}");
@@ -178,9 +229,6 @@ fn exit_statuses_of_every_command_are_as_documented() {
             assert_eq!(found, status, "{command} {words:?}: {out}{error}");
         }
         tried.insert((*command).to_owned());
-    }
-    for (stdin, status) in [(&*free, 0), (&main, 1), ("x", 3)] {
-        assert_eq!(ended("hook pre-receive", &[], stdin).0, status, "{stdin}");
     }
     assert_eq!(ended("policy rollback", &[], "").0, 3, "nothing was installed over another");
     assert_eq!(ended("policy install", &[&weaker], "").0, 0);
@@ -695,8 +743,12 @@ fn hook_by_shell(redirection: &str) -> (i32, String, String) {
 }
 
 #[test]
-fn an_accepted_push_exits_0_and_says_nothing() {
-    assert_eq!(hook_by_shell(""), (0, String::new(), String::new()));
+fn an_accepted_push_exits_0_and_says_where_it_is_recorded() {
+    let (status, output, told) = hook_by_shell("");
+    assert_eq!((status, &*output), (0, ""), "{told}");
+    let words: Vec<_> = told.split(' ').collect();
+    assert_eq!(words[..4], ["accepted:", "record", "2;", "checkpoint"], "{told}");
+    assert!(told.lines().count() == 1 && words.len() == 7, "{told}");
     assert_eq!(hook_by_shell(">/dev/null 2>/dev/null").0, 0);
 }
 

@@ -2,7 +2,7 @@
 //! the same in every run.
 
 #[path = "../../fuzz/src/lib.rs"]
-mod targets;
+pub mod targets;
 
 use crate::support::Dice;
 use countersign::{
@@ -130,6 +130,7 @@ smoke! {
     certificate,
     commit,
     krl,
+    ledger,
     openpgp_certificates,
     openpgp_signature,
     policy_toml,

@@ -8,7 +8,7 @@ use std::{
 };
 
 /// Places on a server. Here they lie below the test's folder.
-const PLACES: &[&str] = &["/etc/countersign", "/etc/ssh", "/usr/local", "/srv/git", "/var/log"];
+const PLACES: &[&str] = &["/etc/countersign", "/etc/ssh", "/usr/local", "/srv/git", "/var/lib/countersign", "/var/log"];
 
 /// Where sshd's own settings are extended.
 const SSHD_SETTINGS: &str = "etc/ssh/sshd_config.d";
@@ -130,11 +130,17 @@ impl Site {
                 b"",
             );
         }
+        for policy in fs::read_dir(checkout.join("policies")).unwrap().map(|entry| entry.unwrap().path()) {
+            if policy.extension().is_some_and(|extension| extension == "toml") {
+                let text = self.with_ledger(&fs::read_to_string(&policy).unwrap());
+                fs::write(&policy, text).unwrap();
+            }
+        }
         let script = fs::read_to_string(root().join("install.sh")).unwrap();
         write_program(&checkout.join("install.sh"), &self.located(&script));
         // The program looks for the policy in /etc/countersign, which is not ours.
         let program = format!(
-            "#!/bin/sh\ncase \" $* \" in\n*' --policy '*) ;;\n*' --repo '* | *' registry '* | *' hook '* | *' policy install '* | *' policy rollback '*) set -- --policy '{}' \"$@\" ;;\nesac\nexec '{}' \"$@\"\n",
+            "#!/bin/sh\ncase \" $* \" in\n*' --policy '*) ;;\n*' --repo '* | *' registry '* | *' ledger '* | *' hook '* | *' policy install '* | *' policy rollback '*) set -- --policy '{}' \"$@\" ;;\nesac\nexec '{}' \"$@\"\n",
             self.world.path("etc/countersign/policy.toml").display(),
             env!("CARGO_BIN_EXE_countersign"),
         );
@@ -190,6 +196,12 @@ impl Site {
 
     fn home(&self, who: Option<&str>) -> PathBuf {
         who.map_or_else(|| self.world.path("home"), |name| self.world.path("home").join(name))
+    }
+
+    /// A policy that says what holds by default: where the ledger is. Its lines stay where they are.
+    fn with_ledger(&self, policy: &str) -> String {
+        let says = policy.contains("[ledger]");
+        self.located(&(policy.to_owned() + if says { "" } else { "\n[ledger]\npath = \"/var/lib/countersign\"\n" }))
     }
 
     fn located(&self, text: &str) -> String {

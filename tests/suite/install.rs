@@ -65,6 +65,7 @@ impl Site {
         command.args(["--server", "plain", "--repos"]).arg(repositories);
         command.arg("--prefix").arg(self.world.path("usr")).arg("--config").arg(self.world.path("etc"));
         command.arg("--binary").arg(self.world.path("countersign")).args(more);
+        command.arg("--ledger").arg(self.world.path("ledger"));
         told(command)
     }
 
@@ -85,7 +86,8 @@ impl Site {
         fs::copy(self.world.path("policy/registry/allowed_signers"), self.world.path("etc/registry/allowed_signers"))
             .unwrap();
         let policy = Path::new(env!("CARGO_MANIFEST_DIR")).join("policies/signed-main.toml");
-        fs::write(self.policy(), fs::read(policy).unwrap()).unwrap();
+        let ledger = format!("\n[ledger]\npath = \"{}\"\n", self.world.path("ledger").display());
+        fs::write(self.policy(), fs::read_to_string(policy).unwrap() + &ledger).unwrap();
         for path in ["etc", "etc/registry"] {
             set_mode(&self.world.path(path), 0o755);
         }
@@ -210,7 +212,7 @@ fn a_dry_run_says_what_would_be_done_and_changes_nothing() {
     let before = everything(&site.world.path(""));
     let (status, out) = site.install(&["--dry-run"]);
     assert_eq!(status, 0, "{out}");
-    assert_eq!(out.matches("would be").count(), 6, "{out}");
+    assert_eq!(out.matches("would be").count(), 7, "{out}");
     assert_eq!(everything(&site.world.path("")), before);
     site.installs();
     let before = everything(&site.world.path(""));

@@ -81,7 +81,7 @@ impl Ground {
         let zone = TimeZone::posix(ZONE).unwrap();
         let registry = Registry::load(&files, &self.path("registry"), &[], &zone).unwrap();
         let now = Timestamp(SECONDS);
-        let when = When { now, received: now, verify_time: VerifyTime::Receipt, grace: 0, stated: None };
+        let when = When { now, received: None, verify_time: VerifyTime::Receipt, grace: 0, stated: None };
         let from_some_lines = registry.attribute(signature, &when);
         // This reads all lines, and a judgement is then made from them.
         registry.check(now);

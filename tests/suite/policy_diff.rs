@@ -11,7 +11,7 @@ use countersign::{
         diff::{Direction, differences},
     },
     push::{Change, Evidence, ObjectId, Push, RefName, RefUpdate, Timestamp},
-    run::{self, Loaded, Setup},
+    run::{self, Case, Loaded, Setup},
     trusted::TrustedFiles,
 };
 
@@ -138,11 +138,11 @@ fn nothing_that_becomes_weaker_is_called_stricter_or_left_out() {
         .map(|source| {
             let loaded = setup.in_place(source.clone().into_bytes(), &world.policy_path()).unwrap();
             let policies = [loaded];
+            let evidence = Evidence::default();
             let accepted = |push| {
-                matches!(
-                    run::judge(push, &Evidence::default(), &repository, &policies, now).unwrap(),
-                    Verdict::Accepted(_)
-                )
+                let (repository, policies, place) = (&repository, &policies, repository.git_dir());
+                let case = Case { push, evidence: &evidence, repository, policies, place, memory: None, now };
+                matches!(run::judge(&case).unwrap().0, Verdict::Accepted(_))
             };
             let accepted = pushes.iter().map(accepted).collect();
             let [loaded] = policies;

@@ -3,8 +3,8 @@
 use crate::support::{self, World, objects};
 use std::{fs, os::unix::fs::PermissionsExt, path::Path};
 
-const ACCEPTS: &str = "version = 1\nunmatched-refs = \"accept\"\n";
-const SIGNED: &str = "version = 1\nunmatched-refs = \"accept\"\n[[rule]]\nname = \"main\"\n\
+const ACCEPTS: &str = "version = 1\nunmatched-refs = \"accept\"\n[ledger]\npath = \"../ledger\"\n";
+const SIGNED: &str = "version = 1\nunmatched-refs = \"accept\"\nledger = { path = \"../ledger\" }\n[[rule]]\nname = \"main\"\n\
                       refs = [\"refs/heads/main\"]\nsignatures = { commits = \"all\" }\n";
 
 /// A command on the server's policy: its exit status and all that it said.
@@ -68,7 +68,7 @@ fn mistakes_are_all_told_and_nothing_changes() {
     let file = draft(&world, &SIGNED.replace("accept", "acept").replace("\"all\"", "\"every\""));
     let (status, said) = policy(&world, &in_place(&path, &["install", &file]));
     assert!(status == 1 && said.contains("`acept`") && said.contains("`every`"), "{said}");
-    assert!(said.contains("draft.toml:2:") && said.contains("draft.toml:6:"), "{said}");
+    assert!(said.contains("draft.toml:2:") && said.contains("draft.toml:7:"), "{said}");
     let (status, said) = policy(&world, &in_place(&path, &["install", &file, "--format", "json"]));
     let value: serde_json::Value = serde_json::from_str(&said).unwrap();
     assert_eq!((status, value["errors"].as_array().unwrap().len()), (1, 2), "{said}");

@@ -96,7 +96,9 @@ fn hook(world: &World, kind: &[&str], certificate: &str, status: &str, lines: &s
 fn a_certificate_is_good_for_its_own_updates_and_a_fresh_nonce() {
     let world = guarded();
     let (id, lines) = real_certificate(&world);
-    assert_eq!(hook(&world, &["pre-receive"], &id, "OK", &lines), (Some(0), String::new()));
+    world.forget();
+    let (status, told) = hook(&world, &["pre-receive"], &id, "OK", &lines);
+    assert!(status == Some(0) && told.starts_with("accepted: record "), "{told}");
     let replayed = lines.replace("refs/heads/main", "refs/heads/other");
     let more = format!("{lines}{replayed}");
     for (status, lines, why) in [
@@ -136,4 +138,69 @@ fn the_update_hook_sees_no_certificate_and_says_so() {
     let words: Vec<&str> = lines.split_whitespace().collect();
     let (code, told) = hook(&world, &["update", words[2], words[0], words[1]], &id, "OK", "");
     assert!(code == Some(3) && told.contains("git shows it to no `update` hook"), "{told}");
+}
+
+/// The lines of an SSH signature's armor laid out anew.
+fn laid_out_anew(certificate: &str) -> String {
+    let (payload, armor) = certificate.split_once("-----BEGIN SSH SIGNATURE-----\n").unwrap();
+    let (base64, _) = armor.split_once("-----END SSH SIGNATURE-----").unwrap();
+    let base64 = base64.replace('\n', "");
+    let lines: Vec<String> =
+        base64.as_bytes().chunks(64).map(|line| String::from_utf8(line.to_vec()).unwrap()).collect();
+    format!("{payload}-----BEGIN SSH SIGNATURE-----\n{}\n-----END SSH SIGNATURE-----\n", lines.join("\n"))
+}
+
+#[test]
+fn a_certificate_is_good_once() {
+    let world = guarded();
+    let (id, lines) = real_certificate(&world);
+    world.forget();
+    // What is refused does not use it up.
+    world.policy_for_main("updates = { create = false }\npusher = { certificate = \"required\" }");
+    let (code, told) = hook(&world, &["pre-receive"], &id, "OK", &lines);
+    assert!(code == Some(1) && told.contains("nobody may create it") && !told.contains("used already"), "{told}");
+    world.policy_for_main("pusher = { by = [\"alice@example.com\"], certificate = \"required\" }");
+    let (code, told) = hook(&world, &["pre-receive"], &id, "OK", &lines);
+    assert_eq!(code, Some(0), "{told}");
+    // The same signed text is the same certificate, whatever its armor looks like.
+    let text = world.git_in(&world.server(), &["cat-file", "blob", &id]);
+    let other = laid_out_anew(&(text.clone() + "\n"));
+    assert_ne!(other, text + "\n");
+    fs::write(world.path("other"), other).unwrap();
+    let other = world.git_in(&world.server(), &["hash-object", "-w", "../other"]).trim().to_owned();
+    for again in [&id, &other] {
+        let (code, told) = hook(&world, &["pre-receive"], again, "OK", &lines);
+        assert!(code == Some(1) && told.contains("it was used already"), "{told}");
+    }
+    // The next push has its own.
+    let commit = objects::unsigned(&world, &[], "another root");
+    let pushed = world.push_with(&["--signed"], &[&format!("{commit}:refs/heads/other")]);
+    assert!(!pushed.output.contains("used already"), "{}", pushed.output);
+}
+
+#[test]
+fn a_certificate_that_two_pushes_bring_at_once_is_good_for_one() {
+    let world = guarded();
+    let (id, lines) = real_certificate(&world);
+    world.forget();
+    let both: Vec<(Option<i32>, String)> = std::thread::scope(|scope| {
+        let pushes: Vec<_> =
+            (0..4).map(|_| scope.spawn(|| hook(&world, &["pre-receive"], &id, "OK", &lines))).collect();
+        pushes.into_iter().map(|push| push.join().unwrap()).collect()
+    });
+    assert_eq!(both.iter().filter(|(code, _)| *code == Some(0)).count(), 1, "{both:?}");
+    for (code, told) in both.iter().filter(|(code, _)| *code != Some(0)) {
+        let why = match code {
+            Some(1) => "it was used already",
+            _ => "its push certificate was used by another push meanwhile",
+        };
+        assert!(told.contains(why), "{code:?}: {told}");
+    }
+    // Each of them is recorded.
+    let database = rusqlite::Connection::open(world.path("ledger/ledger.sqlite")).unwrap();
+    let count = |of: &str| {
+        let of = format!("SELECT count(*) FROM decision WHERE CAST(name AS TEXT) = 'refs/heads/main' AND {of}");
+        database.query_row(&of, [], |row| row.get::<_, u64>(0)).unwrap()
+    };
+    assert_eq!((count("verdict = 'accepted'"), count("verdict <> 'accepted'")), (1, 3));
 }

@@ -2,11 +2,11 @@
 
 use countersign::{
     bounds::Bounds,
-    git::{Fault, ObjectKind, Quarantine, Read, Repository, Resolved, Selection, Walked},
+    git::{Fault, ObjectKind, Quarantine, Read, Repository, Resolved, Selection, Settled, Trusted, Walk, Walked},
     push::{ObjectFormat, ObjectId, RefName},
 };
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::{BTreeMap, BTreeSet, HashSet},
     fmt::Write as _,
     fs,
     io::Write as _,
@@ -250,20 +250,23 @@ impl Histories {
         std::iter::successors(Some(of), |&commit| self.parents[commit].first().copied()).collect()
     }
 
-    /// What policy.md's words ask for, computed from the graph: id to (gained, on the chain).
+    /// What policy.md's words ask for, computed from the graph: id to (gained, on the chain). `vouching`: commits that refs hold;
+    /// what is under `bases` is exempt altogether.
     fn expected(
         &self,
         tip: usize,
         old: Option<usize>,
+        vouching: &[usize],
         bases: &[usize],
         first_parent: bool,
     ) -> BTreeMap<ObjectId, (bool, bool)> {
-        let reach = |of: Option<usize>| of.map(|of| self.reach(of)).unwrap_or_default();
-        let under_base: BTreeSet<_> = bases.iter().flat_map(|&base| self.reach(base)).collect();
-        let under_old = reach(old);
-        let gained = |commit: &usize| !under_old.contains(commit) && !under_base.contains(commit);
-        let old_chain = old.map(|old| self.first_parents(old)).unwrap_or_default();
-        let ends = |commit: &usize| old_chain.contains(commit) || under_base.contains(commit);
+        let under = |tips: &[usize]| -> BTreeSet<usize> { tips.iter().flat_map(|&tip| self.reach(tip)).collect() };
+        let under_base = under(bases);
+        let holders: Vec<usize> = old.iter().chain(vouching).copied().collect();
+        let held = under(&holders);
+        let gained = |commit: &usize| !held.contains(commit) && !under_base.contains(commit);
+        let chains: BTreeSet<_> = holders.iter().flat_map(|&holder| self.first_parents(holder)).collect();
+        let ends = |commit: &usize| chains.contains(commit) || under_base.contains(commit);
         let chain: BTreeSet<_> = self.first_parents(tip).into_iter().take_while(|commit| !ends(commit)).collect();
         let mut expected: BTreeMap<_, _> = self
             .reach(tip)
@@ -297,7 +300,7 @@ impl Histories {
                     visited.iter().map(|&(id, gained, on_chain)| (id, (gained, on_chain))).collect();
                 let case = format!("{how}: {tip} not {old:?} {bases:?}, parents {:?}", &self.parents[first..end]);
                 assert_eq!(found.len(), visited.len(), "visited twice: {case}");
-                assert_eq!(found, self.expected(tip, old, &bases, first_parent), "{case}");
+                assert_eq!(found, self.expected(tip, old, &[], &bases, first_parent), "{case}");
                 assert!(visited.first().is_none_or(|first| first.0 == self.ids[tip]), "the tip comes first: {case}");
                 let fast_forward = old.is_none_or(|old| self.reach(tip).contains(&old));
                 assert_eq!(walked.fast_forward, fast_forward, "{case}");
@@ -309,6 +312,122 @@ impl Histories {
         }
         checked
     }
+}
+
+/// One update of a push, and what is trusted besides: commits that refs hold, and commits that a predicate holds.
+struct Gaining {
+    tip: usize,
+    old: Option<usize>,
+    bases: Vec<usize>,
+    first_parent: bool,
+    trusts: Vec<(Vec<usize>, Vec<usize>)>,
+}
+
+impl Histories {
+    /// Walks in two parts, for one trust after another: what was `found` under each, and whether it is a fast-forward.
+    fn gains(
+        &self,
+        repository: &Repository,
+        known: &HashSet<ObjectId>,
+        gaining: &Gaining,
+        found: &mut Vec<BTreeMap<ObjectId, (bool, bool)>>,
+    ) -> bool {
+        let ids = |numbers: &[usize]| -> Vec<ObjectId> { numbers.iter().map(|&number| self.ids[number]).collect() };
+        let Gaining { tip, old, bases, first_parent, trusts } = gaining;
+        let (tip, old) = (self.ids[*tip], old.map(|old| self.ids[old]));
+        let selection = Selection { tip, old, baselines: ids(bases), first_parent: *first_parent };
+        let mut walk = Walk::new(repository, known, &selection, Settled::Apart).unwrap();
+        let mut new = Vec::new();
+        walk.through_new(&mut |commit| {
+            new.push((commit.id, (commit.gained, commit.on_first_parent_chain)));
+            Ok(())
+        })
+        .unwrap();
+        assert!(new.first().is_none_or(|first| first.0 == tip), "the tip comes first");
+        let meets = walk.meets_settled();
+        for (vouching, held) in trusts {
+            let held: BTreeSet<_> = held.iter().flat_map(|&held| self.reach(held)).map(|held| self.ids[held]).collect();
+            let trusted = Trusted { tips: &ids(vouching), holds: &|id| Ok(held.contains(&id)) };
+            let mut visited = new.clone();
+            walk.through_settled(&trusted, &mut |commit| {
+                visited.push((commit.id, (commit.gained, commit.on_first_parent_chain)));
+                Ok(())
+            })
+            .unwrap();
+            assert!(meets || visited.len() == new.len(), "something was met that was there before");
+            assert!(visited.first().is_none_or(|first| first.0 == tip), "the tip comes first");
+            let each: BTreeMap<_, _> = visited.iter().copied().collect();
+            assert_eq!(each.len(), visited.len(), "visited twice");
+            found.push(each);
+        }
+        walk.finish().unwrap().fast_forward
+    }
+
+    fn check_trusted(&self, repository: &Repository, settled: &Repository, random: &mut Random, how: &str) -> usize {
+        let mut checked = 0;
+        for &(first, end) in &self.bounds {
+            let there: Vec<usize> =
+                (first..end).filter(|&number| settled.header(self.ids[number]).unwrap().is_some()).collect();
+            let some = |random: &mut Random, at_most: usize| -> Vec<usize> {
+                let count = if there.is_empty() { 0 } else { random.below(at_most) };
+                (0..count).map(|_| there[random.below(there.len())]).collect()
+            };
+            for _ in 0..8 {
+                let any = |random: &mut Random| first + random.below(end - first);
+                let gaining = Gaining {
+                    tip: any(random),
+                    old: (random.below(3) > 0).then(|| any(random)),
+                    bases: if random.below(3) == 0 { some(random, 3) } else { Vec::new() },
+                    first_parent: random.below(2) == 0,
+                    trusts: (0..1 + random.below(3)).map(|_| (some(random, 4), some(random, 3))).collect(),
+                };
+                let Gaining { tip, old, bases, first_parent, trusts } = &gaining;
+                let mut found = Vec::new();
+                let fast_forward = self.gains(repository, &HashSet::new(), &gaining, &mut found);
+                let parents = &self.parents[first..end];
+                for (found, (vouching, held)) in found.iter().zip(trusts) {
+                    let exempt = [&bases[..], held].concat();
+                    let expected = self.expected(*tip, *old, vouching, &exempt, *first_parent);
+                    let case =
+                        format!("{tip} not {old:?} {vouching:?} {exempt:?}, there {there:?}, parents {parents:?}");
+                    assert_eq!(*found, expected, "{how}: {case}");
+                    checked += found.len();
+                }
+                let descends = old.is_none_or(|old| self.reach(*tip).contains(&old));
+                assert_eq!(fast_forward, descends, "{how}: {tip} not {old:?} {trusts:?}, parents {parents:?}");
+            }
+            // New refs of one push: what was judged for one is passed over for the next.
+            let (vouching, held) = (some(random, 3), some(random, 2));
+            let mut known = HashSet::new();
+            for _ in 0..4 {
+                let tip = first + random.below(end - first);
+                let trusts = vec![(vouching.clone(), held.clone())];
+                let gaining = Gaining { tip, old: None, bases: Vec::new(), first_parent: false, trusts };
+                let mut found = Vec::new();
+                self.gains(repository, &known, &gaining, &mut found);
+                let mut expected = self.expected(tip, None, &vouching, &held, false);
+                expected.retain(|id, _| !known.contains(id));
+                assert_eq!(found[0], expected, "{how}: {tip} not {vouching:?} {held:?}");
+                checked += expected.len();
+                known.extend(expected.into_keys());
+            }
+        }
+        checked
+    }
+}
+
+#[test]
+fn walks_past_what_is_trusted_are_exact() {
+    let mut random = Random(0x7e57);
+    let histories = Histories::new(&mut random);
+    let before = histories.world.open();
+    let pushed = Repository::open(&histories.world.repo(), &histories.quarantine).unwrap();
+    assert!(histories.check_trusted(&pushed, &before, &mut random, "pushed") > 5_000);
+    // Without a quarantine nothing is new.
+    let alternates = histories.quarantine.objects.clone().unwrap().to_str().unwrap().as_bytes().to_vec();
+    let settled = Quarantine { objects: None, alternates, shallow_file: None };
+    let settled = Repository::open(&histories.world.repo(), &settled).unwrap();
+    assert!(histories.check_trusted(&settled, &settled, &mut random, "settled") > 5_000);
 }
 
 #[test]

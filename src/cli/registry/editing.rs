@@ -1,10 +1,13 @@
 //! `registry retire`, `leave` and `compromise`: what they share is how an edit is checked, written and told.
 
-use super::super::{
-    Common, Form, Outcome,
-    output::{Output, tell},
-    place::{Files, now},
-    verify::time,
+use super::{
+    super::{
+        Common, Form, Outcome,
+        output::{Output, tell},
+        place::{Files, now},
+        verify::time,
+    },
+    impact::Impact,
 };
 use crate::{
     Undecided,
@@ -23,7 +26,7 @@ use std::path::PathBuf;
 pub(super) struct Place {
     /// The registry folder [default: that of the policy in force; outside a repository, of the site's]
     #[arg(long, value_name = "DIR")]
-    registry: Option<PathBuf>,
+    pub(super) registry: Option<PathBuf>,
     /// Says what would be done, and writes nothing
     #[arg(long)]
     dry_run: bool,
@@ -52,6 +55,9 @@ pub(in crate::cli) struct Retire {
 ///
 /// The server refuses all that this key signed, whatever date it bears, unless it was received before then. Comments and
 /// formatting of the file stay as they are.
+///
+/// Then it says what the ledger knows: each decision that let in what this key signed, before that moment or after it, and
+/// the refs that hold what would be refused now. With --dry-run that is all it does.
 #[derive(Args, Debug)]
 pub(in crate::cli) struct Compromise {
     /// `SHA256:…`, `openpgp:…`, whole, as `registry list` shows it
@@ -63,6 +69,9 @@ pub(in crate::cli) struct Compromise {
     /// Why; shown to whoever is refused for it
     #[arg(long, value_name = "TEXT")]
     note: Option<String>,
+    /// The ledger's folder [default: that of the policy in force; outside a repository, of the site's]
+    #[arg(long, value_name = "DIR")]
+    ledger: Option<PathBuf>,
     #[command(flatten)]
     place: Place,
 }
@@ -89,8 +98,16 @@ pub(super) fn retire(common: &Common, arguments: &Retire, output: &mut Output) -
 }
 
 pub(super) fn compromise(common: &Common, arguments: &Compromise, output: &mut Output) -> Result<Outcome, Undecided> {
-    let Compromise { key, since, note, place } = arguments;
-    edit(common, place, output, |draft, _| Ok(one(draft.compromise(key, *since, note.as_deref()))))
+    let Compromise { key, since, note, ledger, place } = arguments;
+    let edited = make(common, place, |draft, _| Ok(one(draft.compromise(key, *since, note.as_deref()))))?;
+    let Edited::Done { .. } = &edited else { return edited.tell(common, place, None, output) };
+    let impact = Impact::of(common, ledger.as_deref(), key, *since);
+    let impact = impact.unwrap_or_else(|unknown| {
+        tell(&escaped(&format!("warning: what it signed is not known: while {unknown}")));
+        tell("\n");
+        None
+    });
+    edited.tell(common, place, impact.as_ref(), output)
 }
 
 pub(super) fn leave(common: &Common, arguments: &Leave, output: &mut Output) -> Result<Outcome, Undecided> {
@@ -104,8 +121,30 @@ pub(super) fn edit(
     output: &mut Output,
     edit: impl FnOnce(&mut Draft, &TrustedFiles) -> Result<Result<Vec<String>, NotDone>, Undecided>,
 ) -> Result<Outcome, Undecided> {
+    make(common, place, edit)?.tell(common, place, None, output)
+}
+
+/// What came of an edit.
+enum Edited {
+    Done {
+        /// A sentence each.
+        done: Vec<String>,
+        is_changed: bool,
+    },
+    /// Why not.
+    Not(String),
+    /// It could be meant of two registries.
+    Unclear,
+}
+
+/// Edits, checks and writes.
+fn make(
+    common: &Common,
+    place: &Place,
+    edit: impl FnOnce(&mut Draft, &TrustedFiles) -> Result<Result<Vec<String>, NotDone>, Undecided>,
+) -> Result<Edited, Undecided> {
     let files = Files::new(common)?;
-    let Some(folder) = folder(common, &files, place)? else { return Ok(Outcome::Usage) };
+    let Some(folder) = folder(common, &files, place)? else { return Ok(Edited::Unclear) };
     let setup = files.setup();
     let mut draft = Draft::open(setup.trusted, &folder, &setup.zone, now()?)?;
     let done = match edit(&mut draft, setup.trusted)? {
@@ -114,28 +153,53 @@ pub(super) fn edit(
     };
     let done = match done {
         Ok(done) => done,
-        Err(NotDone(why)) => return not_done(common, &why, output),
+        Err(NotDone(why)) => return Ok(Edited::Not(why)),
     };
-    let changes = draft.has_changes();
-    if changes && !place.dry_run {
+    let is_changed = draft.has_changes();
+    if is_changed && !place.dry_run {
         draft.save(setup.trusted)?;
     }
-    match common.format {
-        Form::Json => {
-            let written = changes && !place.dry_run;
-            output.line(&json!({ "schema": SCHEMA, "done": done, "refused": null, "written": written }).to_string())?;
-        }
-        Form::Human | Form::Porcelain => {
-            let not_written = if place.dry_run { "; nothing is written (--dry-run)" } else { "" };
-            for done in &done {
-                output.line(&format!("{}{not_written}", escaped(done)))?;
+    Ok(Edited::Done { done, is_changed })
+}
+
+impl Edited {
+    /// What was done, a line each, and what is known of a key that is compromised.
+    fn tell(
+        &self,
+        common: &Common,
+        place: &Place,
+        impact: Option<&Impact>,
+        output: &mut Output,
+    ) -> Result<Outcome, Undecided> {
+        let (done, is_changed) = match self {
+            Self::Done { done, is_changed } => (done, *is_changed),
+            Self::Not(why) => return not_done(common, why, output),
+            Self::Unclear => return Ok(Outcome::Usage),
+        };
+        match common.format {
+            Form::Json => {
+                let written = is_changed && !place.dry_run;
+                let mut told = json!({ "schema": SCHEMA, "done": done, "refused": null, "written": written });
+                if let (Some(fields), Some(impact)) = (told.as_object_mut(), impact) {
+                    fields.insert("impact".to_owned(), impact.to_json());
+                }
+                output.line(&told.to_string())?;
             }
-            if done.is_empty() {
-                output.line("nothing to do")?;
+            Form::Human | Form::Porcelain => {
+                let not_written = if place.dry_run { "; nothing is written (--dry-run)" } else { "" };
+                for done in done {
+                    output.line(&format!("{}{not_written}", escaped(done)))?;
+                }
+                if done.is_empty() {
+                    output.line("nothing to do")?;
+                }
+                for line in impact.map(Impact::lines).unwrap_or_default() {
+                    output.line(&line)?;
+                }
             }
         }
+        Ok(Outcome::Good)
     }
-    Ok(Outcome::Good)
 }
 
 fn one(done: Result<String, NotDone>) -> Result<Vec<String>, NotDone> {
@@ -170,7 +234,7 @@ fn folder(common: &Common, files: &Files, place: &Place) -> Result<Option<PathBu
 }
 
 /// A number alone is as likely a year as the seconds that it would be.
-fn moment(text: &str) -> Result<Timestamp, String> {
+pub(in crate::cli) fn moment(text: &str) -> Result<Timestamp, String> {
     let is_number = text.bytes().all(|byte| byte.is_ascii_digit());
     time(text)
         .ok()
@@ -178,7 +242,7 @@ fn moment(text: &str) -> Result<Timestamp, String> {
         .ok_or_else(|| "an RFC 3339 time such as 2026-05-01T00:00:00Z, or a day".to_owned())
 }
 
-fn fingerprint(text: &str) -> Result<Fingerprint, String> {
+pub(in crate::cli) fn fingerprint(text: &str) -> Result<Fingerprint, String> {
     Fingerprint::parse(text)
         .ok_or_else(|| "a whole fingerprint, such as SHA256:… (`ssh-keygen -l`) or openpgp:…".to_owned())
 }

@@ -260,7 +260,7 @@ impl Kind for Identity {
         let (code, what) = match reason {
             Reason::Ambiguous(fault) => {
                 let sign = said.signing_command();
-                return explain_fault(fault, &said.subject_and_verb(), said.objects(), sign.as_deref());
+                return explain_fault(fault, said, &said.subject_and_verb(), said.objects(), sign.as_deref());
             }
             Reason::NotRegistered(role, email) => (
                 "identity-unregistered",

@@ -74,7 +74,7 @@ impl MergeTags {
     fn fault(&self, tag: &TagFacts<'_>, context: &Context<'_>) -> Option<MergeTagFault> {
         let Terms { verify_time, grace, .. } = context.terms;
         let stated = tag.tag.tagger.as_ref().map(|tagger| tagger.time);
-        let (now, received) = (context.now, context.now);
+        let (now, received) = (context.now, tag.received);
         match context.registry.attribute(tag.signature, &When { now, received, verify_time, grace, stated }) {
             Attribution::Unsigned => Some(MergeTagFault::Unsigned),
             Attribution::NotGood(fault) => Some(MergeTagFault::NotGood(fault)),

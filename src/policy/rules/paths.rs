@@ -327,7 +327,7 @@ fn explain_not_allowed(paths: &Named, by: Option<&str>, signed: &Signed, said: &
         }
         Signed::Badly(fault) => {
             let Explanation { lines: why, hints, .. } =
-                explain_fault(fault, &said.subject_and_verb(), said.objects(), sign.as_deref());
+                explain_fault(fault, said, &said.subject_and_verb(), said.objects(), sign.as_deref());
             lines.extend(why);
             hints
         }

@@ -8,8 +8,8 @@
 //! that what else comes in comes by a merge); `"tip"`. The new tip is always judged, a baseline apart. `unsigned`: `"refuse"` (default) or
 //! `"accept"`, but a signature that is there must be good. `by`: who may have signed (default `["*"]`, every registered
 //! person). `formats`: which of `ssh`, `ssh-cert`, `openpgp` count (default all). `verify-time`: when the key must be
-//! valid: `"receipt"` (default: now) or `"signature"` (what the OpenPGP signature, or the committer line, states: for
-//! importing old history). `grace`: how long after its end a key that merely expired still counts, if the stated time
+//! valid: `"receipt"` (default: when this server first received what it signed) or `"signature"` (what the OpenPGP signature,
+//! or the committer line, states: for importing old history). `grace`: how long after its end a key that merely expired still counts, if the stated time
 //! lies before that end. `security-key`: only signatures by security keys count (`sk-ssh-ed25519@openssh.com`,
 //! `sk-ecdsa-sha2-nistp256@openssh.com`, and certificates of such keys): `"touch"`: somebody touched it; `"pin"`: which was
 //! unlocked by a PIN or fingerprint, too. A security key that nobody touched counts under no setting.
@@ -356,7 +356,7 @@ impl Kind for Signatures {
                 hints.extend(said.where_to_learn("no signing key yet"));
                 Explanation { code: "unsigned", lines, hints }
             }
-            Reason::Fault(fault) => explain_fault(fault, &subject, said.objects(), said.signing_command().as_deref()),
+            Reason::Fault(fault) => explain_fault(fault, said, &subject, said.objects(), said.signing_command().as_deref()),
             Reason::NotAllowed(signer, key, who) => {
                 let mut lines = vec![format!("{subject} signed by {}, who is not allowed to", signer.0)];
                 lines.extend(said.objects());

@@ -126,7 +126,7 @@ impl Kind for Tags {
         let ambiguous = |signature: &Signature| matches!(signature, Signature::Bad(Bad { defect: Defect::Ambiguous, .. }));
         for layer in facts.layers.iter().filter(|layer| self.signed && !ambiguous(layer.signature)) {
             let stated = layer.tag.tagger.as_ref().map(|tagger| tagger.time);
-            let (now, received) = (context.now, context.now);
+            let (now, received) = (context.now, layer.received);
             let when = When { now, received, verify_time: VerifyTime::Receipt, grace: 0, stated };
             let reason = match context.registry.attribute(layer.signature, &when) {
                 Attribution::Unsigned => Reason::Unsigned,
@@ -217,7 +217,7 @@ impl Kind for Tags {
                     .chain(said.where_to_learn("no signing key yet"))
                     .collect(),
             },
-            Reason::Fault(fault) => explain_fault(fault, &format!("the tag {tag} is"), Vec::new(), again.as_deref()),
+            Reason::Fault(fault) => explain_fault(fault, said, &format!("the tag {tag} is"), Vec::new(), again.as_deref()),
             Reason::NotAllowed(signer, key, who) => Explanation {
                 code: "not-allowed",
                 lines: vec![

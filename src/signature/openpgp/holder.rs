@@ -23,7 +23,7 @@ use sequoia_openpgp::{
         key::{PublicParts, UnspecifiedRole},
     },
     policy::{HashAlgoSecurity, Policy},
-    types::RevocationStatus,
+    types::{RevocationStatus, RevocationType},
 };
 use std::{
     sync::Mutex,
@@ -215,6 +215,12 @@ pub(super) fn revoked<'a>(status: impl Fn(&'a dyn Policy) -> RevocationStatus<'a
 /// GnuPG nothing does (g10/getkey.c, `merge_selfsigs_subkey`), and whoever has a key that was put out of use could.
 pub(super) fn taken_back<'a>(mut revocations: impl Iterator<Item = &'a Signature>, time: SystemTime) -> bool {
     revocations.any(|revocation| revocation.signature_alive(time, Duration::ZERO).is_ok())
+}
+
+/// Whether a revocation says no more than that the key is out of use (RFC 9580, 5.2.3.31); without a reason it says the worst.
+pub(super) fn is_soft(revocation: &&Signature) -> bool {
+    let reason = revocation.reason_for_revocation();
+    reason.is_some_and(|(reason, _)| reason.revocation_type() == RevocationType::Soft)
 }
 
 fn strength(key: &Key<PublicParts, UnspecifiedRole>) -> Result<(), Defect> {

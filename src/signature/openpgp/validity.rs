@@ -1,8 +1,8 @@
 //! The judgement in time: nothing but times and what the certificate says of them.
 
 use super::{
-    POLICY, fingerprint,
-    holder::{Holder, agreements, lapsed, revoked, self_signed, standing, taken_back, time},
+    Certificates, POLICY, fingerprint,
+    holder::{Holder, agreements, is_soft, lapsed, revoked, self_signed, standing, taken_back, time},
     packet::Detached,
     seconds,
 };
@@ -56,6 +56,8 @@ pub enum Validity {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Judged {
     revoked: bool,
+    /// By a soft revocation that was made by then, whatever hard ones there are.
+    softly: bool,
     created: Timestamp,
     /// `None`: never.
     end: Option<Timestamp>,
@@ -91,6 +93,13 @@ impl SignedBy {
         self.holder.judged(Timestamp(0), self.key).revoked
     }
 
+    /// Whether it is in the certificates of another time.
+    pub fn is_revoked_for_good_in(&self, certificates: &Certificates) -> bool {
+        let handle = self.holder.keys.get(self.key).map(|key| key.key.key_handle());
+        let held = certificates.having(handle.as_slice());
+        held.into_iter().any(|(holder, key)| holder.judged(Timestamp(0), key).revoked)
+    }
+
     /// Of the key that made it, be it the primary key or a subkey; as far as its certificate has it.
     pub fn signing_key(&self) -> Fingerprint {
         let key = self.holder.keys.get(self.key);
@@ -104,11 +113,22 @@ impl SignedBy {
 
     /// `now`: the clock, for a date ahead of it. `at`: when signature, key and certificate must be valid.
     pub fn validity(&self, at: Timestamp, now: Timestamp) -> Validity {
+        let judged = self.holder.judged(at, self.key);
+        self.unless_revoked(judged, judged.revoked, at, now)
+    }
+
+    /// The same of what was received before: a hard revocation voids what comes after it was heard of, a soft one what was not
+    /// valid any more at the time.
+    pub fn validity_once_received(&self, at: Timestamp, now: Timestamp) -> Validity {
+        let judged = self.holder.judged(at, self.key);
+        self.unless_revoked(judged, judged.softly, at, now)
+    }
+
+    fn unless_revoked(&self, judged: Judged, revoked: bool, at: Timestamp, now: Timestamp) -> Validity {
         if self.made.0 > now.0.saturating_add(CLOCK_DIFFERENCE) {
             return Validity::SignatureInFuture;
         }
-        let judged = self.holder.judged(at, self.key);
-        if judged.revoked {
+        if revoked {
             return Validity::KeyRevoked;
         }
         if self.expires.is_some_and(|end| end <= at) {
@@ -139,22 +159,29 @@ impl Holder {
         }
         let found = last.as_ref().and_then(|(_, keys)| keys.get(key)).copied();
         // Every key has its place; if not, nothing is good.
-        found.unwrap_or(Judged { revoked: true, created: at, end: Some(at) })
+        found.unwrap_or(Judged { revoked: true, softly: true, created: at, end: Some(at) })
     }
 
     fn judge(&self, at: Timestamp) -> Vec<Judged> {
         let time = time(at);
         let whole = self.is_revoked(time);
+        let wholly_soft = taken_back(self.certificate.primary_key().self_revocations().filter(is_soft), time);
         let subkeys = self.certificate.keys().subkeys();
         let revoked = subkeys.map(|key| {
             let by_status = || revoked(|policy| key.revocation_status(policy, time));
-            whole || by_status() || taken_back(key.self_revocations(), time)
+            let softly = wholly_soft || taken_back(key.self_revocations().filter(is_soft), time);
+            (whole || by_status() || taken_back(key.self_revocations(), time), softly)
         });
-        let revoked: Vec<bool> = iter::once(whole).chain(revoked).collect();
+        let revoked: Vec<(bool, bool)> = iter::once((whole, wholly_soft)).chain(revoked).collect();
         self.certificate.keys().zip(revoked).map(|(key, revoked)| self.judge_key(&key, revoked, time)).collect()
     }
 
-    fn judge_key(&self, key: &ErasedKeyAmalgamation<'_, PublicParts>, revoked: bool, time: SystemTime) -> Judged {
+    fn judge_key(
+        &self,
+        key: &ErasedKeyAmalgamation<'_, PublicParts>,
+        (revoked, softly): (bool, bool),
+        time: SystemTime,
+    ) -> Judged {
         let primary = self.certificate.primary_key();
         let times = self_signed(&self.certificate, Some(key));
         let valid_at = |time| key.clone().with_policy(&*POLICY, time).ok();
@@ -166,6 +193,7 @@ impl Holder {
         };
         Judged {
             revoked,
+            softly,
             created: Timestamp(seconds(key.key().creation_time().max(primary.key().creation_time()))),
             end: end.map(|end| Timestamp(seconds(end))),
         }

@@ -334,7 +334,7 @@ fn a_revoked_user_id_names_nobody_and_the_key_stays() {
         let now = timestamp(day(on));
         let attribution = registry.attribute(
             &signature,
-            &When { now, received: now, verify_time: VerifyTime::Receipt, grace: 0, stated: None },
+            &When { now, received: None, verify_time: VerifyTime::Receipt, grace: 0, stated: None },
         );
         assert_eq!(attribution.status_name(), "good");
         attribution.signer().unwrap().0.clone()

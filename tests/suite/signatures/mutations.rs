@@ -99,7 +99,7 @@ fn a_registry_of_mutated_files_is_refused_or_judges_alike_from_some_lines_and_fr
         [("allowed_signers", allowed), ("signers.toml", signers.into()), ("revoked_keys", format!("# r\n{authority}"))];
     fs::create_dir(home.join("registry")).unwrap();
     let now = Timestamp(1_790_000_000);
-    let when = When { now, received: now, verify_time: VerifyTime::Receipt, grace: 0, stated: None };
+    let when = When { now, received: None, verify_time: VerifyTime::Receipt, grace: 0, stated: None };
     let (trusted, mut loaded) = (TrustedFiles::new(&[]).unwrap(), 0);
     for number in 0..MUTATIONS {
         for (place, (name, text)) in files.iter().enumerate() {

@@ -45,7 +45,7 @@ fn registry(signers: &str, certs: &[&Cert]) -> Registry {
 /// Received at a time, which decides.
 fn at(time: SystemTime) -> When {
     let now = timestamp(time);
-    When { now, received: now, verify_time: VerifyTime::Receipt, grace: 0, stated: None }
+    When { now, received: None, verify_time: VerifyTime::Receipt, grace: 0, stated: None }
 }
 
 /// As of what the signature states.
@@ -125,7 +125,7 @@ fn a_subkeys_state_is_its_own_and_the_primary_keys_is_the_whole_certificates() {
         for registry in [&of_subkey, &of_primary] {
             assert_eq!(told(registry, &by_subkey(&cert), &at(day(5) - before)), "good alice@example.com");
             assert_eq!(attributed(registry, &by_subkey(&cert), &as_stated(day(5))).status_name(), status);
-            let known = When { received: timestamp(day(5) - before), ..at(day(9)) };
+            let known = When { received: Some(timestamp(day(5) - before)), ..at(day(9)) };
             assert_eq!(told(registry, &by_subkey(&cert), &known), "good alice@example.com");
         }
     }
@@ -197,7 +197,10 @@ fn an_expired_key_with_an_old_date() {
     let late = signed_by(&cert, Role::Signing, day(10));
     assert_eq!(told(&registry, &late, &committed), EXPIRED);
     // Received when it was valid, and judged anew.
-    assert_eq!(told(&registry, &old, &When { received: timestamp(day(9)), ..at(day(99)) }), "good alice@example.com");
+    assert_eq!(
+        told(&registry, &old, &When { received: Some(timestamp(day(9))), ..at(day(99)) }),
+        "good alice@example.com"
+    );
 }
 
 #[test]
@@ -227,7 +230,7 @@ fn grace_ends_at_its_last_second_and_needs_a_date_before_the_end() {
     assert_eq!(told(&registry, &in_time, &grace(60, at(after_end(60)))), expired);
     assert_eq!(told(&registry, &too_late, &grace(60, at(after_end(0)))), expired);
     // It is the receipt that has to be in time.
-    let received = When { received: timestamp(after_end(59)), ..grace(60, at(day(99))) };
+    let received = When { received: Some(timestamp(after_end(59))), ..grace(60, at(day(99))) };
     assert_eq!(told(&registry, &in_time, &received), "good alice@example.com");
     // Dated before there was a key.
     let before = signed_by(&cert, Role::Signing, day(0) - Duration::from_secs(1));
@@ -261,6 +264,29 @@ fn a_revocation_softens_with_the_time_that_is_judged_and_only_if_it_is_soft() {
     assert_eq!(told(&soft, &old, &as_stated(day(9))), "good alice@example.com");
     let hard = registry("", &[&revoked(&cert, ReasonForRevocation::KeyCompromised, day(5))]);
     assert_eq!(told(&hard, &old, &as_stated(day(9))), "key-revoked alice@example.com");
+}
+
+#[test]
+fn a_hard_revocation_voids_what_has_no_receipt_and_a_soft_one_beside_it_what_came_later() {
+    let cert = alice();
+    let old = signed_by(&cert, Role::Signing, day(1));
+    let hard = revoked(&cert, ReasonForRevocation::KeyCompromised, day(3));
+    let received = |on| When { received: Some(timestamp(day(on))), ..at(day(9)) };
+    let told_of = |cert: &Cert, when: &When| told(&registry("", &[cert]), &old, when);
+    let (good, void) = ("good alice@example.com", "key-revoked alice@example.com");
+    // No receipt, and one of this very second.
+    assert_eq!((&*told_of(&hard, &at(day(9))), &*told_of(&hard, &received(9))), (void, good));
+    assert_eq!((&*told_of(&hard, &at(day(2))), &*told_of(&hard, &received(2))), (void, good));
+    let unexplained = revoked(&cert, ReasonForRevocation::Unspecified, day(0));
+    assert_eq!((&*told_of(&unexplained, &at(day(2))), &*told_of(&unexplained, &received(2))), (void, good));
+    let both = revoked(&hard, ReasonForRevocation::KeyRetired, day(5));
+    assert_eq!((&*told_of(&both, &received(4)), &*told_of(&both, &received(6))), (good, void));
+    // An entry says since when, with a receipt only.
+    let compromised = stated(&named(&cert), "compromised");
+    let with_entry = |when: &When| told(&registry(&compromised, &[&hard]), &old, when);
+    assert_eq!(with_entry(&received(4)), good);
+    assert_eq!(with_entry(&received(6)), format!("key-compromised alice@example.com: {SINCE}"));
+    assert_eq!(with_entry(&at(day(4))), void);
 }
 
 /// Says all that it says of itself anew, on 2026-01-05.
@@ -411,7 +437,7 @@ fn a_key_that_is_made_a_moment_later() {
     assert_eq!(told(&registry, &signature, &before(300)), "good alice@example.com");
     // The signature is as old as the key.
     assert_eq!(told(&registry, &signature, &before(301)), "signature-in-future -");
-    let received = |seconds| When { received: timestamp(day(0) - Duration::from_secs(seconds)), ..at(day(1)) };
+    let received = |seconds| When { received: Some(timestamp(day(0) - Duration::from_secs(seconds))), ..at(day(1)) };
     assert_eq!(told(&registry, &signature, &received(300)), "good alice@example.com");
     assert_eq!(told(&registry, &signature, &received(301)), "key-not-yet-valid alice@example.com");
 }

@@ -380,7 +380,7 @@ fn a_certificate_is_not_anothers_for_holding_the_others_key() {
     std::fs::write(folder.path().join("openpgp/all"), [stuffed, stripped].map(|cert| cert.to_vec().unwrap()).concat())
         .unwrap();
     let now = timestamp(day(2));
-    let when = When { now, received: now, verify_time: VerifyTime::Receipt, grace: 0, stated: None };
+    let when = When { now, received: None, verify_time: VerifyTime::Receipt, grace: 0, stated: None };
     let files = TrustedFiles::new(&[]).unwrap();
     let by_alice = binary().sign_message(&mut secret(&alice, Role::Signing), PAYLOAD).unwrap();
     for listed in [named(&alice), signing(&alice)] {

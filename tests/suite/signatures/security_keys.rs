@@ -135,7 +135,7 @@ fn an_authority_that_asks_for_a_pin_gets_one() {
         let line = std::fs::read_to_string(home.join("token-cert.pub")).unwrap();
         let certificate = Base64::decode_vec(line.split(' ').nth(1).unwrap()).unwrap();
         let now = Timestamp(1_790_000_000);
-        let when = When { now, received: now, verify_time: VerifyTime::Receipt, grace: 0, stated: None };
+        let when = When { now, received: None, verify_time: VerifyTime::Receipt, grace: 0, stated: None };
         let signature = verify(&sshsig(&certificate, &ed25519_field(flags, flags)));
         match registry.attribute(&signature, &when) {
             Attribution::NotGood(fault) => format!("{}: {}", fault.status.name(), fault.detail.unwrap_or_default()),

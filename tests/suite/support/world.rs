@@ -161,9 +161,18 @@ impl World {
         }
     }
 
+    /// Its ledger is in the world's folder.
     pub fn policy(&self, text: &str) {
-        fs::write(self.policy_path(), text).unwrap();
+        let text = text.replace("/var/lib/countersign", "../ledger");
+        let says = text.contains("[ledger]") || text.contains("ledger = ");
+        let ledger = if says { "" } else { "\n[ledger]\npath = \"../ledger\"\n" };
+        fs::write(self.policy_path(), text + ledger).unwrap();
         set_mode(&self.policy_path(), 0o644);
+    }
+
+    /// As if nothing had been recorded so far.
+    pub fn forget(&self) {
+        drop(fs::remove_dir_all(self.path("ledger")));
     }
 
     /// A rule `main` for the branch `main`, with these lines, and nothing else.

@@ -211,6 +211,7 @@ fn a_push_certificate_of_another_person_than_the_account() {
     let as_user = |user| [("GIT_PUSH_CERT", &*by_alice), ("GIT_PUSH_CERT_NONCE_STATUS", OK), ("REMOTE_USER", user)];
     server.refuses_as(&main, &as_user("bob"), &["refs/heads/main"], OTHER_PERSON);
     server.accepts(&main, &as_user("al"));
+    server.world.forget();
     server.accepts(&main, &as_user(""));
 }
 
@@ -309,6 +310,7 @@ fn an_update_hook_where_a_signed_push_is_required() {
         assert_eq!(output.status.code(), Some(3), "{told}");
         let why = "looking for the push certificate that rule `main` requires";
         assert!(told.contains(why), "{told}");
+        server.world.forget();
         server.accepts(&server.lines("refs/heads/main"), &environment);
     }
     server.world.policy_for_main("updates = { create = true }");

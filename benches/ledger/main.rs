@@ -1,0 +1,248 @@
+//! `make bench-ledger`: what recording and looking up cost, in a ledger of ten thousand records and in one of a million records with a million
+//! receipts a row each and as many in blocks, beside what the disk takes to make 4 KiB durable. `--records N` for other sizes.
+#![allow(missing_docs, clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, clippy::as_conversions)]
+#![allow(clippy::disallowed_methods, clippy::print_stdout)]
+
+use countersign::{
+    Undecided,
+    ledger::{
+        Brought, Decision, Digest, Effect, InForce, Ledger, Making, Outcome, Pushed, Record, Recorded, RuleOutcome,
+        Verdict, Witness, Writing,
+    },
+    push::{ObjectId, RefName, Timestamp},
+    trusted::TrustedFiles,
+};
+use std::{
+    fmt::Write as _,
+    fs::File,
+    io::{Read, Write as _},
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+    time::Instant,
+};
+
+const RUNS: usize = 21;
+const MANY: usize = 10_000;
+const REPOSITORY: &str = "/srv/git/repository.git";
+
+fn main() {
+    let arguments: Vec<String> = std::env::args().skip(1).filter(|argument| argument != "--bench").collect();
+    match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
+        [] => compare(1_000_000),
+        ["--records", records] => compare(records.parse().unwrap()),
+        // The same process, once to append and once to do nothing.
+        ["--append", folder] => append_once(Path::new(folder)),
+        ["--nothing", _] => {}
+        _ => panic!("usage: [--records N]"),
+    }
+}
+
+fn compare(records: u64) {
+    let ground = tempfile::Builder::new().tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+    let sync = median(|| sync(ground.path()));
+    let (small, big) = (ground.path().join("small"), ground.path().join("big"));
+    fill(&small, 10_000);
+    let begin = Instant::now();
+    fill(&big, records);
+    println!("{records} records made in {:.0} s; medians of {RUNS}, in milliseconds\n", begin.elapsed().as_secs_f64());
+    println!("{:<58}{:>10}{:>12}", "", 10_000, records);
+    println!("{:<58}{sync:>10.3}{sync:>12.3}", "4 KiB written and synced by the disk, once");
+    for (what, measure) in measures() {
+        println!("{what:<58}{:>10.3}{:>12.3}", median(|| measure(&small)), median(|| measure(&big)));
+    }
+    let verify = |folder: &Path| timed(|| open(folder).verify(&mut |damage| panic!("{damage}")).unwrap());
+    println!("{:<58}{:>10.1}{:>12.1}", "all verified, once", verify(&small), verify(&big));
+    let reindex = |folder: &Path| timed(|| open(folder).reindex().unwrap());
+    println!("{:<58}{:>10.1}{:>12.1}", "what is looked up made anew, once", reindex(&small), reindex(&big));
+    let size = |folder: &Path| std::fs::metadata(folder.join("ledger.sqlite")).unwrap().len() as f64 / 1e6;
+    println!("{:<58}{:>10.1}{:>12.1}", "size in MB", size(&small), size(&big));
+}
+
+type Measure = (&'static str, fn(&Path) -> f64);
+
+fn measures() -> [Measure; 9] {
+    [
+        ("opened, one decision appended, whole process", |folder| {
+            let run = |what| {
+                let mut command = Command::new(std::env::current_exe().unwrap());
+                command.args([what, folder.to_str().unwrap()]).stdin(Stdio::null());
+                timed(|| assert!(command.status().unwrap().success()))
+            };
+            (run("--append") - run("--nothing")).max(0.0)
+        }),
+        ("opened, one decision appended", |folder| timed(|| append_once(folder))),
+        ("one decision appended", |folder| {
+            let mut ledger = open(folder);
+            timed(|| append(&mut ledger, &fresh(1)))
+        }),
+        ("10,000 receipts written, in an append that is not ended", |folder| {
+            let objects = fresh(MANY);
+            let mut time = 0.0;
+            let broken_off = open(folder).append(&clock, |writing| {
+                let decision = decision(writing, &objects);
+                let completed = vec![writing.record(&decision)?];
+                let outcome = Record::Outcome(Outcome { by: "post-receive", completed, failed: vec![] });
+                time = timed(|| writing.record(&outcome).unwrap());
+                Err(Undecided::server("", ""))
+            });
+            assert!(broken_off.is_err());
+            time
+        }),
+        ("one decision of 10,000 objects appended, with their list", |folder| {
+            let (mut ledger, objects) = (open(folder), fresh(MANY));
+            timed(|| append(&mut ledger, &objects))
+        }),
+        ("10,000 receipts looked up, all there", |folder| {
+            let ledger = open(folder);
+            let known: Vec<_> = (0..MANY as u64).map(known).collect();
+            timed(|| ledger.memory(Path::new(REPOSITORY)).unwrap().received_of(&known).unwrap())
+        }),
+        ("10,000 receipts looked up, none there", |folder| {
+            let (ledger, objects) = (open(folder), fresh(MANY));
+            timed(|| {
+                let received = ledger.memory(Path::new(REPOSITORY)).unwrap().received_of(&objects).unwrap();
+                assert!(received.is_empty());
+            })
+        }),
+        ("one receipt looked up, in a ledger just opened", |folder| {
+            let (ledger, object) = (open(folder), known(7));
+            timed(|| ledger.memory(Path::new(REPOSITORY)).unwrap().received(object).unwrap())
+        }),
+        ("where a ref stands", |folder| {
+            let ledger = open(folder);
+            let name = RefName::new(b"refs/heads/main").unwrap();
+            timed(|| ledger.memory(Path::new(REPOSITORY)).unwrap().standing(&name).unwrap())
+        }),
+    ]
+}
+
+fn open(folder: &Path) -> Ledger {
+    let origin = "git.example.com/ledger".into();
+    let making = Making { origin, by_hook: true, user: 0, now: clock() };
+    Ledger::open(folder, &TrustedFiles::new(&[]).unwrap(), &making).unwrap()
+}
+
+fn append_once(folder: &Path) {
+    append(&mut open(folder), &fresh(1));
+}
+
+fn append(ledger: &mut Ledger, objects: &[ObjectId]) {
+    let appended = ledger.append(&clock, |writing| {
+        let decision = decision(writing, objects);
+        writing.record(&decision).map(drop)
+    });
+    appended.unwrap().unwrap();
+}
+
+/// Pushes of two commits to one of a thousand refs, a thousand pushes a transaction; each hundred transactions, one brings
+/// 10,000 at once.
+fn fill(folder: &Path, records: u64) {
+    let mut ledger = open(folder);
+    let (mut number, mut big) = (0, 0_u64);
+    while number + 2 < records {
+        let appended = ledger.append(&clock, |writing| {
+            let mut completed = Vec::new();
+            for _ in 0..1_000.min(records - number) {
+                let next = writing.next_number();
+                let Record::Decision(mut decision) = decision(writing, &[known(next)]) else { unreachable!() };
+                decision.name = RefName::new(format!("refs/heads/topic-{}", next % 1_000).as_bytes()).unwrap();
+                completed.push(writing.record(&Record::Decision(decision))?);
+            }
+            if number / 10_000 >= big {
+                big += 1;
+                let objects: Vec<_> = (0..MANY as u64).map(|place| known(big << 32 | place)).collect();
+                let many = decision(writing, &objects);
+                completed.push(writing.record(&many)?);
+            }
+            writing.record(&Record::Outcome(Outcome { by: "post-receive", completed, failed: vec![] }))?;
+            Ok(())
+        });
+        number = appended.unwrap().unwrap().size;
+    }
+}
+
+fn decision(writing: &Writing<'_>, objects: &[ObjectId]) -> Record {
+    let policy = writing.content(b"policy").unwrap();
+    let registry = writing.content(b"registry").unwrap();
+    let list = writing.content(&list(objects)).unwrap();
+    Record::Decision(Box::new(Decision {
+        push: writing.next_number(),
+        pushed: Pushed {
+            repository: REPOSITORY.into(),
+            repository_name: Some(b"repository".into()),
+            verdict: Verdict::Accepted,
+            pusher: Witness { id: Some("alice@example.com".into()), ..Witness::default() },
+            via: None,
+            certificate: None,
+            policies: vec![InForce { path: b"/etc/countersign/policy.toml".into(), policy, registry }],
+            waited: 0,
+        },
+        name: RefName::new(b"refs/heads/main").unwrap(),
+        old: Some(known(1)),
+        new: objects.first().copied(),
+        recorded: Recorded::Same,
+        rules: vec![RuleOutcome {
+            policy: 0,
+            name: "main".into(),
+            line: 3,
+            mode: "enforce",
+            effect: Effect::Satisfied,
+        }],
+        findings: Vec::new(),
+        findings_left_out: 0,
+        brought: Some(Brought { objects: objects.len() as u64, list }),
+        keys: None,
+        tip: None,
+    }))
+}
+
+fn list(objects: &[ObjectId]) -> Vec<u8> {
+    let mut objects = objects.to_vec();
+    objects.sort();
+    let mut list = String::from(
+        "{\"schema\":1,\"people\":[{\"status\":\"good\",\"signer\":\"alice@example.com\",\"key\":\"SHA256:k\",\"format\":\"ssh\",\"author\":\"Alice <alice@example.com>\",\"committer\":\"Alice <alice@example.com>\"}]}\n",
+    );
+    objects.iter().for_each(|id| writeln!(list, "{id} 0").unwrap());
+    list.into_bytes()
+}
+
+/// One that the filled ledger has received, if it has so many.
+fn known(number: u64) -> ObjectId {
+    ObjectId::from_bytes(&Digest::of(&number.to_be_bytes()).0[..20]).unwrap()
+}
+
+/// Such as no ledger has seen.
+fn fresh(objects: usize) -> Vec<ObjectId> {
+    let mut seed = [0; 16];
+    File::open("/dev/urandom").unwrap().read_exact(&mut seed).unwrap();
+    let object = |number: usize| {
+        let digest = Digest::of(&[&seed[..], &number.to_be_bytes()].concat());
+        ObjectId::from_bytes(&digest.0[..20]).unwrap()
+    };
+    (0..objects).map(object).collect()
+}
+
+fn clock() -> Timestamp {
+    Timestamp(1_800_000_000)
+}
+
+fn sync(folder: &Path) -> f64 {
+    let path: PathBuf = folder.join("synced");
+    let mut file = File::options().create(true).append(true).open(path).unwrap();
+    timed(|| {
+        file.write_all(&[1; 4096]).unwrap();
+        file.sync_data().unwrap();
+    })
+}
+
+fn timed<T>(what: impl FnOnce() -> T) -> f64 {
+    let begin = Instant::now();
+    std::hint::black_box(what());
+    begin.elapsed().as_secs_f64() * 1e3
+}
+
+fn median(measure: impl Fn() -> f64) -> f64 {
+    let mut times: Vec<_> = (0..RUNS).map(|_| measure()).collect();
+    times.sort_by(f64::total_cmp);
+    times[RUNS / 2]
+}

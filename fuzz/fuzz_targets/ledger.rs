@@ -1,0 +1,4 @@
+//! `countersign_fuzz::ledger` under libFuzzer.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|input: &[u8]| countersign_fuzz::ledger(input));

@@ -1,0 +1,115 @@
+//! The ledger of the policies in force.
+
+use super::{
+    Common,
+    place::{Files, now},
+};
+use crate::{
+    Undecided,
+    git::Repository,
+    ledger::{Ledger, Making, Memory},
+    push::Timestamp,
+    run::Loaded,
+};
+use std::{
+    os::unix::fs::MetadataExt,
+    path::{Path, PathBuf},
+};
+
+/// What was recorded of a repository, if there is a ledger.
+pub(super) struct Kept {
+    ledger: Option<Ledger>,
+    /// The path of the git directory, without links: what records call it.
+    pub(super) place: PathBuf,
+}
+
+impl Kept {
+    /// Opens the ledger without writing anything.
+    pub(super) fn to_read(common: &Common, repository: &Repository, policies: &[Loaded]) -> Result<Self, Undecided> {
+        let place = place_of(repository)?;
+        let ledger = match folder(policies) {
+            Some(folder) => Ledger::read(folder, Files::new(common)?.trusted())?,
+            None => None,
+        };
+        Ok(Self { ledger, place })
+    }
+
+    /// What it says of the repository.
+    pub(super) fn memory(&self) -> Result<Option<Memory<'_>>, Undecided> {
+        self.ledger.as_ref().map(|ledger| ledger.memory(&self.place)).transpose()
+    }
+}
+
+/// The same as [`to_ask`], where it may be missing.
+pub(super) fn if_there(common: &Common, named: Option<&Path>) -> Result<Option<Ledger>, Undecided> {
+    let files = Files::new(common)?;
+    let folder = match named {
+        Some(folder) => folder.to_owned(),
+        None => folder_of(&files.policies_here(common)?)?,
+    };
+    Ledger::read(&folder, files.trusted())
+}
+
+/// Opens the ledger to be asked, in the folder that is named, else the one of the policies in force.
+pub(super) fn to_ask(common: &Common, named: Option<&Path>) -> Result<Ledger, Undecided> {
+    let none = || {
+        let why = "there is none yet: the first push makes it, or `countersign ledger adopt`";
+        Undecided::server("opening the ledger", why)
+    };
+    if_there(common, named)?.ok_or_else(none)
+}
+
+/// Opens the ledger that a hook records in; one that is missing is made.
+pub(super) fn open_in_hook(policies: &[Loaded], files: &Files, now: Timestamp) -> Result<Ledger, Undecided> {
+    Ledger::open(&folder_of(policies)?, files.trusted(), &making(true, now))
+}
+
+/// How a ledger is made that is missing: its origin is this machine's name and a part that no other ledger has.
+pub(super) fn making(by_hook: bool, now: Timestamp) -> Making {
+    let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
+    let named = |character: char| character.is_ascii_alphanumeric() || matches!(character, '-' | '.');
+    let host: String = host.chars().filter(|&character| named(character)).collect();
+    let process = rustix::process::getpid().as_raw_nonzero();
+    let origin = format!("{host}/countersign/{:x}-{process:x}", now.0);
+    Making { origin, by_hook, user: rustix::process::geteuid().as_raw(), now }
+}
+
+/// The same, where there has to be one.
+pub(super) fn folder_of(policies: &[Loaded]) -> Result<PathBuf, Undecided> {
+    let folder = folder(policies).map(Path::to_owned);
+    folder.ok_or_else(|| Undecided::server("opening the ledger", "no policy names one"))
+}
+
+/// The folder of the one ledger that decisions are recorded in: the site policy's, where a repository has one of its own
+/// beside it.
+pub(super) fn folder(policies: &[Loaded]) -> Option<&Path> {
+    policies.first().map(|loaded| loaded.ledger.as_path())
+}
+
+/// The path of the git directory, without links.
+pub(super) fn place_of(repository: &Repository) -> Result<PathBuf, Undecided> {
+    let git_dir = repository.git_dir();
+    let canonical = git_dir.canonicalize();
+    canonical.map_err(|error| Undecided::server(format!("finding the place of {}", git_dir.display()), error))
+}
+
+/// Opens the ledger to be added to by a command, which makes none.
+pub(super) fn to_write(common: &Common, named: Option<&Path>) -> Result<Ledger, Undecided> {
+    let folder = to_ask(common, named)?.folder().to_owned();
+    let doing = || format!("opening the ledger `{}`", folder.display());
+    let owner = folder.metadata().map_err(|error| Undecided::server(doing(), error))?.uid();
+    // What another writes there, root too, the hook could not read.
+    if owner != rustix::process::geteuid().as_raw() {
+        let why = format!("it belongs to user {owner}, as whom the hook runs: run this as that user");
+        return Err(Undecided::server(doing(), why));
+    }
+    Ledger::open(&folder, Files::new(common)?.trusted(), &making(false, now()?))
+}
+
+/// Where the ledger is, or is to be.
+pub(super) fn place_named(common: &Common, named: Option<&Path>) -> Result<PathBuf, Undecided> {
+    match named {
+        Some(folder) => Ok(folder.to_owned()),
+        None => folder_of(&Files::new(common)?.policies_here(common)?),
+    }
+}

@@ -1,0 +1,38 @@
+//! What was recorded beside any one repository: policies, contents, push certificates.
+
+use super::{Ledger, derived, fault::Fault, memory};
+use crate::{
+    Undecided,
+    ledger::record::{Digest, InForce},
+};
+use rusqlite::OptionalExtension;
+
+impl Ledger {
+    /// The policy and registry that were last recorded to be in force at this path of a policy.
+    ///
+    /// # Errors
+    /// The database's.
+    pub fn in_force(&self, path: &[u8]) -> Result<Option<InForce>, Undecided> {
+        memory::in_force(&self.connection(), path).map_err(|fault| fault.of(&self.reading))
+    }
+
+    /// A content; `None` if it is not there.
+    ///
+    /// # Errors
+    /// The database's.
+    pub fn content(&self, digest: Digest) -> Result<Option<Vec<u8>>, Undecided> {
+        derived::content(&self.connection(), digest).map_err(|fault| fault.of(&self.reading))
+    }
+
+    /// Whether a content is there.
+    ///
+    /// # Errors
+    /// The database's.
+    pub fn has_content(&self, digest: Digest) -> Result<bool, Undecided> {
+        let connection = self.connection();
+        let found: Result<Option<i64>, _> = connection
+            .prepare_cached("SELECT 1 FROM content WHERE digest = ?1")
+            .and_then(|mut select| select.query_row([digest.0], |row| row.get(0)).optional());
+        found.map(|found| found.is_some()).map_err(|error| Fault::from(error).of(&self.reading))
+    }
+}

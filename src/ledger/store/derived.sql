@@ -1,0 +1,103 @@
+-- Found from records and contents alone: made with each record, anew by `reindex`, and compared by `verify`.
+
+CREATE TABLE entry (
+    number INTEGER PRIMARY KEY,
+    kind TEXT NOT NULL,
+    time INTEGER NOT NULL -- seconds since 1970, never less than before: the record's `clock-behind`, else its `time`
+) STRICT;
+CREATE INDEX entry_of_kind ON entry (kind, number);
+
+CREATE TABLE repository (
+    id INTEGER PRIMARY KEY,
+    path BLOB NOT NULL UNIQUE -- of its git directory
+) STRICT;
+
+CREATE TABLE decision (
+    number INTEGER PRIMARY KEY,
+    push INTEGER NOT NULL, -- the number of the first decision of the same push
+    repository INTEGER NOT NULL,
+    name BLOB NOT NULL, -- the ref
+    old BLOB, -- null where the ref did not exist
+    new BLOB, -- null where it goes
+    list BLOB, -- digest of the list of what it brought
+    verdict TEXT NOT NULL,
+    state TEXT NOT NULL CHECK (state IN ('refused', 'open', 'completed', 'failed'))
+) STRICT;
+CREATE INDEX decision_of_ref ON decision (repository, name, number);
+CREATE INDEX decision_open ON decision (repository, number) WHERE state = 'open';
+CREATE INDEX decision_by_verdict ON decision (verdict, number) WHERE verdict <> 'accepted';
+
+-- Which values a ref got, by completed decisions, moves and adoptions.
+CREATE TABLE value (
+    repository INTEGER NOT NULL,
+    name BLOB NOT NULL,
+    number INTEGER NOT NULL,
+    value BLOB, -- null where the ref went
+    PRIMARY KEY (repository, name, number)
+) STRICT, WITHOUT ROWID;
+
+-- The last of them of each ref.
+CREATE TABLE standing (
+    repository INTEGER NOT NULL,
+    name BLOB NOT NULL,
+    number INTEGER NOT NULL,
+    value BLOB,
+    PRIMARY KEY (repository, name)
+) STRICT, WITHOUT ROWID;
+
+-- What completed decisions and adoptions brought, at the moment of their record. Of few objects, a row each …
+CREATE TABLE receipt (
+    repository INTEGER NOT NULL,
+    object BLOB NOT NULL,
+    number INTEGER NOT NULL,
+    time INTEGER NOT NULL,
+    PRIMARY KEY (repository, object, number)
+) STRICT, WITHOUT ROWID;
+
+-- … of many, all that begin with the same byte together: a row each would touch as many pages of a big table.
+CREATE TABLE receipt_block (
+    repository INTEGER NOT NULL,
+    prefix INTEGER NOT NULL, -- their first byte
+    number INTEGER NOT NULL,
+    time INTEGER NOT NULL,
+    objects BLOB NOT NULL, -- raw ids, sorted, with nothing between them
+    PRIMARY KEY (repository, prefix, number)
+) STRICT, WITHOUT ROWID;
+
+-- Rules that found nothing in what they accepted.
+CREATE TABLE satisfied (
+    number INTEGER NOT NULL,
+    policy BLOB NOT NULL, -- its path
+    rule TEXT NOT NULL,
+    PRIMARY KEY (number, policy, rule)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE in_force (
+    path BLOB PRIMARY KEY,
+    policy BLOB NOT NULL, -- digests
+    registry BLOB NOT NULL,
+    number INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+-- The push that was accepted with a push certificate: one that comes again is a replay.
+CREATE TABLE certificate (
+    digest BLOB PRIMARY KEY, -- of what is signed of it
+    push INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+-- Who and what a decision or an adoption is about.
+CREATE TABLE mention (
+    kind TEXT NOT NULL CHECK (kind IN ('pusher', 'account', 'signer', 'key', 'unknown-key')),
+    value TEXT NOT NULL,
+    number INTEGER NOT NULL,
+    PRIMARY KEY (kind, value, number)
+) STRICT, WITHOUT ROWID;
+
+-- Which refs of which repository decisions, moves and adoptions are about.
+CREATE TABLE subject (
+    name BLOB NOT NULL, -- the ref
+    number INTEGER NOT NULL,
+    repository INTEGER NOT NULL,
+    PRIMARY KEY (name, number)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX subject_of_repository ON subject (repository, number);

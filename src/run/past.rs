@@ -1,0 +1,129 @@
+//! What the ledger knows of the repository, as the rules of one policy ask for it.
+
+use super::{Loaded, receipts::Receipts, rules_in_force, tip};
+use crate::{
+    Undecided,
+    git::{References, Repository},
+    ledger::Memory,
+    push::{ObjectId, Push, RefName, Timestamp},
+};
+use std::{
+    cell::{OnceCell, RefCell},
+    collections::BTreeMap,
+    os::unix::ffi::OsStrExt,
+    sync::Arc,
+};
+
+/// What was recorded before the push. Without a ledger, nothing was.
+pub(super) struct Past<'a> {
+    memory: Option<&'a Memory<'a>>,
+    /// When objects were received.
+    pub(super) receipts: Option<Arc<Receipts<'a>>>,
+    pub(super) repository: &'a Repository,
+    references: &'a References,
+    loaded: &'a Loaded,
+    repository_name: Option<&'a [u8]>,
+    push: &'a Push,
+    /// Read when a walk first meets commits that were there before.
+    settled: OnceCell<Vec<SettledRef>>,
+    /// The commits that refs vouch for, by rule: it is the same for all refs of a push.
+    vouched: RefCell<BTreeMap<usize, Vec<ObjectId>>>,
+}
+
+/// A ref that had, before the push, the value which was last recorded of it.
+struct SettledRef {
+    /// The rules that cover it.
+    rules: Vec<usize>,
+    value: ObjectId,
+    /// The record that says so.
+    number: u64,
+}
+
+impl<'a> Past<'a> {
+    pub(super) fn new(
+        memory: Option<&'a Memory<'a>>,
+        repository: &'a Repository,
+        references: &'a References,
+        loaded: &'a Loaded,
+        repository_name: Option<&'a [u8]>,
+        push: &'a Push,
+    ) -> Self {
+        let (settled, vouched) = (OnceCell::new(), RefCell::default());
+        let policy = loaded.path.as_os_str().as_bytes();
+        let receipts = memory.map(|memory| Arc::new(Receipts::new(memory, policy)));
+        Self { memory, receipts, repository, references, loaded, repository_name, push, settled, vouched }
+    }
+
+    /// Whether nothing is known of any past.
+    pub(super) fn is_blank(&self) -> bool {
+        self.memory.is_none()
+    }
+
+    /// Whether this server received an object before a moment.
+    pub(super) fn was_received_before(&self, id: ObjectId, moment: Timestamp) -> Result<bool, Undecided> {
+        let received = self.memory.map_or(Ok(None), |memory| memory.received(id))?;
+        Ok(received.is_some_and(|received| received < moment))
+    }
+
+    /// These rules, those together for which the same refs vouch, with the commits that those hold.
+    ///
+    /// A ref vouches for a rule if the rule covers it, it is not symbolic, and its present value was recorded as accepted by the
+    /// rule of this name with nothing found, or adopted.
+    pub(super) fn vouching(&self, rules: &[usize]) -> Result<BTreeMap<Vec<ObjectId>, Vec<usize>>, Undecided> {
+        let mut groups: BTreeMap<Vec<ObjectId>, Vec<usize>> = BTreeMap::new();
+        for &rule in rules {
+            let known = self.vouched.borrow().get(&rule).cloned();
+            let tips = known.map_or_else(|| self.vouching_for(rule), Ok)?;
+            self.vouched.borrow_mut().insert(rule, tips.clone());
+            groups.entry(tips).or_default().push(rule);
+        }
+        Ok(groups)
+    }
+
+    fn vouching_for(&self, number: usize) -> Result<Vec<ObjectId>, Undecided> {
+        let (Some(memory), Some(rule)) = (self.memory, self.loaded.policy.rules.get(number)) else {
+            return Ok(Vec::new());
+        };
+        let mut tips = Vec::new();
+        for settled in self.settled(memory)? {
+            // A policy of today is tried on the past as if it had been in force, and what its refs held then had been accepted.
+            if settled.rules.contains(&number)
+                && (memory.is_of_the_past()
+                    || memory.is_satisfied(settled.number, self.loaded.path.as_os_str().as_bytes(), &rule.name)?)
+            {
+                tips.extend(tip::commit_of(&self.repository.peel(settled.value)?));
+            }
+        }
+        tips.sort();
+        tips.dedup();
+        Ok(tips)
+    }
+
+    fn settled(&self, memory: &Memory<'_>) -> Result<&[SettledRef], Undecided> {
+        if let Some(settled) = self.settled.get() {
+            return Ok(settled);
+        }
+        let mut present: BTreeMap<_, _> = self.repository.all_refs()?.into_iter().collect();
+        // What is judged again has been pushed already: before that, the ref had its old value.
+        for update in &self.push.updates {
+            let name = self.references.written(&update.name);
+            if present.get(&name).copied() != update.change.old() {
+                present.remove(&name);
+            }
+        }
+        let is_present = |name: &RefName, value: ObjectId| match memory.is_of_the_past() {
+            false => Ok(present.get(name) == Some(&value)),
+            true => self.repository.header(value).map(|header| header.is_some()),
+        };
+        let mut settled = Vec::new();
+        for (name, standing) in memory.standings()? {
+            if let Some(value) = standing.value
+                && is_present(&name, value)?
+            {
+                let rules = rules_in_force(self.loaded, &name, self.references, self.repository_name);
+                settled.push(SettledRef { rules, value, number: standing.number });
+            }
+        }
+        Ok(self.settled.get_or_init(|| settled))
+    }
+}
