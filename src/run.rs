@@ -7,6 +7,7 @@ mod adopt;
 mod changes;
 mod commits;
 mod containment;
+mod hands;
 mod makers;
 mod past;
 mod pusher;
@@ -15,6 +16,7 @@ mod record;
 mod settle;
 mod setup;
 mod tip;
+mod verifier;
 
 pub use account::{Account, UpdateAccount};
 pub use adopt::{Adoptable, Chosen, adopt, adoptable};
