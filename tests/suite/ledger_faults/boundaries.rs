@@ -84,7 +84,9 @@ fn at_every_call(pushes: &mut Pushes<'_>, before: impl Fn(&World)) -> usize {
             let (next, is_in, told) = pushes.push(false);
             assert!(is_in, "after {how:?} at {call}: {told}");
             let records = whole(pushes.world);
-            let number_of = |name: &str| records.iter().rposition(|record| record["ref"] == *name);
+            // One that could not be recorded as let in may be recorded as not decided.
+            let is_of = |record: &Value, name: &str| record["ref"] == *name && record["verdict"] == "accepted";
+            let number_of = |name: &str| records.iter().rposition(|record| is_of(record, name));
             let states = states(pushes.world);
             let became =
                 |number: usize| states.iter().find(|(decision, _)| *decision == number as u64).unwrap().1.clone();
