@@ -18,7 +18,7 @@ usage: ./install.sh --server plain --repos DIR [options]
   --ledger DIR        where decisions are recorded               [default: /var/lib/countersign]
   --log FILE          where the hook logs: a file, or `journald`  [default: nowhere]
   --dry-run           say what would be done and change nothing
-  --uninstall         remove the hooks and put former ones back; policy, registry and program stay
+  --uninstall         remove the hooks and put former ones back; policy, registry, ledger and program stay
 
 Running it again changes only what is not as it should be. A policy that is there is never changed; otherwise one is
 installed that warns and refuses nothing. A pre-receive hook that is there is kept, and runs after Countersign's: both
@@ -51,7 +51,7 @@ main() {
     if [ "$action" = install ]; then
         install_program
         install_policy
-        install_ledger
+        install_ledger "$@"
         compose_hook
     fi
     visit=visit
@@ -195,7 +195,10 @@ place_starter() {
 # The folder that the policy names, for whoever the repositories belong to: the hook runs as them.
 install_ledger() {
     if [ -f "$policy" ]; then
-        checked=$("$binary" policy check --format json$groups "$policy" 2>/dev/null) || return 0
+        set -- "$binary" policy check --format json "$policy"
+        # The groups are quoted for a shell already.
+        eval "set -- \"\$@\"$groups"
+        checked=$("$@" 2>/dev/null) || return 0
         ledger=$(printf '%s\n' "$checked" | sed -n 's/.*"ledger":"\([^"\\]*\)".*/\1/p')
     fi
     [ -n "$ledger" ] || return 0
@@ -204,9 +207,11 @@ install_ledger() {
         return
     fi
     if doing; then
-        mkdir -p "${ledger%/*}" && mkdir -m 700 "$ledger" || stop "$ledger could not be made" "as root, or with another --ledger"
+        if ! { mkdir -p "${ledger%/*}" && mkdir -m 700 "$ledger"; }; then
+            stop "$ledger could not be made" "as root, or with another --ledger"
+        fi
         if [ "$(id -u)" = 0 ]; then
-            owner=$(stat -c %u:%g -- "$repos") && chown "$owner" "$ledger" || stop "$ledger could not be given to the owner of $repos"
+            chown "$(stat -c %u:%g -- "$repos")" "$ledger" || stop "$ledger could not be given to the owner of $repos"
         fi
     fi
     did ledger "$ledger" "made, for whoever $repos belongs to" "would be made, for whoever $repos belongs to"
