@@ -135,9 +135,9 @@ impl Stage {
         push.args(["push", "--quiet", &format!("file://{}", server.display()), &format!("{tip}:refs/heads/main")]);
         push.current_dir(self.path("client.git"));
         let (begin, before) = (Instant::now(), processor_time());
-        let status = push.status().unwrap();
+        let pushed = push.output().unwrap();
         let cost = Cost { elapsed: begin.elapsed().as_secs_f64(), processor: processor_time() - before };
-        assert!(status.success(), "the push was refused");
+        assert!(pushed.status.success(), "the push was refused: {}", String::from_utf8_lossy(&pushed.stderr));
         let reference = fs::read_to_string(server.join("refs/heads/main")).unwrap();
         assert_eq!(reference.trim(), tip);
         fs::remove_dir_all(server).unwrap();
