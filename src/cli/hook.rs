@@ -190,7 +190,9 @@ impl Court<'_> {
             self.record(verdict, &entries, &mut ledger, now)
         });
         decided.inspect_err(|undecided| {
-            if let Err(unrecorded) = Entries::undecided(&case, undecided).write(&mut ledger, &clock(now)) {
+            if let Err(unrecorded) =
+                Entries::undecided(&case, undecided).write(self.repository, &mut ledger, &clock(now))
+            {
                 tracing::error!(%unrecorded, "could not record that the push could not be decided");
             }
         })
@@ -214,7 +216,7 @@ impl Court<'_> {
     ) -> Result<Decided, Undecided> {
         log::verdict(&verdict, &self.judged(None));
         let refused = matches!(verdict, Verdict::Refused(_));
-        let (text, verdict) = match entries.write_verdict(verdict, ledger, &clock(now)) {
+        let (text, verdict) = match entries.write_verdict(verdict, self.repository, ledger, &clock(now)) {
             Ok(push) => {
                 let judged = self.judged(Some(push.first_decision()));
                 let mut text = report::refusals(push.verdict(), &judged);

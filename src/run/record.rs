@@ -3,7 +3,7 @@
 use super::{Account, Case, Loaded, Maker, Makers, UpdateAccount};
 use crate::{
     Undecided,
-    git::{Read, Selection, Settled, Trusted, Walk},
+    git::{Read, Repository, Selection, Settled, Trusted, Walk},
     ledger::{
         self, Brought, Change, Decision, Digest, InForce, KnownBy, Ledger, Move, Pushed, Record, Recorded,
         RecordedPush, RuleOutcome, UnknownKey, Witness, Writing,
@@ -174,22 +174,28 @@ impl Entries {
     pub fn write_verdict(
         &self,
         verdict: Verdict,
+        repository: &Repository,
         ledger: &mut Ledger,
         clock: &dyn Fn() -> Timestamp,
     ) -> Result<RecordedPush, (Verdict, Undecided)> {
-        ledger.record(verdict, clock, |writing| self.write_to(writing))
+        ledger.record(verdict, clock, |writing| self.write_to(repository, writing))
     }
 
     /// Writes it.
     ///
     /// # Errors
     /// It could not be made durable.
-    pub fn write(&self, ledger: &mut Ledger, clock: &dyn Fn() -> Timestamp) -> Result<(), Undecided> {
-        ledger.append(clock, |writing| self.write_to(writing).map(drop)).map(drop)
+    pub fn write(
+        &self,
+        repository: &Repository,
+        ledger: &mut Ledger,
+        clock: &dyn Fn() -> Timestamp,
+    ) -> Result<(), Undecided> {
+        ledger.append(clock, |writing| self.write_to(repository, writing).map(drop)).map(drop)
     }
 
     /// Returns the number of the first decision.
-    fn write_to(&self, writing: &mut Writing<'_>) -> Result<u64, Undecided> {
+    fn write_to(&self, repository: &Repository, writing: &mut Writing<'_>) -> Result<u64, Undecided> {
         if let Some(certified) = self.certified.filter(|_| self.pushed.verdict == ledger::Verdict::Accepted)
             && writing.certificate_seen(certified)?.is_some()
         {
@@ -210,7 +216,7 @@ impl Entries {
         }
         let mut recorded = Vec::new();
         for UpdateEntry { update, .. } in &self.updates {
-            recorded.push(self.compare(update, writing)?);
+            recorded.push(self.compare(update, repository, writing)?);
         }
         let pushed = Pushed { waited: writing.waited(), ..self.pushed.clone() };
         let push = writing.next_number();
@@ -234,18 +240,28 @@ impl Entries {
         Ok(push)
     }
 
-    /// How the old value compares with what was recorded; another one is a record of its own.
-    fn compare(&self, update: &RefUpdate, writing: &mut Writing<'_>) -> Result<Recorded, Undecided> {
-        let found = update.change.old();
-        let repository = Path::new(OsStr::from_bytes(&self.pushed.repository));
-        let Some(standing) = writing.standing(repository, &update.name)? else { return Ok(Recorded::Never) };
+    /// How the old value compares with what was recorded. That the ref itself has another is a record of its own: the old
+    /// value is the client's word, false where another push was first, and git looks at it only after the hook.
+    fn compare(
+        &self,
+        update: &RefUpdate,
+        repository: &Repository,
+        writing: &mut Writing<'_>,
+    ) -> Result<Recorded, Undecided> {
+        let old = update.change.old();
+        let place = Path::new(OsStr::from_bytes(&self.pushed.repository));
+        let Some(standing) = writing.standing(place, &update.name)? else { return Ok(Recorded::Never) };
         let recorded = standing.value;
-        if recorded == found {
+        if recorded == old {
             return Ok(Recorded::Same);
         }
-        let moved =
-            Move { repository: self.pushed.repository.clone(), name: update.name.clone(), recorded, found, by: "push" };
-        writing.record(&Record::Moved(moved))?;
+        let found = repository.ref_values(std::slice::from_ref(&update.name))?.get(&update.name).copied();
+        let decided = writing.open_decisions(place)?;
+        let is_decided = decided.iter().any(|open| open.name == update.name && open.new == found);
+        if found == old && !is_decided {
+            let (repository, name) = (self.pushed.repository.clone(), update.name.clone());
+            writing.record(&Record::Moved(Move { repository, name, recorded, found, by: "push" }))?;
+        }
         Ok(Recorded::Other)
     }
 

@@ -248,3 +248,33 @@ fn an_update_hook_records_each_ref() {
     assert_eq!(states(&world).iter().filter(|(_, state)| state == "completed").count(), 2);
     every_branch_was_decided(&world, &world.server(), &records);
 }
+
+/// Git compares the old value that a client states with the ref's only after the hook.
+#[test]
+fn an_old_value_that_the_ref_does_not_have_moves_nothing() {
+    let world = world();
+    let commits = commits(&world, 3);
+    for commit in &commits[..2] {
+        accepts(&world, &[&format!("{commit}:refs/heads/a")]);
+    }
+    accepts(&world, &[&format!("{}:refs/heads/x", commits[2])]);
+    let state = |old: &str| {
+        let mut hook = world.command(world.server().join("hooks/pre-receive"), &world.server());
+        hook.env("GIT_DIR", ".");
+        let lines = format!("{old} {} refs/heads/a\n", commits[1]);
+        support::run(hook, lines.as_bytes());
+    };
+    // What it had before, as one who was too late states it, and what it never had.
+    for old in [&commits[0], &commits[2], &world.null()] {
+        state(old);
+        let records = whole(&world);
+        assert_eq!(of_type(&records, "moved").len(), 0, "{old}");
+        assert_eq!(records.last().unwrap()["recorded"], "other", "{old}");
+    }
+    // Where the ref has it, somebody moved the ref.
+    server(&world, &["update-ref", "refs/heads/a", &commits[2]]);
+    state(&commits[2]);
+    let records = whole(&world);
+    let [moved] = of_type(&records, "moved")[..] else { panic!("{records:?}") };
+    assert_eq!((&moved["recorded"], &moved["found"]), (&Value::from(&*commits[1]), &Value::from(&*commits[2])));
+}
