@@ -136,6 +136,14 @@ impl Repository {
         references::direct(self.gix.common_dir(), self.format)
     }
 
+    /// The direct refs below a folder of refs (`refs/approvals/`, with the `/`), with their values, not peeled, sorted by name.
+    ///
+    /// # Errors
+    /// One of them cannot be read.
+    pub fn refs_below(&self, folder: &[u8]) -> Result<Vec<(RefName, ObjectId)>, Undecided> {
+        references::below(self.gix.common_dir(), self.format, folder)
+    }
+
     /// The values of those of these refs that are there and direct, not peeled.
     ///
     /// # Errors

@@ -192,7 +192,11 @@ fn of_content(rule: &Rule, registry: &Registry, now: Timestamp, say: &mut impl F
                         .into());
                 }
             }
-            Requirement::Updates(_) | Requirement::Pusher(_) | Requirement::History(_) => {}
+            Requirement::Updates(_)
+            | Requirement::Pusher(_)
+            | Requirement::History(_)
+            | Requirement::Review(_)
+            | Requirement::Emergency(_) => {}
         }
     }
 }

@@ -1,6 +1,6 @@
 //! What was found on the way to a verdict, for the record.
 
-use super::Makers;
+use super::{Makers, Settled};
 use crate::{
     policy::facts::Pusher,
     push::{ObjectId, Push},
@@ -26,6 +26,8 @@ pub struct UpdateAccount {
     pub fast_forward: Option<bool>,
     /// The commits that the ref gains, if a walk has found them all; some may have been received already.
     pub commits: Option<Vec<ObjectId>>,
+    /// The debts that it settles, of an approval.
+    pub settled: Vec<Settled>,
 }
 
 impl Account {

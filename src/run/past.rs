@@ -4,7 +4,7 @@ use super::{Loaded, receipts::Receipts, rules_in_force, tip};
 use crate::{
     Undecided,
     git::{References, Repository},
-    ledger::Memory,
+    ledger::{Debt, Memory},
     push::{ObjectId, Push, RefName, Timestamp},
 };
 use std::{
@@ -32,6 +32,7 @@ pub(super) struct Past<'a> {
 
 /// A ref that had, before the push, the value which was last recorded of it.
 struct SettledRef {
+    name: RefName,
     /// The rules that cover it.
     rules: Vec<usize>,
     value: ObjectId,
@@ -80,16 +81,33 @@ impl<'a> Past<'a> {
         Ok(groups)
     }
 
+    /// The record of the update that used a declared emergency up.
+    pub(super) fn declaration_used(&self, declaration: ObjectId) -> Result<Option<u64>, Undecided> {
+        self.memory.map_or(Ok(None), |memory| memory.declaration_used(declaration))
+    }
+
+    /// The records of emergencies that somebody declared and that nobody reviewed in time.
+    pub(super) fn overdue(&self, signer: &str, now: Timestamp) -> Result<Vec<u64>, Undecided> {
+        self.memory.map_or_else(|| Ok(Vec::new()), |memory| memory.overdue(signer, now))
+    }
+
+    /// What is owed for emergencies under the policy of this registry, or under one that is not in force any more.
+    pub(super) fn debts(&self) -> Result<Vec<Debt>, Undecided> {
+        self.memory.map_or_else(|| Ok(Vec::new()), Memory::debts)
+    }
+
     fn vouching_for(&self, number: usize) -> Result<Vec<ObjectId>, Undecided> {
         let (Some(memory), Some(rule)) = (self.memory, self.loaded.policy.rules.get(number)) else {
             return Ok(Vec::new());
         };
+        let policy = self.loaded.path.as_os_str().as_bytes();
         let mut tips = Vec::new();
         for settled in self.settled(memory)? {
             // A policy of today is tried on the past as if it had been in force, and what its refs held then had been accepted.
             if settled.rules.contains(&number)
                 && (memory.is_of_the_past()
-                    || memory.is_satisfied(settled.number, self.loaded.path.as_os_str().as_bytes(), &rule.name)?)
+                    || (memory.is_satisfied(settled.number, policy, &rule.name)?
+                        && !memory.owes(&settled.name, policy, &rule.name)?))
             {
                 tips.extend(tip::commit_of(&self.repository.peel(settled.value)?));
             }
@@ -121,7 +139,7 @@ impl<'a> Past<'a> {
                 && is_present(&name, value)?
             {
                 let rules = rules_in_force(self.loaded, &name, self.references, self.repository_name);
-                settled.push(SettledRef { rules, value, number: standing.number });
+                settled.push(SettledRef { name, rules, value, number: standing.number });
             }
         }
         Ok(self.settled.get_or_init(|| settled))

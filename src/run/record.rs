@@ -1,6 +1,6 @@
 //! From a verdict to its records.
 
-use super::{Account, Case, Loaded, Maker, Makers, UpdateAccount};
+use super::{Account, Case, Loaded, Maker, Makers, UpdateAccount, attested::Attested};
 use crate::{
     Undecided,
     git::{Read, Repository, Selection, Settled, Trusted, Walk},
@@ -13,7 +13,7 @@ use crate::{
         diff::{self, Direction},
         facts::{Certified, Pusher, Via},
     },
-    push::{ObjectId, PushCertificate, RefUpdate, Timestamp, evidence::Certificate},
+    push::{ObjectId, PushCertificate, RefName, RefUpdate, Timestamp, evidence::Certificate},
     trusted::TrustedFiles,
 };
 use serde_json::Value;
@@ -71,6 +71,7 @@ struct UpdateEntry {
     tip: Option<Digest>,
     /// Whether keys that nobody has registered are among what was found.
     found_unknown_keys: bool,
+    attested: Attested,
 }
 
 impl Entries {
@@ -125,6 +126,7 @@ impl Entries {
                 brought: None,
                 tip: None,
                 found_unknown_keys: false,
+                attested: Attested::default(),
             };
             for (_, value) in found {
                 entry.found_unknown_keys |= value.get("reason").and_then(Value::as_str) == Some(UNKNOWN_KEY);
@@ -136,7 +138,9 @@ impl Entries {
                 room -= length;
                 entry.findings.push(value.clone());
             }
-            if accepted {
+            if let Verdict::Accepted(accepted) = verdict {
+                entry.attested = Attested::of(case, accepted, (at, update), told)?;
+                gathered.contents.append(&mut entry.attested.contents);
                 entry.brought = gathered.brought(case, account, told, update)?;
                 entry.tip = gathered.taken_away(case, told, update)?;
             }
@@ -162,9 +166,19 @@ impl Entries {
             brought: None,
             tip: None,
             found_unknown_keys: false,
+            attested: Attested::default(),
         });
         let (updates, contents, listed) = (updates.collect(), Vec::new(), HashSet::new());
         Self { pushed, updates, contents, listed, certified: None, keys: None, changes: Vec::new() }
+    }
+
+    /// The debts that approvals settle, with the rules that were waived.
+    pub fn settled(&self) -> impl Iterator<Item = (&RefName, u64, &str)> {
+        let of_update = |entry: &UpdateEntry| {
+            let name = &entry.update.name;
+            entry.attested.settles.iter().map(move |settled| (name, settled.decision, settled.rule.as_str()))
+        };
+        self.updates.iter().flat_map(of_update)
     }
 
     /// Writes it with its verdict, and proves that it is written.
@@ -203,6 +217,12 @@ impl Entries {
                 "recording the push",
                 "its push certificate was used by another push meanwhile",
             ));
+        }
+        for emergency in self.updates.iter().flat_map(|entry| &entry.attested.emergencies) {
+            if writing.declaration_used(emergency.object)?.is_some() {
+                let why = "the emergency that it declares was used by another push meanwhile";
+                return Err(Undecided::pusher("recording the push", why));
+            }
         }
         for content in &self.contents {
             writing.content(content)?;
@@ -414,6 +434,7 @@ fn rule_outcomes(case: &Case<'_>, told: &UpdateAccount, at: usize, verdict: &Ver
             .filter(|finding| finding.update == at && finding.policy == policy && finding.rule == Some(number));
         let effect = found.map(|finding| match finding.effect {
             Effect::Refuses => ledger::Effect::Refuses,
+            Effect::Waived => ledger::Effect::Waived,
             Effect::Warns => ledger::Effect::Warns,
             Effect::Observed => ledger::Effect::Observed,
         });

@@ -306,6 +306,13 @@ impl Kind for Identity {
     fn is_ambiguous(reason: &Reason) -> bool {
         matches!(reason, Reason::Ambiguous(_))
     }
+
+    fn fault(reason: &Reason) -> Option<&Fault> {
+        match reason {
+            Reason::Ambiguous(fault) => Some(fault),
+            _ => None,
+        }
+    }
 }
 
 fn quoted(email: &[u8]) -> String {
