@@ -193,6 +193,10 @@ fn decision(writing: &Writing<'_>, objects: &[ObjectId]) -> Record {
         brought: Some(Brought { objects: objects.len() as u64, list }),
         keys: None,
         tip: None,
+        approvals: Vec::new(),
+        emergencies: Vec::new(),
+        paths: None,
+        settles: Vec::new(),
     }))
 }
 

@@ -1,6 +1,9 @@
 //! What a record's bytes say, read as strictly as they are written. Pure.
 
-use super::record::{Digest, SCHEMA};
+use super::{
+    record::{Digest, SCHEMA},
+    review::{ChangedPaths, CountedApproval, Emergency, Settlement},
+};
 use crate::push::{ObjectId, RefName, Timestamp};
 use base64ct::{Base64, Encoding};
 use serde_json::{Map, Value};
@@ -195,7 +198,44 @@ impl Entry {
         list.zip(objects).map(Some).ok_or_else(|| wrong("brought"))
     }
 
-    /// Every content that it names and that the ledger keeps: of a push that is not accepted, not its certificate.
+    /// Approvals that counted.
+    ///
+    /// # Errors
+    /// They are something else.
+    pub fn approvals(&self) -> Result<Vec<CountedApproval>, Unreadable> {
+        self.each("approvals", CountedApproval::read)
+    }
+
+    /// The rules that an emergency waived.
+    ///
+    /// # Errors
+    /// They are something else.
+    pub fn emergencies(&self) -> Result<Vec<Emergency>, Unreadable> {
+        self.each("emergencies", Emergency::read)
+    }
+
+    /// The paths that an emergency changed.
+    ///
+    /// # Errors
+    /// They are something else.
+    pub fn paths(&self) -> Result<Option<ChangedPaths>, Unreadable> {
+        self.some("paths").map(|paths| ChangedPaths::read(paths).ok_or_else(|| wrong("paths"))).transpose()
+    }
+
+    /// The debts that an approval settles.
+    ///
+    /// # Errors
+    /// They are something else.
+    pub fn settles(&self) -> Result<Vec<Settlement>, Unreadable> {
+        self.each("settles", Settlement::read)
+    }
+
+    fn each<T>(&self, key: &str, read: impl Fn(&Value) -> Option<T>) -> Result<Vec<T>, Unreadable> {
+        self.list(key)?.iter().map(|value| read(value).ok_or_else(|| wrong(key))).collect()
+    }
+
+    /// Every content that it names and that the ledger keeps: of a push that is not accepted, neither its certificate nor
+    /// what has to do with approvals and emergencies.
     ///
     /// # Errors
     /// A place for a digest holds something else.
@@ -213,14 +253,17 @@ impl Entry {
             }
         }
         digests.extend(self.brought()?.map(|(list, _)| list));
+        if accepted {
+            digests.extend(self.approvals()?.iter().map(|approval| approval.tag));
+            digests.extend(self.emergencies()?.iter().map(|emergency| emergency.declaration));
+            digests.extend(self.paths()?.map(|paths| paths.list));
+            digests.extend(self.settles()?.iter().map(|settlement| settlement.tag));
+        }
         Ok(digests)
     }
 
     fn moment(&self, key: &str) -> Result<Timestamp, Unreadable> {
-        let text = self.text(key)?;
-        let seconds = text.parse().ok().or_else(|| text.parse().ok().map(|moment: jiff::Timestamp| moment.as_second()));
-        let moment = seconds.map(Timestamp).filter(|moment| super::record::moment(*moment) == text);
-        moment.ok_or_else(|| wrong(key))
+        self.fields.get(key).and_then(moment_of).ok_or_else(|| wrong(key))
     }
 }
 
@@ -270,6 +313,10 @@ impl Unreadable {
     pub(super) fn keys() -> Self {
         Self("a list of unknown keys is none".into())
     }
+
+    pub(super) fn paths() -> Self {
+        Self("a list of paths is none".into())
+    }
 }
 
 impl fmt::Display for Unreadable {
@@ -287,6 +334,13 @@ pub fn bytes(value: &Value) -> Option<Vec<u8>> {
         Value::Object(object) => Base64::decode_vec(object.get("base64")?.as_str()?).ok(),
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::Array(_) => None,
     }
+}
+
+/// A moment, as `record::moment` writes it.
+pub fn moment_of(value: &Value) -> Option<Timestamp> {
+    let text = value.as_str()?;
+    let seconds = text.parse().ok().or_else(|| text.parse().ok().map(|moment: jiff::Timestamp| moment.as_second()));
+    seconds.map(Timestamp).filter(|moment| super::record::moment(*moment) == text)
 }
 
 /// An object id in hexadecimal.

@@ -16,6 +16,7 @@ pub mod outside;
 pub mod proof;
 mod record;
 mod recorded;
+mod review;
 mod store;
 pub mod tiles;
 pub mod tree;
@@ -23,7 +24,7 @@ pub mod witness;
 
 pub use brought::{Bringing, Person, UnknownKey};
 pub use entry::{
-    BroughtList, Entry, KINDS, Unreadable, bytes as bytes_of, digest as digest_of, object_id as object_id_of,
+    BroughtList, Entry, KINDS, Unreadable, bytes as bytes_of, digest as digest_of, moment_of, object_id as object_id_of,
 };
 pub use folder::Making;
 pub use record::{
@@ -31,7 +32,8 @@ pub use record::{
     Recorded, RuleOutcome, SCHEMA, Verdict, Witness, bytes, moment,
 };
 pub use recorded::RecordedPush;
+pub use review::{APPROVALS, ChangedPaths, CountedApproval, Emergency, PATHS, PERSONS, REASON, Settlement, TICKET};
 pub use store::{
-    Appended, Brought as BroughtIn, Computed, Damage, Ledger, Memory, OpenDecision, Place, Restoring, Standing,
+    Appended, Brought as BroughtIn, Computed, Damage, Debt, Ledger, Memory, OpenDecision, Place, Restoring, Standing,
     Subject, Wanted, Writing,
 };

@@ -5,6 +5,7 @@ mod form;
 
 pub use form::{bytes, moment};
 
+use super::review::{ChangedPaths, CountedApproval, Emergency, Settlement};
 use crate::push::{ObjectId, RefName};
 use serde_json::Value;
 use std::fmt;
@@ -82,6 +83,14 @@ pub struct Decision {
     pub tip: Option<Digest>,
     /// Keys that nobody had registered, where the push has findings about such: the list of them.
     pub keys: Option<Digest>,
+    /// Approvals that counted.
+    pub approvals: Vec<CountedApproval>,
+    /// The rules that an emergency waived, one for each.
+    pub emergencies: Vec<Emergency>,
+    /// What an emergency changed.
+    pub paths: Option<ChangedPaths>,
+    /// Of an approval: the debts that it settles.
+    pub settles: Vec<Settlement>,
 }
 
 /// What is the same for all refs of a push.
@@ -186,6 +195,8 @@ pub enum Effect {
     Observed,
     /// Something was, which the pusher is told.
     Warns,
+    /// Something was, which would refuse, and an emergency waived it.
+    Waived,
     /// Something was, which refuses.
     Refuses,
 }

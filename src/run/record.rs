@@ -254,6 +254,10 @@ impl Entries {
                 brought: entry.brought,
                 tip: entry.tip,
                 keys: self.keys.filter(|_| entry.found_unknown_keys),
+                approvals: Vec::new(),
+                emergencies: Vec::new(),
+                paths: None,
+                settles: Vec::new(),
             };
             writing.record(&Record::Decision(Box::new(decision)))?;
         }

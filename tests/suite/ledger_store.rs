@@ -1,6 +1,7 @@
 //! The ledger's database: what is recorded is found again, whole, whatever happens to the process, the disk and the file.
 
 mod damage;
+pub mod debts;
 mod faults;
 mod kills;
 
@@ -121,6 +122,10 @@ fn decision(writing: &Writing<'_>, old: Option<ObjectId>, new: Option<ObjectId>,
         brought: brought(writing, objects),
         tip: None,
         keys: None,
+        approvals: Vec::new(),
+        emergencies: Vec::new(),
+        paths: None,
+        settles: Vec::new(),
     }
 }
 
@@ -148,6 +153,12 @@ fn verify(ledger: &Ledger) -> Vec<String> {
     let mut found = Vec::new();
     ledger.verify(&mut |damage| found.push(damage.to_string())).unwrap();
     found
+}
+
+/// What is looked up is made anew, as it was.
+fn reindexed(ledger: &mut Ledger) {
+    ledger.reindex().unwrap();
+    assert_eq!(verify(ledger), [""; 0]);
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! The bytes of a record: keys in the order of `docs/ledger.md`, and nothing that says nothing.
 
 use super::{Brought, Decision, Digest, Effect, KnownBy, Record, Recorded, RuleOutcome, SCHEMA, Verdict, Witness};
+use crate::ledger::review::{ChangedPaths, CountedApproval, Emergency, Settlement};
 use crate::push::{ObjectId, Timestamp};
 use base64ct::{Base64, Encoding};
 use serde_json::{Map, Value, json};
@@ -107,6 +108,10 @@ impl Decision {
         fields.add_some("brought", self.brought.map(brought));
         fields.add_some("tip", self.tip.map(digest));
         fields.add_some("keys", self.keys.map(digest));
+        fields.add_list("approvals", self.approvals.iter().map(CountedApproval::to_json).collect());
+        fields.add_list("emergencies", self.emergencies.iter().map(Emergency::to_json).collect());
+        fields.add_some("paths", self.paths.map(ChangedPaths::to_json));
+        fields.add_list("settles", self.settles.iter().map(Settlement::to_json).collect());
         fields.add_some("waited-ms", (pushed.waited >= 100).then(|| json!(pushed.waited)));
     }
 }
@@ -168,6 +173,7 @@ impl Effect {
             Self::Satisfied => "satisfied",
             Self::Observed => "observed",
             Self::Warns => "warns",
+            Self::Waived => "waived",
             Self::Refuses => "refuses",
         }
     }

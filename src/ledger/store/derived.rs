@@ -2,6 +2,7 @@
 //! makes them anew, and makes those that `verify` compares them with.
 
 use super::{
+    debts,
     fault::Fault,
     receipts::{self, Source},
 };
@@ -15,7 +16,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 use serde_json::Value;
 
 /// The names of the derived tables.
-pub(super) const TABLES: [&str; 12] = [
+pub(super) const TABLES: [&str; 14] = [
     "entry",
     "repository",
     "decision",
@@ -24,6 +25,8 @@ pub(super) const TABLES: [&str; 12] = [
     "receipt",
     "receipt_block",
     "satisfied",
+    "emergency",
+    "settlement",
     "in_force",
     "certificate",
     "mention",
@@ -114,7 +117,11 @@ fn decision(connection: &Connection, entry: &Entry) -> Result<(), Fault> {
         }
     }
     mention_brought(connection, entry)?;
-    if accepted { satisfied(connection, entry) } else { Ok(()) }
+    if accepted {
+        satisfied(connection, entry)?;
+        debts::add(connection, entry)?;
+    }
+    Ok(())
 }
 
 fn satisfied(connection: &Connection, entry: &Entry) -> Result<(), Fault> {
@@ -125,13 +132,18 @@ fn satisfied(connection: &Connection, entry: &Entry) -> Result<(), Fault> {
             continue;
         }
         let place = rule.get("policy").and_then(Value::as_u64).and_then(|place| usize::try_from(place).ok());
-        let path = place.and_then(|place| policies.get(place)?.get("path")).and_then(bytes);
+        let path = place.and_then(|place| path_of(policies, place));
         let (Some(path), Some(name)) = (path, rule.get("name").and_then(Value::as_str)) else {
             return Fault::damaged(format!("record {}: `rules` is not what it must be", entry.number()));
         };
         insert.execute(params![entry.number(), path, name])?;
     }
     Ok(())
+}
+
+/// The path of the policy at this place of a decision's `policies`.
+pub(super) fn path_of(policies: &[Value], place: usize) -> Option<Vec<u8>> {
+    policies.get(place)?.get("path").and_then(bytes)
 }
 
 fn outcome(connection: &Connection, entry: &Entry) -> Result<(), Fault> {

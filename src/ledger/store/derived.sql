@@ -72,6 +72,31 @@ CREATE TABLE satisfied (
     PRIMARY KEY (number, policy, rule)
 ) STRICT, WITHOUT ROWID;
 
+-- Rules that an emergency waived in what was accepted. A review is owed for each, until it is settled; what counts is what
+-- became of the decisions.
+CREATE TABLE emergency (
+    number INTEGER NOT NULL, -- the decision
+    place INTEGER NOT NULL, -- of the policy, among those of the decision
+    rule TEXT NOT NULL,
+    policy BLOB NOT NULL, -- its path
+    object BLOB NOT NULL, -- the commit or tag that declares it
+    signer TEXT NOT NULL,
+    due INTEGER NOT NULL, -- seconds since 1970
+    settled INTEGER NOT NULL, -- 1 if an approval stood already
+    PRIMARY KEY (number, place, rule)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX emergency_of_object ON emergency (object, number);
+CREATE INDEX emergency_of_signer ON emergency (signer, number);
+
+-- The decisions about approvals that settle those.
+CREATE TABLE settlement (
+    emergency INTEGER NOT NULL, -- the decision that owes
+    place INTEGER NOT NULL,
+    rule TEXT NOT NULL,
+    number INTEGER NOT NULL, -- the decision that settles
+    PRIMARY KEY (emergency, place, rule, number)
+) STRICT, WITHOUT ROWID;
+
 CREATE TABLE in_force (
     path BLOB PRIMARY KEY,
     policy BLOB NOT NULL, -- digests

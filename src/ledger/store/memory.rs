@@ -1,6 +1,6 @@
 //! What is known of one repository from what was recorded.
 
-use super::{derived, fault::Fault, receipts};
+use super::{debts, derived, fault::Fault, receipts};
 use crate::{
     Undecided,
     ledger::record::{Digest, InForce},
@@ -18,8 +18,8 @@ use std::{
 /// that brought them.
 #[derive(Debug)]
 pub struct Memory<'a> {
-    connection: &'a Mutex<Connection>,
-    doing: &'a str,
+    pub(super) connection: &'a Mutex<Connection>,
+    pub(super) doing: &'a str,
     /// `None` if nothing was recorded of it.
     repository: Option<i64>,
     /// What was recorded from this number and moment on is not known yet.
@@ -110,8 +110,8 @@ impl<'a> Memory<'a> {
         self.look(|connection, repository| standings(connection, repository, before)).map(Option::unwrap_or_default)
     }
 
-    /// Whether decision `number` accepted with nothing found by this rule of the policy at this path, or is an adoption,
-    /// which stands for every rule.
+    /// Whether decision `number` accepted with nothing found by this rule of the policy at this path, or with what an emergency
+    /// waived and a review has settled since; or is an adoption, which stands for every rule.
     ///
     /// # Errors
     /// The database's.
@@ -121,7 +121,8 @@ impl<'a> Memory<'a> {
                 "SELECT EXISTS (SELECT 1 FROM satisfied WHERE number = ?1 AND policy = ?2 AND rule = ?3)
                      OR EXISTS (SELECT 1 FROM entry WHERE number = ?1 AND kind = 'adopted')",
             )?;
-            Ok(select.query_row(params![number, policy, rule], |row| row.get(0))?)
+            let satisfied: bool = select.query_row(params![number, policy, rule], |row| row.get(0))?;
+            Ok(satisfied || debts::is_settled(connection, number, policy, rule)?)
         });
         found.map(|found| found == Some(true))
     }
@@ -242,6 +243,6 @@ fn object(raw: Option<Vec<u8>>) -> Result<Option<ObjectId>, Fault> {
     }
 }
 
-fn ref_name(raw: Vec<u8>) -> Result<RefName, Fault> {
+pub(super) fn ref_name(raw: Vec<u8>) -> Result<RefName, Fault> {
     RefName::new(&raw).map_or_else(|| Fault::damaged("a ref's name is none"), Ok)
 }

@@ -5,6 +5,7 @@
 
 mod contents;
 mod database;
+mod debts;
 mod derived;
 mod fault;
 mod former;
@@ -19,6 +20,7 @@ mod rotating;
 mod verify;
 mod writing;
 
+pub use debts::Debt;
 pub use memory::{Memory, OpenDecision, Standing};
 pub use queries::{Brought, Subject, Wanted};
 pub use restoring::Restoring;

@@ -1,6 +1,6 @@
 //! One transaction of the ledger.
 
-use super::{derived, fault::Fault, memory, memory::Standing, reading};
+use super::{debts, derived, fault::Fault, memory, memory::Standing, reading};
 use crate::{
     Undecided,
     ledger::{
@@ -181,6 +181,14 @@ impl<'a> Writing<'a> {
             .prepare_cached("SELECT push FROM certificate WHERE digest = ?1")
             .and_then(|mut select| select.query_row([certificate.0], |row| row.get(0)).optional())
             .map_err(|error| Fault::from(error).of(self.doing))
+    }
+
+    /// The decision that used up an emergency's declaration, if one did; see [`super::Memory::declaration_used`].
+    ///
+    /// # Errors
+    /// The database's.
+    pub fn declaration_used(&self, object: ObjectId) -> Result<Option<u64>, Undecided> {
+        debts::declaration_used(self.connection, object, u64::MAX).map_err(|fault| fault.of(self.doing))
     }
 
     /// A content; `None` if it is not there.
