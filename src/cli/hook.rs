@@ -228,11 +228,12 @@ impl Court<'_> {
                 }
                 (text, Recorded::InLedger(push))
             }
-            Err((verdict, unrecorded)) if refused => {
+            Err(failed) if refused => {
+                let (verdict, unrecorded) = *failed;
                 let text = report::refusals(&verdict, &self.judged(None)) + &report::unrecorded(&unrecorded);
                 (text, Recorded::Refused)
             }
-            Err((_, unrecorded)) => return Err(unrecorded),
+            Err(failed) => return Err(failed.1),
         };
         let told = tell(&self.dialect.spoken(&text)) && somebody_listens();
         Ok(Decided { verdict, told })

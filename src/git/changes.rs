@@ -86,8 +86,7 @@ impl<'a> Comparer<'a> {
     }
 
     fn compare(&mut self, sides: &Sides) -> Result<Result<Vec<ChangedPath>, Unclear>, Undecided> {
-        let mut comparison =
-            Comparison { sides, found: Vec::new(), waiting: Vec::new(), left: Bounds::COMPARED };
+        let mut comparison = Comparison { sides, found: Vec::new(), waiting: Vec::new(), left: Bounds::COMPARED };
         let roots = sides.trees.iter().map(|tree| tree.map(|id| Entry { mode: Mode::Tree, id })).collect::<Vec<_>>();
         let told = match sides.stands(&roots) {
             true => Ok(()),

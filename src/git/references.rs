@@ -117,7 +117,11 @@ pub(super) fn direct(git_dir: &Path, format: ObjectFormat) -> Result<Vec<(RefNam
 }
 
 /// All direct refs whose names begin with `prefix`, which ends in `/`, sorted by name.
-pub(super) fn below(git_dir: &Path, format: ObjectFormat, prefix: &[u8]) -> Result<Vec<(RefName, ObjectId)>, Undecided> {
+pub(super) fn below(
+    git_dir: &Path,
+    format: ObjectFormat,
+    prefix: &[u8],
+) -> Result<Vec<(RefName, ObjectId)>, Undecided> {
     let mut loose = BTreeMap::new();
     let folder = prefix.strip_suffix(b"/").unwrap_or(prefix);
     visit_loose_in(git_dir, folder, &mut |name, path, value| {

@@ -65,21 +65,29 @@ pub enum TagFault {
 }
 
 /// Every word that a fault can have, but for those of signatures.
-pub const CODES: &[&str] = &["approval-form", "approval-signer", "approval-settles", "emergency-tag", "signed-tag-moved", "signed-tag-deleted"];
+pub const CODES: &[&str] = &[
+    "approval-form",
+    "approval-signer",
+    "approval-settles",
+    "emergency-tag",
+    "signed-tag-moved",
+    "signed-tag-deleted",
+];
 
 impl BuiltIn {
     /// `None`: the rule does not cover the ref.
     pub fn of(name: &RefName) -> Option<Self> {
         let bytes = name.as_bytes();
         if bytes.starts_with(ApprovalName::BELOW.as_bytes()) {
-            return Some(ApprovalName::parse(name).map_or(
-                Self::Neither("`refs/approvals/<full ref>/<full commit id>/<signer's id>`"),
-                Self::Approval,
-            ));
+            return Some(
+                ApprovalName::parse(name).map_or(
+                    Self::Neither("`refs/approvals/<full ref>/<full commit id>/<signer's id>`"),
+                    Self::Approval,
+                ),
+            );
         }
         bytes.starts_with(EmergencyName::BELOW.as_bytes()).then(|| {
-            EmergencyName::parse(name)
-                .map_or(Self::Neither("`refs/emergencies/<ticket>/<number>`"), Self::Emergency)
+            EmergencyName::parse(name).map_or(Self::Neither("`refs/emergencies/<ticket>/<number>`"), Self::Emergency)
         })
     }
 
@@ -122,7 +130,9 @@ impl fmt::Display for TagFault {
             Self::NoCommit => f.write_str("the signed tag points at no commit"),
             Self::Unsigned => f.write_str("the tag is not signed"),
             Self::Signature(fault) => write!(f, "the tag's signature does not count ({})", fault.status.name()),
-            Self::OtherSigner { signer, .. } => write!(f, "its name states another signer than `{}`, who signed it", signer.0),
+            Self::OtherSigner { signer, .. } => {
+                write!(f, "its name states another signer than `{}`, who signed it", signer.0)
+            }
             Self::NoPerson(signer) => {
                 write!(f, "`{}`, who signed it, is no person in `signers.toml`: only such may approve", signer.0)
             }

@@ -57,7 +57,13 @@ pub struct Said {
 
 impl Declaration {
     /// What the message of a new tip declares; `None`: nothing.
-    pub fn of_commit(id: ObjectId, commit: &Commit<'_>, signature: &Signature, registry: &Registry, now: Timestamp) -> Option<Self> {
+    pub fn of_commit(
+        id: ObjectId,
+        commit: &Commit<'_>,
+        signature: &Signature,
+        registry: &Registry,
+        now: Timestamp,
+    ) -> Option<Self> {
         let said = said(commit.message)?;
         let stated = Some(commit.committer.time);
         let when = When { now, received: None, verify_time: VerifyTime::Receipt, grace: 0, stated };
@@ -66,7 +72,13 @@ impl Declaration {
     }
 
     /// The same of an annotated tag that a ref gets.
-    pub fn of_new_tag(id: ObjectId, tag: &Tag<'_>, signature: &Signature, registry: &Registry, now: Timestamp) -> Option<Self> {
+    pub fn of_new_tag(
+        id: ObjectId,
+        tag: &Tag<'_>,
+        signature: &Signature,
+        registry: &Registry,
+        now: Timestamp,
+    ) -> Option<Self> {
         let (said, signed) = (said(tag.message)?, approval::attribute(tag, signature, registry, now));
         Some(Self { object: id, form: Form::Tag, said, signed, used: None, overdue: Vec::new() })
     }
@@ -148,10 +160,18 @@ fn said(message: &[u8]) -> Option<Result<Said, String>> {
     }
     let fault = |what: &str| Some(Err(what.to_owned()));
     let [emergency] = emergencies.as_slice() else {
-        return fault(if emergencies.is_empty() { "it has no trailer `Emergency`" } else { "it has more than one trailer `Emergency`" });
+        return fault(if emergencies.is_empty() {
+            "it has no trailer `Emergency`"
+        } else {
+            "it has more than one trailer `Emergency`"
+        });
     };
     let [name] = names.as_slice() else {
-        return fault(if names.is_empty() { "it has no trailer `Emergency-Ref`" } else { "it has more than one trailer `Emergency-Ref`" });
+        return fault(if names.is_empty() {
+            "it has no trailer `Emergency-Ref`"
+        } else {
+            "it has more than one trailer `Emergency-Ref`"
+        });
     };
     let end = emergency.iter().position(u8::is_ascii_whitespace).unwrap_or(emergency.len());
     let (ticket, reason) = emergency.split_at_checked(end).unwrap_or((emergency, b""));
@@ -191,7 +211,10 @@ mod tests {
             (format!("Emergency: A down\nEmergency: B down\n{name}\n"), "it has more than one trailer `Emergency`"),
             (format!("Emergency: A down\n{name}\n{name}\n"), "it has more than one trailer `Emergency-Ref`"),
             (format!("Emergency: INC-42\n{name}\n"), "its trailer `Emergency` needs a ticket, then a reason"),
-            (format!("Emergency: {} down\n{name}\n", "x".repeat(TICKET + 1)), "its trailer `Emergency` is longer than is read"),
+            (
+                format!("Emergency: {} down\n{name}\n", "x".repeat(TICKET + 1)),
+                "its trailer `Emergency` is longer than is read",
+            ),
             (
                 "Emergency: INC-42 down\nEmergency-Ref: main\n".to_owned(),
                 "its trailer `Emergency-Ref` is no full name of a ref, such as `refs/heads/main`",

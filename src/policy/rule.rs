@@ -165,17 +165,15 @@ impl Rule {
 
     /// Approvals that it asks for.
     pub fn review(&self) -> Option<&Review> {
-        self.requirements.iter().find_map(|requirement| match requirement {
-            Requirement::Review(review) => Some(review),
-            _ => None,
-        })
+        self.requirements
+            .iter()
+            .find_map(|requirement| if let Requirement::Review(review) = requirement { Some(review) } else { None })
     }
 
     /// What it says of emergencies.
     pub fn emergency(&self) -> Option<&Emergency> {
-        self.requirements.iter().find_map(|requirement| match requirement {
-            Requirement::Emergency(emergency) => Some(emergency),
-            _ => None,
+        self.requirements.iter().find_map(|requirement| {
+            if let Requirement::Emergency(emergency) = requirement { Some(emergency) } else { None }
         })
     }
 

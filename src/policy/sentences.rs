@@ -1,7 +1,7 @@
 //! What the kinds' own files say of a finding. Lines are plain; whatever prints them lays out and escapes.
 
 use super::{
-    built_in, CertificateFault, Finding, Label, Reason, Subject,
+    CertificateFault, Finding, Label, Reason, Subject, built_in,
     facts::{Defect, TargetKind},
     rules,
 };

@@ -239,7 +239,8 @@ impl<'p> Judgement<'p> {
         for &number in rules {
             let Some(rule) = self.policy.rules.get(number) else { continue };
             let brought = self.brought.entry((update, Some(number))).or_default();
-            (brought.peeled, brought.changes_nothing, brought.about) = (facts.peeled, facts.changes_nothing, facts.about);
+            (brought.peeled, brought.changes_nothing, brought.about) =
+                (facts.peeled, facts.changes_nothing, facts.about);
             let (involved, touched) = (brought.involved(self.context.pusher), brought.touched.clone());
             let (commits, gained) = (brought.commits, brought.gained);
             let facts = UpdateFacts { commits, gained, involved: &involved, touched: &touched, ..*facts };
@@ -259,7 +260,8 @@ impl<'p> Judgement<'p> {
 
     fn count<'a>(&mut self, update: usize, rule: usize, approvals: impl IntoIterator<Item = &'a Approval>) {
         for approval in approvals {
-            let is_held = |held: &Counted| held.update == update && held.rule == rule && held.approval.tag == approval.tag;
+            let is_held =
+                |held: &Counted| held.update == update && held.rule == rule && held.approval.tag == approval.tag;
             if !self.approvals.iter().any(is_held) {
                 self.approvals.push(Counted { policy: self.number, rule, update, approval: approval.clone() });
             }
@@ -282,13 +284,14 @@ impl<'p> Judgement<'p> {
         let brought = self.brought.entry((update, Some(rule))).or_default();
         let involved = brought.involved(self.context.pusher);
         let facts = UpdateFacts { gained: brought.gained, involved: &involved, ..*facts };
-        let judged = declarations.iter().map(|declaration| {
-            let judged = emergency.judge(declaration, &facts, &self.context);
-            judged.map_err(|reason| (reason, declaration.object))
-        });
-        let judged: Vec<_> = judged.collect();
-        let (good, bad): (Vec<_>, Vec<_>) = judged.into_iter().partition(Result::is_ok);
-        if let Some(mut waiver) = good.into_iter().find_map(Result::ok) {
+        let (mut good, mut bad) = (None, Vec::new());
+        for declaration in declarations {
+            match emergency.judge(declaration, &facts, &self.context) {
+                Ok(waiver) => good = good.or(Some(waiver)),
+                Err(reason) => bad.push((reason, declaration.object)),
+            }
+        }
+        if let Some(mut waiver) = good {
             let mut kinds = BTreeSet::new();
             let of_rule = |finding: &&mut Finding| finding.update == update && finding.rule == Some(rule);
             for finding in self.findings.values_mut().filter(of_rule).filter(|finding| emergency.may_waive(finding)) {
@@ -300,7 +303,7 @@ impl<'p> Judgement<'p> {
             self.waivers.push(Waived { policy: self.number, rule, update, waiver });
             return;
         }
-        for (reason, object) in bad.into_iter().filter_map(Result::err) {
+        for (reason, object) in bad {
             let subject = Subject { sequence: 0, id: object, label: Label::Bare };
             self.found(update, Some(rule), Reason::Rule(KindReason::Emergency(reason)), Some(subject), None);
         }

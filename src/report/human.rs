@@ -86,7 +86,9 @@ fn lay_out(findings: &[&Finding], judged: &Judged<'_>, lines: &mut Vec<String>) 
     lines.push(match rule {
         Some(rule) => format!("policy: {}, {file}:{}", rule.name, rule.line),
         None if matches!(first.reason, Reason::PushCertificate(_)) => format!("policy: push certificates, {file}"),
-        None if matches!(first.reason, Reason::BuiltIn(_)) => "policy: built in, for approvals and emergencies".to_owned(),
+        None if matches!(first.reason, Reason::BuiltIn(_)) => {
+            "policy: built in, for approvals and emergencies".to_owned()
+        }
         None => format!("policy: unmatched-refs, {file}"),
     });
 }
@@ -104,15 +106,21 @@ pub fn waivers(verdict: &Verdict, judged: &Judged<'_>) -> String {
     let Verdict::Accepted(accepted) = verdict else { return String::new() };
     let mut lines = Vec::new();
     for Waived { policy, rule: number, update: at, waiver } in accepted.waivers() {
-        let (Some(update), Some(loaded)) = (judged.push.updates.get(*at), judged.policies.get(*policy)) else { continue };
+        let (Some(update), Some(loaded)) = (judged.push.updates.get(*at), judged.policies.get(*policy)) else {
+            continue;
+        };
         let Some(rule) = loaded.policy.rules.get(*number) else { continue };
         let number = judged.record_of(*at);
         let record = number.map(|number| format!(" (record {number})")).unwrap_or_default();
         let ticket = String::from_utf8_lossy(&waiver.ticket);
         let kinds = waiver.waived.join(", ");
-        lines.push(format!("warning: {}: emergency {ticket} of `{}`: rule `{}` is waived{record}", update.name, waiver.signer.0, rule.name));
+        lines.push(format!(
+            "warning: {}: emergency {ticket} of `{}`: rule `{}` is waived{record}",
+            update.name, waiver.signer.0, rule.name
+        ));
         lines.push(format!("  waived: {kinds}"));
-        let of_rule = |finding: &&Finding| finding.update == *at && finding.policy == *policy && finding.effect == Effect::Waived;
+        let of_rule =
+            |finding: &&Finding| finding.update == *at && finding.policy == *policy && finding.effect == Effect::Waived;
         for finding in accepted.warnings().iter().filter(of_rule).take(REASONS) {
             let said = Said { finding, update, help: None, signing: rule.asks_for_signatures() };
             lines.extend(explain(&said).lines.into_iter().map(|line| format!("    {line}")));
@@ -122,10 +130,17 @@ pub fn waivers(verdict: &Verdict, judged: &Judged<'_>) -> String {
             lines.push(format!("  reviewed already by {}", reviewed.join(", ")));
             continue;
         }
-        lines.push(format!("  somebody else has to review it by {}: {}", moment(waiver.due), waiver.reviewers_in_words));
+        lines.push(format!(
+            "  somebody else has to review it by {}: {}",
+            moment(waiver.due),
+            waiver.reviewers_in_words
+        ));
         let name = shell_word(update.name.as_bytes());
-        if let (Some(name), Some(commit), Some(number)) = (name, waiver.commit, number) {
-            lines.push(format!("hint: ask one of them for: countersign approve {commit} --for {name} --settles {number}"));
+        if let (Some(name), Some(number)) = (name, number) {
+            let commit = waiver.commit;
+            lines.push(format!(
+                "hint: ask one of them for: countersign approve {commit} --for {name} --settles {number}"
+            ));
         }
     }
     lines.iter().map(|line| escaped(line) + "\n").collect()

@@ -46,7 +46,13 @@ pub struct Settled {
 }
 
 impl<'a> SignedTags<'a> {
-    pub(super) fn new(repository: &'a Repository, push: &'a Push, registry: &'a Registry, now: Timestamp, pusher: &'a Pusher) -> Self {
+    pub(super) fn new(
+        repository: &'a Repository,
+        push: &'a Push,
+        registry: &'a Registry,
+        now: Timestamp,
+        pusher: &'a Pusher,
+    ) -> Self {
         Self { repository, push, registry, now, pusher }
     }
 
@@ -76,7 +82,8 @@ impl<'a> SignedTags<'a> {
     }
 
     fn approval(&self, name: &ApprovalName, id: ObjectId) -> Result<Option<Approval>, Undecided> {
-        let read = self.with_tag(id, |tag, signature| Approval::read(name, (id, tag, signature), self.registry, self.now))?;
+        let read =
+            self.with_tag(id, |tag, signature| Approval::read(name, (id, tag, signature), self.registry, self.now))?;
         match read {
             Some(Ok(approval)) => Ok(Some(approval)),
             Some(Err(why)) => {
@@ -170,7 +177,12 @@ impl<'a> SignedTags<'a> {
     }
 
     /// Every emergency that is declared of `about`: by the new value itself, and by tags.
-    pub(super) fn declarations(&self, new: Option<ObjectId>, about: ObjectId, past: &Past<'_>) -> Result<Vec<Declaration>, Undecided> {
+    pub(super) fn declarations(
+        &self,
+        new: Option<ObjectId>,
+        about: ObjectId,
+        past: &Past<'_>,
+    ) -> Result<Vec<Declaration>, Undecided> {
         let mut found = Vec::new();
         if let Some(new) = new {
             found.extend(self.declared_by(new)?);
@@ -252,7 +264,9 @@ impl<'a> SignedTags<'a> {
     ) -> Result<Result<Vec<Settled>, TagFault>, Undecided> {
         let stated = match stated.transpose() {
             Ok(stated) => stated,
-            Err(text) => return Ok(Err(TagFault::Settles(format!("its trailer `Settles` has no record's number: `{text}`")))),
+            Err(text) => {
+                return Ok(Err(TagFault::Settles(format!("its trailer `Settles` has no record's number: `{text}`"))));
+            }
         };
         let Some(approval) = self.approval(name, tag)? else { return Ok(Ok(Vec::new())) };
         let debts = past.debts()?;

@@ -36,18 +36,21 @@ impl Attested {
         };
         for counted in accepted.approvals().iter().filter(|counted| counted.update == at) {
             let approval = &counted.approval;
+            let tag = attested.keep(case.repository, approval.tag)?;
             attested.approvals.push(CountedApproval {
                 policy: counted.policy,
                 rule: rule(counted.policy, counted.rule),
                 signer: approval.approver.id.0.clone(),
                 key: approval.key.to_string(),
                 object: approval.commit,
-                tag: attested.keep(case.repository, approval.tag)?,
+                tag,
             });
         }
-        for Waived { policy, rule: number, waiver, .. } in accepted.waivers().iter().filter(|waived| waived.update == at) {
+        for Waived { policy, rule: number, waiver, .. } in
+            accepted.waivers().iter().filter(|waived| waived.update == at)
+        {
             let ids = |ids: &[crate::registry::SignerId]| ids.iter().map(|id| id.0.clone()).take(PERSONS).collect();
-            let Some(commit) = waiver.commit else { continue };
+            let declaration = attested.keep(case.repository, waiver.declaration)?;
             attested.emergencies.push(Emergency {
                 policy: *policy,
                 rule: rule(*policy, *number),
@@ -56,12 +59,12 @@ impl Attested {
                 signer: waiver.signer.0.clone(),
                 key: waiver.key.to_string(),
                 object: waiver.declaration,
-                declaration: attested.keep(case.repository, waiver.declaration)?,
+                declaration,
                 form: match waiver.form {
                     Form::Commit => "commit",
                     Form::Tag => "tag",
                 },
-                commit,
+                commit: waiver.commit,
                 waived: waiver.waived.iter().map(|&kind| kind.to_owned()).collect(),
                 excluded: ids(&waiver.involved),
                 reviewers: waiver.reviewers.iter().take(PERSONS).cloned().collect(),
@@ -73,12 +76,13 @@ impl Attested {
             attested.paths = attested.changed(case.repository, update)?;
         }
         for settled in &told.settled {
+            let tag = attested.keep(case.repository, settled.tag)?;
             attested.settles.push(Settlement {
                 decision: settled.decision,
                 policy: settled.place,
                 rule: settled.rule.clone(),
                 signer: settled.approver.0.clone(),
-                tag: attested.keep(case.repository, settled.tag)?,
+                tag,
             });
         }
         Ok(attested)

@@ -174,11 +174,10 @@ impl Entries {
 
     /// The debts that approvals settle, with the rules that were waived.
     pub fn settled(&self) -> impl Iterator<Item = (&RefName, u64, &str)> {
-        let of_update = |entry: &UpdateEntry| {
+        self.updates.iter().flat_map(|entry| {
             let name = &entry.update.name;
             entry.attested.settles.iter().map(move |settled| (name, settled.decision, settled.rule.as_str()))
-        };
-        self.updates.iter().flat_map(of_update)
+        })
     }
 
     /// Writes it with its verdict, and proves that it is written.
@@ -191,7 +190,7 @@ impl Entries {
         repository: &Repository,
         ledger: &mut Ledger,
         clock: &dyn Fn() -> Timestamp,
-    ) -> Result<RecordedPush, (Verdict, Undecided)> {
+    ) -> Result<RecordedPush, Box<(Verdict, Undecided)>> {
         ledger.record(verdict, clock, |writing| self.write_to(repository, writing))
     }
 
@@ -254,10 +253,10 @@ impl Entries {
                 brought: entry.brought,
                 tip: entry.tip,
                 keys: self.keys.filter(|_| entry.found_unknown_keys),
-                approvals: Vec::new(),
-                emergencies: Vec::new(),
-                paths: None,
-                settles: Vec::new(),
+                approvals: entry.attested.approvals.clone(),
+                emergencies: entry.attested.emergencies.clone(),
+                paths: entry.attested.paths,
+                settles: entry.attested.settles.clone(),
             };
             writing.record(&Record::Decision(Box::new(decision)))?;
         }

@@ -95,7 +95,7 @@ pub enum Reason {
         /// Records of emergencies of the same person that nobody reviewed in time.
         overdue: Vec<u64>,
         /// What has to be approved.
-        commit: Option<ObjectId>,
+        commit: ObjectId,
     },
 }
 
@@ -115,7 +115,7 @@ pub struct Waiver {
     /// Where it stands.
     pub form: Form,
     /// The commit that has to be reviewed.
-    pub commit: Option<ObjectId>,
+    pub commit: ObjectId,
     /// The kinds of requirements that were not met, sorted.
     pub waived: Vec<&'static str>,
     /// Who had a hand in it: none of them may review it.
@@ -154,6 +154,8 @@ impl Emergency {
         facts: &UpdateFacts<'_>,
         context: &Context<'_>,
     ) -> Result<Waiver, Reason> {
+        let no_commit = || Reason::NoDeclaration("what it is about is no commit".to_owned());
+        let commit = facts.about.ok_or_else(no_commit)?;
         let said = declaration.said.as_ref().map_err(|why| Reason::NoDeclaration(why.clone()))?;
         let signed = match &declaration.signed {
             Attribution::Good(signer) => signer,
@@ -189,7 +191,7 @@ impl Emergency {
                 by: self.by.described(),
                 counted: counted.iter().map(|approval| approval.approver.id.clone()).collect(),
                 overdue: declaration.overdue.clone(),
-                commit: facts.about,
+                commit,
             });
         }
         let reviewers = self.review_by.as_ref().unwrap_or(&self.by);
@@ -207,7 +209,7 @@ impl Emergency {
             key: signed.proof().key().clone(),
             declaration: declaration.object,
             form: declaration.form,
-            commit: facts.about,
+            commit,
             waived: Vec::new(),
             settled_by: reviewed.iter().map(|approval| approval.approver.id.clone()).collect(),
             approvals,
@@ -394,12 +396,18 @@ impl Kind for Emergency {
             }
         };
         let hints = match reason {
-            Reason::Approvals { commit: Some(commit), .. } => shell_word(said.update.name.as_bytes())
+            Reason::Approvals { commit, .. } => shell_word(said.update.name.as_bytes())
                 .map(|name| format!("ask one of them for: countersign approve {commit} --for {name}"))
                 .into_iter()
                 .collect(),
             Reason::Used(_) => vec!["declare it anew, in a message that is signed now".to_owned()],
-            _ => Vec::new(),
+            Reason::NoDeclaration(_)
+            | Reason::Unsigned
+            | Reason::Signature(_)
+            | Reason::OtherRef(_)
+            | Reason::NotAllowed(..)
+            | Reason::OtherPusher(..)
+            | Reason::OtherTicket(..) => Vec::new(),
         };
         Explanation { code, lines: [vec![what], more].concat(), hints }
     }
@@ -409,10 +417,7 @@ impl Kind for Emergency {
     }
 
     fn fault(reason: &Reason) -> Option<&Fault> {
-        match reason {
-            Reason::Signature(fault) => Some(fault),
-            _ => None,
-        }
+        if let Reason::Signature(fault) = reason { Some(fault) } else { None }
     }
 }
 

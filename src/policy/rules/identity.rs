@@ -308,10 +308,7 @@ impl Kind for Identity {
     }
 
     fn fault(reason: &Reason) -> Option<&Fault> {
-        match reason {
-            Reason::Ambiguous(fault) => Some(fault),
-            _ => None,
-        }
+        if let Reason::Ambiguous(fault) = reason { Some(fault) } else { None }
     }
 }
 

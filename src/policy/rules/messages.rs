@@ -29,7 +29,7 @@ use crate::{
         who::Who,
     },
     push::ObjectId,
-    registry::{Signer, folded},
+    registry::{Fault, Signer, folded},
 };
 use regex::bytes::{Regex, RegexBuilder};
 

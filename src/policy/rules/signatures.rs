@@ -413,10 +413,7 @@ impl Kind for Signatures {
     }
 
     fn fault(reason: &Reason) -> Option<&Fault> {
-        match reason {
-            Reason::Fault(fault) | Reason::MergeTag(MergeTagFault::NotGood(fault)) => Some(fault),
-            _ => None,
-        }
+        if let Reason::Fault(fault) | Reason::MergeTag(MergeTagFault::NotGood(fault)) = reason { Some(fault) } else { None }
     }
 }
 
