@@ -72,7 +72,8 @@ pub(super) fn proposal(proposal: &Proposal, output: &mut Output) -> Result<(), U
     and_more(brought.count.saturating_sub(listed), output)?;
     let paths = &brought.paths;
     let files = counted(paths.count, "path", "paths");
-    output.line(&format!("it changes {files}, {} lines added, {} removed:", paths.added, paths.removed))?;
+    let added = counted(paths.added, "line", "lines");
+    output.line(&format!("it changes {files}, {added} added, {} removed:", paths.removed))?;
     for Changed { lines, path } in &paths.first {
         let numbers = lines.map_or_else(|| "binary".to_owned(), |(added, removed)| format!("+{added} -{removed}"));
         output.line(&format!("  {numbers:<12} {}", shown(path)))?;
