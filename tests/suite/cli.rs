@@ -41,6 +41,7 @@ fn without_arguments_it_says_what_it_is_and_lists_the_commands() {
 #[test]
 fn wrong_usage_exits_2() {
     let world = World::with_signed_main();
+    mixed(&world);
     let policy = world.policy_path();
     let policy = policy.to_str().unwrap();
     for arguments in [
@@ -50,6 +51,12 @@ fn wrong_usage_exits_2() {
         &["hook", "update", "refs/heads/main"],
         &["--format", "porcelain", "policy", "check", policy],
         &["policy", "explain", "a..b", "--policy", policy],
+        &["approve", "main"],
+        &["approve", "main", "--for", "a..b"],
+        &["approve", "main", "--for", "nowhere"],
+        &["approve", "main", "--for", "refs/heads/main", "--as", "Alice Example"],
+        &["approve", "main", "--for", "refs/heads/main", "--dry-run", "--no-push"],
+        &["--format", "porcelain", "approve", "main", "--for", "refs/heads/main"],
         &["man", "frobnicate"],
     ] {
         let (status, out, error) = countersign(&world, arguments, "");
@@ -199,6 +206,12 @@ fn exit_statuses_of_every_command_are_as_documented() {
         ),
         // After the export was restored, with the key of then.
         ("ledger rotate-key", vec![], None, Some(vec!["--ledger", "nowhere"])),
+        (
+            "approve",
+            vec!["main", "--for", "refs/heads/main", "--dry-run"],
+            Some(vec!["main", "--for", "refs/heads/main"]),
+            Some(vec!["main", "--for", "refs/heads/main", "--repo", "nowhere"]),
+        ),
         ("completions", vec!["bash"], None, None),
         ("man", vec![], None, None),
     ];

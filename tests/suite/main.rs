@@ -3,6 +3,7 @@
 #![allow(clippy::disallowed_methods, clippy::print_stderr, clippy::print_stdout, clippy::wildcard_enum_match_arm)]
 
 mod acting;
+mod approve;
 mod architecture;
 mod bounds;
 mod changes;
