@@ -104,7 +104,7 @@ fn judged(case: &Case<'_>, on_commit: Option<&dyn Fn()>) -> Result<(Verdict, Acc
             pipeline = pipeline.watched_by(on_commit);
         }
         let mut containment = Containment::new(push, repository, &references, loaded, repository_name.as_deref());
-        let signed_tags = SignedTags::new(repository, push, &loaded.registry, now, pusher);
+        let signed_tags = SignedTags::new(case, loaded, pusher);
         for (at, (update, told)) in push.updates.iter().zip(&mut account.updates).enumerate() {
             let rules = rules_in_force(loaded, &update.name, &references, repository_name.as_deref());
             if let Some(fault) = fault {
@@ -119,7 +119,7 @@ fn judged(case: &Case<'_>, on_commit: Option<&dyn Fn()>) -> Result<(Verdict, Acc
                 (_, rules) => judge_update(at, rules, &pipeline, &mut containment, &signed_tags, &mut judgement, told)?,
             }
             match built_in {
-                Some(Ok(settled)) => told.settled.extend(settled),
+                Some(Ok(settled)) => told.settle(settled),
                 Some(Err(fault)) => judgement.refuse(at, Reason::BuiltIn(fault)),
                 None => {}
             }

@@ -1,8 +1,9 @@
 //! What was found: why, in which objects, and what it does to the push.
 
 use super::{
+    approval,
     built_in::TagFault,
-    facts::{CommitFacts, Context, Defect, Pusher},
+    facts::{CommitFacts, Context, Defect, TagFacts},
     rule::Rule,
     rules::Reason as KindReason,
     whose::Whose,
@@ -246,9 +247,16 @@ impl Brought {
         self.one_committer = !self.several;
     }
 
-    /// Who had a hand in the update, whoever pushes it among them.
-    pub(super) fn involved(&self, pusher: &Pusher) -> BTreeSet<SignerId> {
-        self.involved.iter().chain(pusher.signer.as_ref().map(|signer| &signer.id)).cloned().collect()
+    /// Who had a hand in the update: also whoever pushes it, and made its tags.
+    pub(super) fn involved(&self, layers: &[TagFacts<'_>], context: &Context<'_>) -> BTreeSet<SignerId> {
+        let pusher = context.pusher.signer.as_ref().map(|signer| &signer.id);
+        let mut involved: BTreeSet<_> = self.involved.iter().chain(pusher).cloned().collect();
+        for TagFacts { tag, signature, .. } in layers {
+            involved.extend(approval::attribute(tag, signature, context.registry, context.now).signer().cloned());
+            let tagger = tag.tagger.iter();
+            involved.extend(tagger.flat_map(|tagger| context.registry.with_email(tagger.email).cloned()));
+        }
+        involved
     }
 
     /// Whoever signed it, whether that counts or not, and whom it names.

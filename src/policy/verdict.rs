@@ -241,7 +241,9 @@ impl<'p> Judgement<'p> {
             let brought = self.brought.entry((update, Some(number))).or_default();
             (brought.peeled, brought.changes_nothing, brought.about) =
                 (facts.peeled, facts.changes_nothing, facts.about);
-            let (involved, touched) = (brought.involved(self.context.pusher), brought.touched.clone());
+            let asks = rule.asks_who_had_a_hand();
+            let involved = if asks { brought.involved(facts.layers, &self.context) } else { BTreeSet::new() };
+            let touched = brought.touched.clone();
             let (commits, gained) = (brought.commits, brought.gained);
             let facts = UpdateFacts { commits, gained, involved: &involved, touched: &touched, ..*facts };
             let mut reasons = Vec::new();
@@ -282,7 +284,7 @@ impl<'p> Judgement<'p> {
             return;
         }
         let brought = self.brought.entry((update, Some(rule))).or_default();
-        let involved = brought.involved(self.context.pusher);
+        let involved = brought.involved(facts.layers, &self.context);
         let facts = UpdateFacts { gained: brought.gained, involved: &involved, ..*facts };
         let (mut good, mut bad) = (None, Vec::new());
         for declaration in declarations {

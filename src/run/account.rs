@@ -30,6 +30,17 @@ pub struct UpdateAccount {
     pub settled: Vec<Settled>,
 }
 
+impl UpdateAccount {
+    /// Each debt once, whatever number of policies says so.
+    pub(super) fn settle(&mut self, settled: Vec<Settled>) {
+        for settled in settled {
+            if !self.settled.contains(&settled) {
+                self.settled.push(settled);
+            }
+        }
+    }
+}
+
 impl Account {
     pub(super) fn of(push: &Push) -> Self {
         let updates = push.updates.iter().map(|_| UpdateAccount::default()).collect();

@@ -1,14 +1,14 @@
 //! The signed tags at `refs/approvals/` and `refs/emergencies/`: those that stand, those that the push brings, and whether it
 //! may.
 
-use super::past::Past;
+use super::{Case, Loaded, past::Past};
 use crate::{
     Undecided,
     git::{Comparer, ObjectKind, Read, Repository},
     ledger::Debt,
     object::{Commit, Tag, parents_as_git_reads_them, tree_as_git_reads_it},
     policy::{
-        Who,
+        Rule, Who,
         approval::{Approval, Approved},
         built_in::{BuiltIn, TagFault},
         declaration::{Declaration, settles},
@@ -19,15 +19,22 @@ use crate::{
     registry::{Registry, SignerId},
     signature::{self, Signature},
 };
-use std::collections::BTreeMap;
+use std::{cell::OnceCell, collections::BTreeMap, os::unix::ffi::OsStrExt};
 
-/// What the tags of one push and one policy's registry say.
+/// So many updates look for their tags one by one; for more, all approvals are read once.
+const LOOKED_FOR_ALONE: usize = 8;
+
+/// What the tags of one push say, as one policy's registry knows people.
 pub(super) struct SignedTags<'a> {
     repository: &'a Repository,
     push: &'a Push,
+    policies: &'a [Loaded],
+    loaded: &'a Loaded,
     registry: &'a Registry,
     now: Timestamp,
     pusher: &'a Pusher,
+    /// All approvals once the push is through, where many updates ask for theirs.
+    approvals: OnceCell<BTreeMap<RefName, ObjectId>>,
 }
 
 /// A debt that an approval settles.
@@ -46,18 +53,27 @@ pub struct Settled {
 }
 
 impl<'a> SignedTags<'a> {
-    pub(super) fn new(
-        repository: &'a Repository,
-        push: &'a Push,
-        registry: &'a Registry,
-        now: Timestamp,
-        pusher: &'a Pusher,
-    ) -> Self {
-        Self { repository, push, registry, now, pusher }
+    pub(super) fn new(case: &Case<'a>, loaded: &'a Loaded, pusher: &'a Pusher) -> Self {
+        let Case { repository, push, policies, now, .. } = *case;
+        let (registry, approvals) = (&loaded.registry, OnceCell::new());
+        Self { repository, push, policies, loaded, registry, now, pusher, approvals }
     }
 
     /// The refs below a folder once the push is through.
     fn below(&self, folder: &[u8]) -> Result<BTreeMap<RefName, ObjectId>, Undecided> {
+        let all = ApprovalName::BELOW.as_bytes();
+        if self.push.updates.len() <= LOOKED_FOR_ALONE || !folder.starts_with(all) {
+            return self.read_below(folder);
+        }
+        if self.approvals.get().is_none() {
+            drop(self.approvals.set(self.read_below(all)?));
+        }
+        let held = self.approvals.get().into_iter().flatten();
+        let inside = held.filter(|(name, _)| name.as_bytes().starts_with(folder));
+        Ok(inside.map(|(name, id)| (name.clone(), *id)).collect())
+    }
+
+    fn read_below(&self, folder: &[u8]) -> Result<BTreeMap<RefName, ObjectId>, Undecided> {
         let mut refs: BTreeMap<_, _> = self.repository.refs_below(folder)?.into_iter().collect();
         for update in self.push.updates.iter().filter(|update| update.name.as_bytes().starts_with(folder)) {
             match update.change.new() {
@@ -87,7 +103,7 @@ impl<'a> SignedTags<'a> {
         match read {
             Some(Ok(approval)) => Ok(Some(approval)),
             Some(Err(why)) => {
-                tracing::debug!(name = %name.to_ref(), %why, "an approval does not count");
+                tracing::debug!(name = ?name.to_ref(), ?why, "an approval does not count");
                 Ok(None)
             }
             None => Ok(None),
@@ -229,6 +245,11 @@ impl<'a> SignedTags<'a> {
         past: &Past<'_>,
     ) -> Result<Option<Result<Vec<Settled>, TagFault>>, Undecided> {
         let Some(built_in) = names.iter().find_map(BuiltIn::of) else { return Ok(None) };
+        // A repository's own policy that asks for neither may know nobody who is to approve for the site's.
+        let uses = |loaded: &Loaded| loaded.policy.rules.iter().any(Rule::asks_who_had_a_hand);
+        if !uses(self.loaded) && self.policies.iter().any(uses) {
+            return Ok(Some(Ok(Vec::new())));
+        }
         let judged = match update.change {
             Change::Move { .. } => Err(TagFault::Moved),
             Change::Delete { old } => {
@@ -254,6 +275,13 @@ impl<'a> SignedTags<'a> {
         crate::policy::approval::attribute(tag, signature, self.registry, self.now).signer().cloned()
     }
 
+    /// Whether it is for this policy to say that a debt is settled: for the one that was waived, or, where that is not in
+    /// force any more, for any.
+    fn judges(&self, debt: &Debt) -> bool {
+        let is_its = |loaded: &Loaded| loaded.path.as_os_str().as_bytes() == debt.policy;
+        is_its(self.loaded) || !self.policies.iter().any(is_its)
+    }
+
     /// The debts that an approval settles. `stated`: the records that it says it settles.
     fn settled(
         &self,
@@ -270,7 +298,7 @@ impl<'a> SignedTags<'a> {
         };
         let Some(approval) = self.approval(name, tag)? else { return Ok(Ok(Vec::new())) };
         let debts = past.debts()?;
-        let of_commit = |debt: &&Debt| debt.name == *name.name() && debt.commit == name.commit();
+        let of_commit = |debt: &&Debt| debt.name == *name.name() && debt.commit == name.commit() && self.judges(debt);
         let (mut settled, mut refused) = (Vec::new(), None);
         for debt in debts.iter().filter(of_commit) {
             match may_settle(&approval, debt) {

@@ -101,13 +101,17 @@ impl<'a> Past<'a> {
             return Ok(Vec::new());
         };
         let policy = self.loaded.path.as_os_str().as_bytes();
+        let debts = memory.debts()?;
+        let owes = |name: &RefName| {
+            let mut debts = debts.iter();
+            debts.any(|debt| debt.name == *name && debt.policy == policy && debt.rule == rule.name)
+        };
         let mut tips = Vec::new();
         for settled in self.settled(memory)? {
             // A policy of today is tried on the past as if it had been in force, and what its refs held then had been accepted.
             if settled.rules.contains(&number)
                 && (memory.is_of_the_past()
-                    || (memory.is_satisfied(settled.number, policy, &rule.name)?
-                        && !memory.owes(&settled.name, policy, &rule.name)?))
+                    || (!owes(&settled.name) && memory.is_satisfied(settled.number, policy, &rule.name)?))
             {
                 tips.extend(tip::commit_of(&self.repository.peel(settled.value)?));
             }

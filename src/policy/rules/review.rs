@@ -13,7 +13,8 @@
 //! Approvers are persons in `signers.toml` whose key is good now, and neither the pusher nor signer, author or committer of
 //! any commit that the update brings. One person counts once, whatever number of keys they have. Where a forge merges (two
 //! parents, of which the first is what the ref had, and nothing changed beside), approvals of the second parent count. A
-//! deletion, or an update that brings no commit, needs none.
+//! deletion, or an update that brings neither a commit nor an annotated tag, needs none; of such a tag, who signed it may not
+//! approve what it tags.
 
 use super::{Kind, Needs, Reach};
 use crate::{
@@ -103,7 +104,7 @@ impl Review {
     /// The entries that have to be met.
     fn asked<'a>(&'a self, facts: &UpdateFacts<'_>) -> impl Iterator<Item = &'a Entry> {
         let touched = facts.touched;
-        let brings = facts.update.change.new().is_some() && facts.gained > 0;
+        let brings = facts.update.change.new().is_some() && (facts.gained > 0 || !facts.layers.is_empty());
         let asked = self.entries.iter().enumerate();
         asked.filter(move |(at, entry)| brings && (entry.paths.is_none() || touched.contains(at))).map(|(_, entry)| entry)
     }
