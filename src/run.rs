@@ -230,7 +230,11 @@ fn judge_update(
     let about = new_commit.or(old_commit.filter(|_| update.change.new().is_none()));
     let asked = about.filter(|_| needs.approvals);
     let approvals = asked.map(|about| signed_tags.of_update(update, &written, about, old_commit, needs)).transpose()?;
-    let open_branch = asked.and_then(|about| approvals::open_branch(about, |name| is_open(containment, name)));
+    let to_be_shown = match asked {
+        Some(about) if !repository.is_settled(about)? => Some(about),
+        Some(_) | None => None,
+    };
+    let open_branch = to_be_shown.and_then(|about| approvals::open_branch(about, |name| is_open(containment, name)));
     let with_tags = |judge: &mut dyn FnMut(&[TagFacts<'_>]) -> Result<(), Undecided>| match &new {
         None => judge(&[]),
         Some(new) => new.with_facts(repository.format(), judge),

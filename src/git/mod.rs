@@ -152,6 +152,14 @@ impl Repository {
         references::values(self.gix.common_dir(), self.format, names)
     }
 
+    /// Whether an object was there before the push, which may bring it again.
+    ///
+    /// # Errors
+    /// An object folder cannot be read.
+    pub fn is_settled(&self, id: ObjectId) -> Result<bool, Undecided> {
+        self.objects.is_settled(id)
+    }
+
     /// Whether the push cuts history off. A boundary that the repository has already changes nothing in what is read:
     /// where it is reached, a commit is missing, which is an error.
     ///

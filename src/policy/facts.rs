@@ -249,7 +249,7 @@ pub struct UpdateFacts<'a> {
     pub involved: &'a BTreeSet<SignerId>,
     /// The entries of `review` of which a commit gained changes paths, by their place.
     pub touched: &'a BTreeSet<usize>,
-    /// A branch that any commit may be pushed to, for others to look at it.
+    /// A branch that any commit may be pushed to, for others to look at what nobody but the pusher has so far.
     pub open_branch: Option<&'a str>,
 }
 
