@@ -61,7 +61,10 @@ pub(super) fn to_ask(common: &Common, named: Option<&Path>) -> Result<Ledger, Un
 
 /// Opens the ledger that a hook records in; one that is missing is made.
 pub(super) fn open_in_hook(policies: &[Loaded], files: &Files, now: Timestamp) -> Result<Ledger, Undecided> {
-    Ledger::open(&folder_of(policies)?, files.trusted(), &making(true, now))
+    let ledger = Ledger::open(&folder_of(policies)?, files.trusted(), &making(true, now))?;
+    // Before the push is judged for nothing.
+    ledger.check_open()?;
+    Ok(ledger)
 }
 
 /// How a ledger is made that is missing: its origin is this machine's name and a part that no other ledger has.

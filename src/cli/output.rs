@@ -1,7 +1,7 @@
 //! Writing, without a panic where nobody reads any more.
 
 use crate::error::Undecided;
-use std::io::{self, BufWriter, IsTerminal, Write};
+use std::io::{self, BufWriter, IsTerminal, Write, stdin};
 
 /// Standard output, buffered.
 pub(super) struct Output {
@@ -40,6 +40,16 @@ impl Output {
 pub(super) fn tell(text: &str) -> bool {
     let mut stderr = io::stderr().lock();
     stderr.write_all(text.as_bytes()).and_then(|()| stderr.flush()).is_ok()
+}
+
+/// Whether who sits at the terminal says yes; nobody does where there is none.
+pub(super) fn agreed(question: &str) -> bool {
+    if !stdin().is_terminal() {
+        return false;
+    }
+    tell(&format!("{question} [y/N] "));
+    let mut answer = String::new();
+    stdin().read_line(&mut answer).is_ok() && matches!(answer.trim(), "y" | "Y" | "yes")
 }
 
 fn closed(error: io::Error) -> Undecided {

@@ -4,7 +4,7 @@ use super::{Loaded, receipts::Receipts, rules_in_force, tip};
 use crate::{
     Undecided,
     git::{References, Repository},
-    ledger::Memory,
+    ledger::{Memory, RecordId},
     push::{ObjectId, Push, RefName, Timestamp},
 };
 use std::{
@@ -36,7 +36,7 @@ struct SettledRef {
     rules: Vec<usize>,
     value: ObjectId,
     /// The record that says so.
-    number: u64,
+    record: RecordId,
 }
 
 impl<'a> Past<'a> {
@@ -89,7 +89,7 @@ impl<'a> Past<'a> {
             // A policy of today is tried on the past as if it had been in force, and what its refs held then had been accepted.
             if settled.rules.contains(&number)
                 && (memory.is_of_the_past()
-                    || memory.is_satisfied(settled.number, self.loaded.path.as_os_str().as_bytes(), &rule.name)?)
+                    || memory.is_satisfied(settled.record, self.loaded.path.as_os_str().as_bytes(), &rule.name)?)
             {
                 tips.extend(tip::commit_of(&self.repository.peel(settled.value)?));
             }
@@ -121,7 +121,7 @@ impl<'a> Past<'a> {
                 && is_present(&name, value)?
             {
                 let rules = rules_in_force(self.loaded, &name, self.references, self.repository_name);
-                settled.push(SettledRef { rules, value, number: standing.number });
+                settled.push(SettledRef { rules, value, record: standing.record });
             }
         }
         Ok(self.settled.get_or_init(|| settled))
