@@ -57,7 +57,7 @@ pub(super) fn run(common: &Common, arguments: &Arguments, output: &mut Output) -
         Some(folder) => folder.clone(),
         None => kept::folder_of(&files.policies(common, repository.git_dir())?)?,
     };
-    let reading = Ledger::read(&folder, files.trusted())?;
+    let reading = kept::read(&folder, &files)?;
     let progress = Progress::of("reading");
     let adoptable = {
         let memory = reading.as_ref().map(|ledger| ledger.memory(&place)).transpose()?;
