@@ -4,7 +4,7 @@ use super::{Loaded, receipts::Receipts, rules_in_force, tip};
 use crate::{
     Undecided,
     git::{References, Repository},
-    ledger::{Debt, Memory},
+    ledger::{Debt, Memory, RecordId},
     push::{ObjectId, Push, RefName, Timestamp},
 };
 use std::{
@@ -37,7 +37,7 @@ struct SettledRef {
     rules: Vec<usize>,
     value: ObjectId,
     /// The record that says so.
-    number: u64,
+    record: RecordId,
 }
 
 impl<'a> Past<'a> {
@@ -111,7 +111,7 @@ impl<'a> Past<'a> {
             // A policy of today is tried on the past as if it had been in force, and what its refs held then had been accepted.
             if settled.rules.contains(&number)
                 && (memory.is_of_the_past()
-                    || (!owes(&settled.name) && memory.is_satisfied(settled.number, policy, &rule.name)?))
+                    || (!owes(&settled.name) && memory.is_satisfied(settled.record, policy, &rule.name)?))
             {
                 tips.extend(tip::commit_of(&self.repository.peel(settled.value)?));
             }
@@ -143,7 +143,7 @@ impl<'a> Past<'a> {
                 && is_present(&name, value)?
             {
                 let rules = rules_in_force(self.loaded, &name, self.references, self.repository_name);
-                settled.push(SettledRef { name, rules, value, number: standing.number });
+                settled.push(SettledRef { name, rules, value, record: standing.record });
             }
         }
         Ok(self.settled.get_or_init(|| settled))

@@ -210,7 +210,7 @@ impl Entries {
     /// Returns the number of the first decision.
     fn write_to(&self, repository: &Repository, writing: &mut Writing<'_>) -> Result<u64, Undecided> {
         if let Some(certified) = self.certified.filter(|_| self.pushed.verdict == ledger::Verdict::Accepted)
-            && writing.certificate_seen(certified)?.is_some()
+            && writing.is_certificate_seen(certified)?
         {
             return Err(Undecided::pusher(
                 "recording the push",

@@ -220,8 +220,14 @@ fn exit_statuses_of_every_command_are_as_documented() {
         arguments.extend(["--policy", &policy]);
         countersign(&world, &arguments, stdin)
     };
-    let apart =
-        ["hook pre-receive", "hook post-receive", "hook reference-transaction", "policy rollback", "registry accept"];
+    let apart = [
+        "hook pre-receive",
+        "hook post-receive",
+        "hook reference-transaction",
+        "policy rollback",
+        "registry accept",
+        "ledger close",
+    ];
     let mut tried: BTreeSet<_> = apart.map(str::to_owned).into();
     // Before anything is adopted, which would vouch for it.
     for (stdin, status) in [(&*free, 0), (&main, 1), ("x", 3)] {
@@ -243,6 +249,12 @@ fn exit_statuses_of_every_command_are_as_documented() {
         }
         tried.insert((*command).to_owned());
     }
+    // Once it is known what became of what `hook update` let in.
+    assert_eq!(ended("hook post-receive", &[], &free).0, 0);
+    let close = ["--next", "next", "--yes"];
+    assert_eq!(ended("ledger close", &close[..2], "").0, 1);
+    assert_eq!(ended("ledger close", &[&close[..], &["--ledger", "nowhere"]].concat(), "").0, 3);
+    assert_eq!(ended("ledger close", &close, "").0, 0);
     assert_eq!(ended("policy rollback", &[], "").0, 3, "nothing was installed over another");
     assert_eq!(ended("policy install", &[&weaker], "").0, 0);
     assert_eq!(ended("policy rollback", &[], "").0, 0);

@@ -14,6 +14,7 @@ mod guide;
 mod hints;
 mod install;
 mod ledger_checks;
+mod ledger_closing;
 mod ledger_export;
 mod ledger_faults;
 mod ledger_keeping;

@@ -9,7 +9,7 @@ use crate::{
         place::{Files, now, repository},
         progress::Progress,
     },
-    ledger::{Ledger, bytes},
+    ledger::{Ledger, RecordId, bytes},
     push::RefName,
     report::{SCHEMA, escaped},
     run::{self, Chosen},
@@ -57,12 +57,12 @@ pub(super) fn run(common: &Common, arguments: &Arguments, output: &mut Output) -
         Some(folder) => folder.clone(),
         None => kept::folder_of(&files.policies(common, repository.git_dir())?)?,
     };
-    let reading = Ledger::read(&folder, files.trusted())?;
+    let reading = kept::read(&folder, &files)?;
     let progress = Progress::of("reading");
     let adoptable = {
         let memory = reading.as_ref().map(|ledger| ledger.memory(&place)).transpose()?;
-        let is_adoption = |number| {
-            let entry = reading.as_ref().map(|ledger| ledger.entry(number)).transpose()?.flatten();
+        let is_adoption = |record: RecordId| {
+            let entry = reading.as_ref().map(|ledger| ledger.of(record)?.entry(record.number)).transpose()?.flatten();
             Ok(entry.is_some_and(|entry| entry.kind() == "adopted"))
         };
         run::adoptable(chosen, &repository, memory.as_ref(), &is_adoption, &|| progress.step())
@@ -72,9 +72,9 @@ pub(super) fn run(common: &Common, arguments: &Arguments, output: &mut Output) -
     drop(reading);
     let plural = if adoptable.refs.len() == 1 { "" } else { "s" };
     let what = format!("{} ref{plural}, with {} commits and tags", adoptable.refs.len(), adoptable.objects.len());
-    let may = adoptable.refs.is_empty() || arguments.yes || asked(&what, &adoptable.refs);
+    let is_agreed = adoptable.refs.is_empty() || arguments.yes || asked(&what, &adoptable.refs);
     let mut recorded = None;
-    if may && !adoptable.refs.is_empty() {
+    if is_agreed && !adoptable.refs.is_empty() {
         let now = now()?;
         let mut ledger = Ledger::open(&folder, files.trusted(), &kept::making(false, now))?;
         let clock = || crate::cli::place::now().unwrap_or(now);
@@ -100,7 +100,7 @@ pub(super) fn run(common: &Common, arguments: &Arguments, output: &mut Output) -
             None => output.line(&format!("nothing is recorded; --yes would adopt {what}"))?,
         },
     }
-    Ok(if may { Outcome::Good } else { Outcome::NotGood })
+    Ok(if is_agreed { Outcome::Good } else { Outcome::NotGood })
 }
 
 /// Whether who sits at the terminal says yes.
