@@ -236,6 +236,29 @@ fn it_says_first_what_it_approves() {
     assert_eq!(review.approves(&["origin/topic", "--for", "main", "--as", "bob", "--dry-run"]).1, "");
 }
 
+/// What comes with the commits may say that changes of a submodule are of no interest, and so may this clone.
+#[test]
+fn nothing_hides_what_is_changed() {
+    let review = Review::new();
+    let world = &review.world;
+    let modules = "[submodule \"lib\"]\n\tpath = lib\n\turl = ../lib\n\tignore = all\n";
+    commit(world, "Add", &[(".gitmodules", modules.as_bytes()), ("below/file", b"x\n")]);
+    world.git(&["update-index", "--add", "--cacheinfo", &format!("160000,{},lib", review.main)]);
+    world.git(&["commit", "-q", "-m", "A submodule"]);
+    world.git(&["push", "-q", "origin", "HEAD:main"]);
+    world.git(&["update-index", "--cacheinfo", &format!("160000,{},lib", review.topic)]);
+    world.git(&["commit", "-q", "-m", "Another version"]);
+    for (setting, value) in
+        [("diff.ignoreSubmodules", "all"), ("diff.relative", "true"), ("submodule.lib.ignore", "all")]
+    {
+        world.git(&["config", setting, value]);
+    }
+    let mut command = world.command(env!("CARGO_BIN_EXE_countersign"), &world.clone_path().join("below"));
+    command.args(["approve", "HEAD", "--for", "main", "--as", "eve", "--dry-run"]);
+    let out = run_well(command, b"");
+    assert!(out.contains("it changes 1 path, 1 line added, 1 removed:\n  +1 -1        lib\n"), "{out}");
+}
+
 #[test]
 fn what_is_listed_has_an_end() {
     let review = Review::new();

@@ -6,6 +6,7 @@ mod acting;
 mod approve;
 mod architecture;
 mod bounds;
+mod browser;
 mod changes;
 mod cli;
 mod faults;

@@ -28,7 +28,7 @@ pub(super) enum Over {
     Default(ObjectId),
     /// There is nothing to hold it against.
     Nothing,
-    /// The ref holds the commit already: its first parent.
+    /// What it would be held against has the commit already: its first parent.
     Parent(Option<ObjectId>),
 }
 
@@ -102,11 +102,11 @@ pub(super) fn over(
     {
         return Ok(Err(base));
     }
-    match over {
-        Over::Present(present) if is_ancestor(git, commit, present)? => {
+    match over.commit() {
+        Some(base) if is_ancestor(git, commit, base)? => {
             Ok(Ok(Over::Parent(git.id(&[&"rev-parse", &"--verify", &"--quiet", &format!("{commit}^1")])?)))
         }
-        Over::Present(_) | Over::Default(_) | Over::Nothing | Over::Parent(_) => Ok(Ok(over)),
+        _ => Ok(Ok(over)),
     }
 }
 
@@ -209,8 +209,20 @@ impl Paths {
         };
         let base = base.map_or_else(|| empty_tree(commit).to_owned(), |base| base.to_string());
         let mut paths = Self::default();
-        let words: Words<'_> =
-            &[&"diff-tree", &"-r", &"-z", &"--numstat", &"--no-renames", &base, &commit.to_string(), &"--"];
+        // Neither this clone's configuration nor a `.gitmodules` that came with it hides anything (git's diff.c,
+        // `is_submodule_ignored`).
+        let words: Words<'_> = &[
+            &"diff-tree",
+            &"-r",
+            &"-z",
+            &"--numstat",
+            &"--no-renames",
+            &"--no-relative",
+            &"--ignore-submodules=none",
+            &base,
+            &commit.to_string(),
+            &"--",
+        ];
         git.records(words, b'\0', &mut |record| paths.add(record))?;
         Ok(paths)
     }

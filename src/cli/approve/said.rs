@@ -63,7 +63,8 @@ pub(super) fn proposal(proposal: &Proposal, output: &mut Output) -> Result<(), U
             format!("{target} is not at {there}; it brings {commits} over {}, which HEAD is there:", base.short())
         }
         Over::Nothing => format!("nothing is at {there}; it brings {commits}:"),
-        Over::Parent(_) => format!("{target} has it already; this commit alone:"),
+        Over::Parent(_) if remote.has(name.name()) => format!("{target} has it already; this commit alone:"),
+        Over::Parent(_) => format!("{target} is not at {there}, and HEAD there has it already; this commit alone:"),
     })?;
     for commit in &brought.newest {
         output.line(&format!("  {}", line_of(commit)))?;
@@ -120,7 +121,7 @@ pub(super) fn warnings(proposal: &Proposal, settles: bool) -> String {
     if *shallow {
         said.push("warning: history is cut off in this clone: it may bring more than is listed".to_owned());
     }
-    if matches!(brought.over, Over::Parent(_)) && !settles {
+    if matches!(brought.over, Over::Parent(_)) && remote.has(name.name()) && !settles {
         said.push(format!("warning: {} has it already, so no push will ask for this approval", name.name()));
     }
     if !remote.has_branch_at(name.commit()) && !matches!(brought.over, Over::Parent(_)) {
