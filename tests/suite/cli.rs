@@ -419,13 +419,22 @@ fn policy_check_reports_all_mistakes_with_their_places_and_a_good_one_in_sentenc
     let world = World::new();
     world.policy(
         "version = 1\nunmatched-refs = \"acept\"\n\n[[rule]]\nname = \"main\"\nrefs = [\"refs/heads/main\"]\n\
-         signatures = { commits = \"all\", bye = [\"*\"] }\nreview = []\n",
+         signatures = { commits = \"all\", bye = [\"*\"], formats = [\"x509\"] }\nreview = []\n",
     );
     let policy = world.policy_path();
     let check = || countersign(&world, &["policy", "check", policy.to_str().unwrap()], "");
     let (status, out, error) = check();
     assert_eq!((status, out.as_str()), (1, ""));
-    for words in ["policy.toml:2:18", "accept", "policy.toml:7:33", "`bye`", "`by`", "policy.toml:8:1", "not support"] {
+    for words in [
+        "policy.toml:2:18",
+        "accept",
+        "policy.toml:7:33",
+        "`bye`",
+        "`by`",
+        "not support",
+        "policy.toml:8:10",
+        "asks nothing",
+    ] {
         assert!(error.contains(words), "{words}: {error}");
     }
     world.signed_main();
