@@ -16,7 +16,7 @@ use crate::{
     registry::folded,
     report::escaped,
 };
-use brought::Brought;
+use brought::{Brought, Over};
 use clap::Args;
 use git::Git;
 use remote::{Meant, Remote};
@@ -40,6 +40,9 @@ pub(super) struct Arguments {
     /// The record that an emergency was accepted with, if this is its review
     #[arg(long, value_name = "N")]
     settles: Option<u64>,
+    /// What the ref held before the emergency, so that all is shown that it brought
+    #[arg(long, value_name = "COMMIT", requires = "settles")]
+    over: Option<OsString>,
     /// Where the ref is: a remote or a URL [default: the only remote, or origin]
     #[arg(long, value_name = "NAME")]
     remote: Option<OsString>,
@@ -125,10 +128,15 @@ fn proposed(git: &Git, arguments: &Arguments) -> Result<Result<Proposal, Outcome
     let Some(named) = named else {
         return Ok(Err(wrong("say with --remote where the ref is: there is no remote `origin`, nor only one other")));
     };
-    let commit = match commit(git, arguments, &named)? {
-        Ok(commit) => commit,
-        Err(outcome) => return Ok(Err(outcome)),
+    let Some(commit) = commit(git, &arguments.commit)? else {
+        tell(&said::no_commit(&arguments.commit, &named));
+        return Ok(Err(Outcome::NotGood));
     };
+    let before = arguments.over.as_ref().map(|over| self::commit(git, over)).transpose()?;
+    if let (Some(None), Some(over)) = (before, &arguments.over) {
+        tell(&said::no_former(over));
+        return Ok(Err(Outcome::NotGood));
+    }
     let remote = Remote::ask(git, named)?;
     let target = match target(&remote, arguments) {
         Ok(target) => target,
@@ -143,7 +151,11 @@ fn proposed(git: &Git, arguments: &Arguments) -> Result<Result<Proposal, Outcome
         tell(&said::stands_already(&name, &remote));
         return Ok(Err(Outcome::NotGood));
     }
-    let over = match brought::over(git, &remote, &target, commit)? {
+    let over = match before.flatten() {
+        Some(before) => Ok(Over::Before(before)),
+        None => brought::over(git, &remote, &target, commit)?,
+    };
+    let over = match over {
         Ok(over) => over,
         Err(absent) => {
             tell(&said::to_fetch(&remote, &target, absent));
@@ -192,17 +204,13 @@ fn emails(git: &Git, id: &str) -> Result<Vec<String>, Undecided> {
     Ok(emails)
 }
 
-/// The commit that is meant, tags peeled.
-fn commit(git: &Git, arguments: &Arguments, remote: &OsString) -> Result<Result<ObjectId, Outcome>, Undecided> {
+/// The commit that is meant, tags peeled; `None`: this clone has none.
+fn commit(git: &Git, word: &OsString) -> Result<Option<ObjectId>, Undecided> {
     let verify = |word: &dyn AsRef<std::ffi::OsStr>| {
         git.id(&[&"rev-parse", &"--verify", &"--quiet", &"--end-of-options", &word])
     };
-    let object = verify(&arguments.commit)?;
-    let found = object.map(|id| verify(&format!("{id}^{{commit}}"))).transpose()?.flatten();
-    Ok(found.ok_or_else(|| {
-        tell(&said::no_commit(&arguments.commit, remote));
-        Outcome::NotGood
-    }))
+    let object = verify(word)?;
+    Ok(object.map(|id| verify(&format!("{id}^{{commit}}"))).transpose()?.flatten())
 }
 
 fn target(remote: &Remote, arguments: &Arguments) -> Result<RefName, Outcome> {
