@@ -112,6 +112,8 @@ pub struct Waiver {
     pub key: Fingerprint,
     /// The commit or tag that declares it.
     pub declaration: ObjectId,
+    /// The SHA-256 of what is signed of that.
+    pub payload: [u8; 32],
     /// Where it stands.
     pub form: Form,
     /// The commit that has to be reviewed.
@@ -208,6 +210,7 @@ impl Emergency {
             signer: signed.id().clone(),
             key: signed.proof().key().clone(),
             declaration: declaration.object,
+            payload: declaration.payload,
             form: declaration.form,
             commit,
             waived: Vec::new(),
