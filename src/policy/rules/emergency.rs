@@ -141,6 +141,16 @@ impl Emergency {
         finding.effect == Effect::Refuses && kind.is_some_and(|kind| self.waives.contains(kind))
     }
 
+    /// The kinds of requirements that it waives.
+    pub(in crate::policy) fn waived_kinds(&self) -> impl Iterator<Item = &'static str> {
+        self.waives.iter().copied()
+    }
+
+    /// How many others of those who may declare one must approve it first, and who may review it.
+    pub(in crate::policy) fn control(&self) -> (u64, &Who) {
+        (self.approvals, self.review_by.as_ref().unwrap_or(&self.by))
+    }
+
     /// Who may declare one.
     pub(crate) fn by(&self) -> &Who {
         &self.by

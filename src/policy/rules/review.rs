@@ -89,6 +89,11 @@ impl Review {
         self.entries.iter().enumerate().filter(move |(_, entry)| is_touched(entry) == Some(true)).map(|(at, _)| at)
     }
 
+    /// Of each entry, how many must approve, and who may.
+    pub(in crate::policy) fn quorums(&self) -> impl Iterator<Item = (u64, &Who)> {
+        self.entries.iter().map(|entry| (entry.approvals, &entry.by))
+    }
+
     /// The approvals that are counted for any entry.
     pub(in crate::policy) fn counted<'a>(&self, facts: &UpdateFacts<'a>) -> Vec<&'a Approval> {
         let mut counted: Vec<&Approval> = Vec::new();
