@@ -5,6 +5,7 @@
 mod acting;
 mod architecture;
 mod bounds;
+mod browser;
 mod changes;
 mod cli;
 mod faults;

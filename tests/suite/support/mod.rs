@@ -1,5 +1,6 @@
 //! Throw-away servers and clients: real pushes by real git through the hook, with keys and objects made here.
 
+pub mod browser;
 mod dice;
 pub mod keys;
 pub mod objects;
