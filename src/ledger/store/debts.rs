@@ -3,7 +3,7 @@
 //! The tables say what decisions said. What became of those, and so whether a debt was opened or settled at all, is looked up
 //! with each question: an outcome may be replaced by a later one.
 
-use super::{Memory, derived, fault::Fault, memory};
+use super::{Ledger, Memory, derived, fault::Fault, memory};
 use crate::{
     Undecided,
     ledger::entry::Entry,
@@ -100,6 +100,33 @@ impl Memory<'_> {
     fn look_everywhere<T>(&self, look: impl FnOnce(&Connection, u64) -> Result<T, Fault>) -> Result<T, Undecided> {
         let connection = self.connection.lock().unwrap_or_else(PoisonError::into_inner);
         look(&connection, self.before()).map_err(|fault| fault.of(self.doing))
+    }
+}
+
+impl Ledger {
+    /// The debts of all repositories, the earliest first, settled or not.
+    ///
+    /// # Errors
+    /// The database's.
+    pub fn debts(&self) -> Result<Vec<Debt>, Undecided> {
+        debts(&self.connection(), None, None, u64::MAX).map_err(|fault| fault.of(&self.reading))
+    }
+
+    /// The decisions that settle something that a decision owes, those that failed left out; the earliest first.
+    ///
+    /// # Errors
+    /// The database's.
+    pub fn reviews_of(&self, number: u64) -> Result<Vec<u64>, Undecided> {
+        let reviews = || {
+            let connection = self.connection();
+            let mut select = connection.prepare_cached(&format!(
+                "SELECT DISTINCT number FROM settlement JOIN decision USING (number)
+                 WHERE emergency = ?1 AND {STANDS} ORDER BY number",
+            ))?;
+            let numbers = select.query_map([number], |row| row.get(0))?;
+            Ok(numbers.collect::<Result<_, _>>()?)
+        };
+        reviews().map_err(|fault: Fault| fault.of(&self.reading))
     }
 }
 
