@@ -122,6 +122,33 @@ impl Ledger {
     }
 }
 
+impl Ledger {
+    /// The debts of all repositories, the earliest first, settled or not.
+    ///
+    /// # Errors
+    /// The database's.
+    pub fn debts(&self) -> Result<Vec<Debt>, Undecided> {
+        debts(&self.connection(), None, None, u64::MAX).map_err(|fault| fault.of(&self.reading))
+    }
+
+    /// The decisions that settle something that a decision owes, those that failed left out; the earliest first.
+    ///
+    /// # Errors
+    /// The database's.
+    pub fn reviews_of(&self, number: u64) -> Result<Vec<u64>, Undecided> {
+        let reviews = || {
+            let connection = self.connection();
+            let mut select = connection.prepare_cached(&format!(
+                "SELECT DISTINCT number FROM settlement JOIN decision USING (number)
+                 WHERE emergency = ?1 AND {STANDS} ORDER BY number",
+            ))?;
+            let numbers = select.query_map([number], |row| row.get(0))?;
+            Ok(numbers.collect::<Result<_, _>>()?)
+        };
+        reviews().map_err(|fault: Fault| fault.of(&self.reading))
+    }
+}
+
 /// Of a row of `emergency` and `decision`: that it was let in, and did not fail.
 const STANDS: &str = "state IN ('open', 'completed')";
 
