@@ -74,7 +74,7 @@ struct Proposal {
 }
 
 pub(super) fn run(common: &Common, arguments: &Arguments, output: &mut Output) -> Result<Outcome, Undecided> {
-    if common.format == Form::Porcelain {
+    if !common.format.is_usual() {
         return Ok(wrong("`approve` has `--format human` and `json`"));
     }
     let git = Git::here(common.repo.as_deref())?;

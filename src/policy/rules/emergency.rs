@@ -112,6 +112,8 @@ pub struct Waiver {
     pub key: Fingerprint,
     /// The commit or tag that declares it.
     pub declaration: ObjectId,
+    /// The SHA-256 of what is signed of that.
+    pub payload: [u8; 32],
     /// Where it stands.
     pub form: Form,
     /// The commit that has to be reviewed.
@@ -137,6 +139,16 @@ impl Emergency {
     pub(crate) fn may_waive(&self, finding: &Finding) -> bool {
         let kind = finding.reason.waived_as();
         finding.effect == Effect::Refuses && kind.is_some_and(|kind| self.waives.contains(kind))
+    }
+
+    /// The kinds of requirements that it waives.
+    pub(in crate::policy) fn waived_kinds(&self) -> impl Iterator<Item = &'static str> {
+        self.waives.iter().copied()
+    }
+
+    /// How many others of those who may declare one must approve it first, and who may review it.
+    pub(in crate::policy) fn control(&self) -> (u64, &Who) {
+        (self.approvals, self.review_by.as_ref().unwrap_or(&self.by))
     }
 
     /// Who may declare one.
@@ -207,6 +219,7 @@ impl Emergency {
             signer: signed.id().clone(),
             key: signed.proof().key().clone(),
             declaration: declaration.object,
+            payload: declaration.payload,
             form: declaration.form,
             commit,
             waived: Vec::new(),

@@ -8,7 +8,8 @@
 //! again. Those that the same push brings count. `approvals`: how many people must approve. Default 1. `by`: who may (ids,
 //! emails, `@groups`). Default `["*"]`. `paths`: the entry is for updates alone in which a commit changes one of these paths
 //! (in a merge, those that `paths` looks at). Default: all updates. `match`: `"commit"`, or `"tree"`: an approval of another
-//! commit with the same tree counts, too, which a squash or a rebase makes. Default `"commit"`.
+//! commit with the same tree counts, too, which a squash or a rebase makes, but for one that was counted before, when the ref
+//! got another value. Default `"commit"`.
 //!
 //! Approvers are persons in `signers.toml` whose key is good now, and neither the pusher nor signer, author or committer of
 //! any commit that the update brings. One person counts once, whatever number of keys they have. Where a forge merges (two
@@ -86,6 +87,11 @@ impl Review {
             Some(changes.iter().any(|changed| globs.matches(&changed.path)))
         };
         self.entries.iter().enumerate().filter(move |(_, entry)| is_touched(entry) == Some(true)).map(|(at, _)| at)
+    }
+
+    /// Of each entry, how many must approve, and who may.
+    pub(in crate::policy) fn quorums(&self) -> impl Iterator<Item = (u64, &Who)> {
+        self.entries.iter().map(|entry| (entry.approvals, &entry.by))
     }
 
     /// The approvals that are counted for any entry.
