@@ -118,10 +118,9 @@ impl Review {
 
 impl Entry {
     fn counted<'a>(&self, facts: &UpdateFacts<'a>) -> Vec<&'a Approval> {
-        let of_tree = |approval: &Approval| approval.of == Approved::SameTree && self.matching != Matching::Tree;
-        let mut counted = approvers(facts.approvals, facts.involved, |signer| self.by.includes(signer));
-        counted.retain(|approval| !of_tree(approval));
-        counted
+        let is_of_it = |approval: &&Approval| approval.of != Approved::SameTree || self.matching == Matching::Tree;
+        let may = |signer: &Signer| self.by.includes(signer);
+        approvers(facts.approvals.iter().filter(is_of_it), facts.involved, may)
     }
 
     fn is_met_by(&self, counted: &[&Approval]) -> bool {
