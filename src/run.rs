@@ -229,7 +229,9 @@ fn judge_update(
     let written = containment.references.written(&update.name);
     let about = new_commit.or(old_commit.filter(|_| update.change.new().is_none()));
     let asked = about.filter(|_| needs.approvals);
-    let approvals = asked.map(|about| signed_tags.of_update(update, &written, about, old_commit, needs)).transpose()?;
+    let approvals = asked
+        .map(|about| signed_tags.of_update(update, &written, about, old_commit, needs, &pipeline.past))
+        .transpose()?;
     let to_be_shown = match asked {
         Some(about) if !repository.is_settled(about)? => Some(about),
         Some(_) | None => None,

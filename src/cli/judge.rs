@@ -30,7 +30,7 @@ pub(super) struct Arguments {
 
 pub(super) fn run(common: &Common, arguments: &Arguments, output: &mut Output) -> Result<Outcome, Undecided> {
     let triples = arguments.updates.chunks_exact(3);
-    if !triples.remainder().is_empty() || common.format == Form::Porcelain {
+    if !triples.remainder().is_empty() || !common.format.is_usual() {
         tell("error: `judge` takes `REF OLD NEW`, three words an update, and `--format human` or `json`\n");
         return Ok(Outcome::Usage);
     }
@@ -67,7 +67,7 @@ pub(super) fn run(common: &Common, arguments: &Arguments, output: &mut Output) -
     let judged = Judged { push: &push, policies: in_force, first_record: None };
     match common.format {
         Form::Json => output.line(&report::verdict(&verdict, &judged).to_string())?,
-        Form::Human | Form::Porcelain => {
+        Form::Human | Form::Porcelain | Form::Csv | Form::Html => {
             tell(&report::refusals(&verdict, &judged));
             output.line(match verdict {
                 Verdict::Accepted(_) => "accepted",

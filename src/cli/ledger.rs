@@ -3,12 +3,14 @@
 mod adopt;
 mod checkpoint;
 mod close;
+mod emergencies;
 mod export;
 mod files;
 mod head;
 mod list;
 mod prove;
 mod publish;
+mod register;
 mod reindex;
 mod restore;
 mod rotate;
@@ -32,6 +34,7 @@ pub(super) enum Commands {
     List(list::Arguments),
     Show(show::Arguments),
     Trace(trace::Arguments),
+    Emergencies(emergencies::Arguments),
     Adopt(adopt::Arguments),
     Verify(verify::Arguments),
     Checkpoint(checkpoint::Arguments),
@@ -53,14 +56,16 @@ pub(super) struct Place {
 }
 
 pub(super) fn run(common: &Common, commands: &Commands, output: &mut Output) -> Result<Outcome, Undecided> {
-    if common.format == Form::Porcelain {
-        tell("error: `ledger` has `--format human` and `json`\n");
+    let is_register = matches!(commands, Commands::Emergencies(_)) && common.format != Form::Porcelain;
+    if !common.format.is_usual() && !is_register {
+        tell("error: `ledger` has `--format human` and `json`; `emergencies` also `csv` and `html`\n");
         return Ok(Outcome::Usage);
     }
     match commands {
         Commands::List(arguments) => list::run(common, arguments, output),
         Commands::Show(arguments) => show::run(common, arguments, output),
         Commands::Trace(arguments) => trace::run(common, arguments, output),
+        Commands::Emergencies(arguments) => emergencies::run(common, arguments, output),
         Commands::Adopt(arguments) => adopt::run(common, arguments, output),
         Commands::Verify(arguments) => verify::run(common, arguments, output),
         Commands::Checkpoint(arguments) => checkpoint::run(common, arguments, output),

@@ -69,6 +69,17 @@ enum Form {
     Json,
     /// `verify` only: `<id> <status> <format> <fingerprint> <signer>`, `-` where there is none
     Porcelain,
+    /// `ledger emergencies` only: RFC 4180, for spreadsheets
+    Csv,
+    /// `ledger emergencies` and `ledger report` only: one page that needs nothing beside itself
+    Html,
+}
+
+impl Form {
+    /// Whether every command has it.
+    fn is_usual(self) -> bool {
+        matches!(self, Self::Human | Self::Json)
+    }
 }
 
 #[derive(Subcommand, Debug)]

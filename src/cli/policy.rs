@@ -46,7 +46,7 @@ pub(super) struct Check {
 }
 
 pub(super) fn run(common: &Common, commands: &Commands, output: &mut Output) -> Result<Outcome, Undecided> {
-    if common.format == Form::Porcelain {
+    if !common.format.is_usual() {
         tell("error: `policy` has `--format human` and `json`\n");
         return Ok(Outcome::Usage);
     }
@@ -119,7 +119,7 @@ pub(super) fn broken(
             let problems = diagnostics::json(file, source, problems);
             output.line(&json!({ "schema": SCHEMA, "errors": problems, "warnings": [] }).to_string())?;
         }
-        Form::Human | Form::Porcelain => {
+        Form::Human | Form::Porcelain | Form::Csv | Form::Html => {
             tell(&diagnostics::rendered(file, source, problems, output.coloured));
         }
     }

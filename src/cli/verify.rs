@@ -45,6 +45,10 @@ pub(super) struct Arguments {
 }
 
 pub(super) fn run(common: &Common, arguments: &Arguments, output: &mut Output) -> Result<Outcome, Undecided> {
+    if !common.format.is_usual() && common.format != Form::Porcelain {
+        tell("error: `verify` has `--format human`, `json` and `porcelain`\n");
+        return Ok(Outcome::Usage);
+    }
     let repository = repository(common)?;
     let files = Files::new(common)?;
     let named = arguments.registry.as_ref().map(|folder| files.setup().registry(folder, &[])).transpose()?;
@@ -182,7 +186,7 @@ impl Verifier<'_> {
                 });
                 self.output.line(&value.to_string())
             }
-            Form::Human => {
+            Form::Human | Form::Csv | Form::Html => {
                 let colour = if row.status == "good" { AnsiColor::Green } else { AnsiColor::Red }.on_default();
                 let status = match self.output.coloured {
                     true => format!("{colour}{:<12}{colour:#}", row.status),

@@ -145,6 +145,11 @@ impl SignatureLine {
         Self { name: name.to_owned(), id, signature }
     }
 
+    /// The name of the key that it says it is by.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
     /// Whether it bears that key's name and id.
     pub(super) fn is_by(&self, key: &VerifierKey) -> bool {
         self.name == key.name() && self.id == key.id()

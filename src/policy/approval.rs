@@ -89,7 +89,7 @@ pub fn attribute(tag: &Tag<'_>, signature: &Signature, registry: &Registry, now:
 /// Who of these approvals' approvers may be counted: each person once, whatever number of tags, and none who had a hand in what
 /// is approved.
 pub fn approvers<'a>(
-    approvals: &'a [Approval],
+    approvals: impl IntoIterator<Item = &'a Approval>,
     involved: &BTreeSet<SignerId>,
     may: impl Fn(&Signer) -> bool,
 ) -> Vec<&'a Approval> {

@@ -2,10 +2,10 @@
 
 use super::{approval, built_in::TagFault, trailers::trailers};
 use crate::{
-    object::{Commit, Tag, TargetKind},
+    object::{Commit, Slot, Tag, TargetKind},
     push::{EmergencyName, ObjectId, RefName, Timestamp},
     registry::{Attribution, Registry, VerifiedSigner, VerifyTime, When},
-    signature::Signature,
+    signature::{Signature, sha256},
 };
 
 /// The trailer that names ticket and reason.
@@ -23,6 +23,8 @@ pub const REASON: usize = 1024;
 pub struct Declaration {
     /// The commit or tag.
     pub object: ObjectId,
+    /// The SHA-256 of what is signed of it: the same for whatever signature, whose bytes others can vary.
+    pub payload: [u8; 32],
     /// Where it stands.
     pub form: Form,
     /// What it says, or why that is no declaration.
@@ -68,7 +70,8 @@ impl Declaration {
         let stated = Some(commit.committer.time);
         let when = When { now, received: None, verify_time: VerifyTime::Receipt, grace: 0, stated };
         let signed = registry.attribute(signature, &when);
-        Some(Self { object: id, form: Form::Commit, said, signed, used: None, overdue: Vec::new() })
+        let payload = payload(&commit.signature);
+        Some(Self { object: id, payload, form: Form::Commit, said, signed, used: None, overdue: Vec::new() })
     }
 
     /// The same of an annotated tag that a ref gets.
@@ -80,7 +83,8 @@ impl Declaration {
         now: Timestamp,
     ) -> Option<Self> {
         let (said, signed) = (said(tag.message)?, approval::attribute(tag, signature, registry, now));
-        Some(Self { object: id, form: Form::Tag, said, signed, used: None, overdue: Vec::new() })
+        let payload = payload(&tag.signature);
+        Some(Self { object: id, payload, form: Form::Tag, said, signed, used: None, overdue: Vec::new() })
     }
 
     /// What a tag at `refs/emergencies/` declares.
@@ -92,7 +96,8 @@ impl Declaration {
     ) -> Self {
         let (said, signed) = (declared(name, tag), approval::attribute(tag, signature, registry, now));
         let said = said.map_err(|fault| fault.to_string());
-        Self { object: id, form: Form::Tag, said, signed, used: None, overdue: Vec::new() }
+        let payload = payload(&tag.signature);
+        Self { object: id, payload, form: Form::Tag, said, signed, used: None, overdue: Vec::new() }
     }
 
     /// Who declares it, if the signature counts.
@@ -101,6 +106,14 @@ impl Declaration {
             Attribution::Good(signer) => Some(signer),
             Attribution::Unsigned | Attribution::NotGood(_) => None,
         }
+    }
+}
+
+/// What no one signature is over counts for nothing anyhow.
+fn payload(slot: &Slot<'_>) -> [u8; 32] {
+    match slot {
+        Slot::One(signed) => sha256(&signed.payload),
+        Slot::Empty | Slot::Several => sha256(b""),
     }
 }
 

@@ -43,10 +43,15 @@ impl Registry {
         server == "plain" || self.shelf.people.entries.iter().any(|entry| entry.signer.accounts.iter().any(claims))
     }
 
-    /// The person of `signers.toml` whose id this is: no bot, no forge, nobody whom another file alone makes a signer.
-    pub fn person(&self, id: &SignerId) -> Option<&Arc<Signer>> {
+    /// The persons of `signers.toml`: no bot, no forge, nobody whom another file alone makes a signer.
+    pub fn persons(&self) -> impl Iterator<Item = &Arc<Signer>> {
         let entries = self.shelf.people.entries.iter().map(|entry| &entry.signer);
-        entries.filter(|signer| signer.kind == Kind::Person).find(|signer| signer.id == *id)
+        entries.filter(|signer| signer.kind == Kind::Person)
+    }
+
+    /// The one of them whose id this is.
+    pub fn person(&self, id: &SignerId) -> Option<&Arc<Signer>> {
+        self.persons().find(|signer| signer.id == *id)
     }
 
     /// Those in `signers.toml` who have this email, raw bytes, or an id that is it.

@@ -5,6 +5,7 @@ mod dialect;
 mod escape;
 mod human;
 mod json;
+pub mod register;
 
 pub use dialect::Dialect;
 pub use escape::escaped;

@@ -118,6 +118,7 @@ impl<'a> SignedTags<'a> {
         about: ObjectId,
         old: Option<ObjectId>,
         needs: Needs,
+        past: &Past<'_>,
     ) -> Result<Vec<Approval>, Undecided> {
         let names = [Some(&update.name), (update.name != *written).then_some(written)];
         let names: Vec<_> = names.into_iter().flatten().collect();
@@ -125,43 +126,71 @@ impl<'a> SignedTags<'a> {
             Change::Move { .. } => self.merged(about, old)?,
             Change::Create { .. } | Change::Delete { .. } => None,
         };
-        self.approvals(&names, about, merged, needs)
-    }
-
-    /// The approvals of `about` for refs of these names. `merged`: what a forge merges. `needs`: whether those of other commits
-    /// with the same tree are wanted.
-    fn approvals(
-        &self,
-        names: &[&RefName],
-        about: ObjectId,
-        merged: Option<ObjectId>,
-        needs: Needs,
-    ) -> Result<Vec<Approval>, Undecided> {
         let mut found = Vec::new();
         for name in names {
-            let of_ref = format!("{}{name}/", ApprovalName::BELOW);
-            let commits = [Some((about, Approved::Tip)), merged.map(|merged| (merged, Approved::MergedTip))];
-            for (commit, of) in commits.into_iter().flatten() {
-                for (at, id) in self.below(format!("{of_ref}{commit}/").as_bytes())? {
-                    let name = ApprovalName::parse(&at).filter(|at| at.name() == *name && at.commit() == commit);
-                    let Some(name) = name else { continue };
-                    found.extend(self.approval(&name, id)?.map(|approval| Approval { of, ..approval }));
-                }
-            }
-            if needs.same_tree
-                && let Some(tree) = self.tree(about)?
-            {
-                for (at, id) in self.below(of_ref.as_bytes())? {
-                    let at = ApprovalName::parse(&at).filter(|at| at.name() == *name && at.commit() != about);
-                    let Some(at) = at.filter(|at| Some(at.commit()) != merged) else { continue };
-                    if self.tree(at.commit())? == Some(tree) {
-                        let of = Approved::SameTree;
-                        found.extend(self.approval(&at, id)?.map(|approval| Approval { of, ..approval }));
-                    }
-                }
+            found.extend(self.of_commits(name, about, merged)?);
+            if needs.same_tree {
+                let new = update.change.new().unwrap_or(about);
+                found.extend(self.of_same_tree(name, about, new, past)?);
             }
         }
         Ok(found)
+    }
+
+    /// The approvals of `about` for a ref, and of what a forge merges.
+    fn of_commits(
+        &self,
+        name: &RefName,
+        about: ObjectId,
+        merged: Option<ObjectId>,
+    ) -> Result<Vec<Approval>, Undecided> {
+        let mut found = Vec::new();
+        let commits = [Some((about, Approved::Tip)), merged.map(|merged| (merged, Approved::MergedTip))];
+        for (commit, of) in commits.into_iter().flatten() {
+            let folder = [&Self::folder_of(name)[..], commit.to_string().as_bytes(), b"/"].concat();
+            for (at, id) in self.below(&folder)? {
+                let at = ApprovalName::parse(&at).filter(|at| at.name() == name && at.commit() == commit);
+                let Some(at) = at else { continue };
+                found.extend(self.approval(&at, id)?.map(|approval| Approval { of, ..approval }));
+            }
+        }
+        Ok(found)
+    }
+
+    /// The approvals of other commits with the tree of `about` for a ref. One that was counted for another value than `new` does
+    /// not bring that back later.
+    fn of_same_tree(
+        &self,
+        name: &RefName,
+        about: ObjectId,
+        new: ObjectId,
+        past: &Past<'_>,
+    ) -> Result<Vec<Approval>, Undecided> {
+        let mut found = Vec::new();
+        let Some(tree) = self.tree(about)? else { return Ok(found) };
+        for (at, id) in self.below(&Self::folder_of(name))? {
+            let at = ApprovalName::parse(&at).filter(|at| at.name() == name && at.commit() != about);
+            let Some(at) = at else { continue };
+            if self.tree(at.commit())? == Some(tree) && !self.is_spent(id, new, past)? {
+                let of = Approved::SameTree;
+                found.extend(self.approval(&at, id)?.map(|approval| Approval { of, ..approval }));
+            }
+        }
+        Ok(found)
+    }
+
+    /// Where the approvals for a ref stand.
+    fn folder_of(name: &RefName) -> Vec<u8> {
+        [ApprovalName::BELOW.as_bytes(), name.as_bytes(), b"/"].concat()
+    }
+
+    /// Whether an approval was counted for another value of a ref.
+    fn is_spent(&self, tag: ObjectId, new: ObjectId, past: &Past<'_>) -> Result<bool, Undecided> {
+        let mut bytes = Vec::new();
+        match self.repository.read(tag, &mut bytes)? {
+            Read::Object(_) => past.is_approval_spent(&bytes, new),
+            Read::TooLarge { .. } | Read::Missing => Ok(true),
+        }
     }
 
     /// `None` for what is not here, or no commit.
@@ -211,7 +240,7 @@ impl<'a> SignedTags<'a> {
             found.extend(declared.flatten());
         }
         for declaration in &mut found {
-            declaration.used = past.declaration_used(declaration.object)?;
+            declaration.used = past.declaration_used(declaration.payload)?;
             let signer = declaration.signer().map(|signer| signer.id().0.clone());
             declaration.overdue = signer.map_or_else(|| Ok(Vec::new()), |signer| past.overdue(&signer, self.now))?;
         }
@@ -257,8 +286,13 @@ impl<'a> SignedTags<'a> {
                 BuiltIn::may_delete(self.pusher, signer.as_ref()).map(|()| Vec::new())
             }
             Change::Create { new } => {
+                let was_taken_back = past.is_gone(&update.name)?;
                 let may = self.with_tag(new, |tag, signature| {
-                    built_in.may_create((new, tag, signature), self.registry, self.now).map(|()| settles(tag))
+                    built_in.may_create((new, tag, signature), self.registry, self.now)?;
+                    if was_taken_back {
+                        BuiltIn::may_bring_back(self.pusher, self.signer(tag, signature).as_ref())?;
+                    }
+                    Ok(settles(tag))
                 })?;
                 match (may.unwrap_or(Err(TagFault::NoTag)), &built_in) {
                     (Ok(settles), BuiltIn::Approval(name)) => self.settled(name, new, settles, past)?,
@@ -297,8 +331,8 @@ impl<'a> SignedTags<'a> {
             }
         };
         let Some(approval) = self.approval(name, tag)? else { return Ok(Ok(Vec::new())) };
-        let debts = past.debts()?;
-        let of_commit = |debt: &&Debt| debt.name == *name.name() && debt.commit == name.commit() && self.judges(debt);
+        let (debts, written) = (past.debts()?, past.written(name.name()));
+        let of_commit = |debt: &&Debt| debt.name == written && debt.commit == name.commit() && self.judges(debt);
         let (mut settled, mut refused) = (Vec::new(), None);
         for debt in debts.iter().filter(of_commit) {
             match may_settle(&approval, debt) {

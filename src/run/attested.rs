@@ -60,6 +60,7 @@ impl Attested {
                 key: waiver.key.to_string(),
                 object: waiver.declaration,
                 declaration,
+                signed: Digest(waiver.payload),
                 form: match waiver.form {
                     Form::Commit => "commit",
                     Form::Tag => "tag",

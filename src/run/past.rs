@@ -4,7 +4,7 @@ use super::{Loaded, receipts::Receipts, rules_in_force, tip};
 use crate::{
     Undecided,
     git::{References, Repository},
-    ledger::{Debt, Memory, RecordId},
+    ledger::{Debt, Digest, Memory, RecordId},
     push::{ObjectId, Push, RefName, Timestamp},
 };
 use std::{
@@ -81,9 +81,25 @@ impl<'a> Past<'a> {
         Ok(groups)
     }
 
+    /// Whether a ref was there and went, as far as is recorded.
+    pub(super) fn is_gone(&self, name: &RefName) -> Result<bool, Undecided> {
+        let standing = self.memory.map_or(Ok(None), |memory| memory.standing(name))?;
+        Ok(standing.is_some_and(|standing| standing.value.is_none()))
+    }
+
+    /// The ref that is written under this name: what records call it.
+    pub(super) fn written(&self, name: &RefName) -> RefName {
+        self.references.written(name)
+    }
+
     /// The record of the update that used a declared emergency up.
-    pub(super) fn declaration_used(&self, declaration: ObjectId) -> Result<Option<u64>, Undecided> {
-        self.memory.map_or(Ok(None), |memory| memory.declaration_used(declaration))
+    pub(super) fn declaration_used(&self, payload: [u8; 32]) -> Result<Option<u64>, Undecided> {
+        self.memory.map_or(Ok(None), |memory| memory.declaration_used(Digest(payload)))
+    }
+
+    /// Whether an approval, the raw tag, was counted for another value than `new` that a ref got.
+    pub(super) fn is_approval_spent(&self, tag: &[u8], new: ObjectId) -> Result<bool, Undecided> {
+        self.memory.map_or(Ok(false), |memory| memory.is_approval_spent(Digest::of(tag), new))
     }
 
     /// The records of emergencies that somebody declared and that nobody reviewed in time.

@@ -218,7 +218,7 @@ impl Entries {
             ));
         }
         for emergency in self.updates.iter().flat_map(|entry| &entry.attested.emergencies) {
-            if writing.declaration_used(emergency.object)?.is_some() {
+            if writing.declaration_used(emergency.signed)?.is_some() {
                 let why = "the emergency that it declares was used by another push meanwhile";
                 return Err(Undecided::pusher("recording the push", why));
             }

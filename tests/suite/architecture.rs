@@ -21,7 +21,7 @@ const MAY_NAME: &[(&str, &[&str])] = &[
     ("registry", &["push", "object", "signature", "document", "trusted", "Undecided", "error"]),
     ("policy", &["push", "object", "signature", "registry", "document", "Undecided", "error"]),
     ("ledger", &["push", "object", "signature", "registry", "policy", "trusted", "Undecided", "error"]),
-    ("report", &["push", "policy", "registry", "document", "error", "Undecided"]),
+    ("report", &["push", "policy", "registry", "document", "ledger", "error", "Undecided"]),
 ];
 
 /// May be named by all.

@@ -50,6 +50,12 @@ fn wrong_usage_exits_2() {
         &["judge", "refs/heads/main", "abc"],
         &["hook", "update", "refs/heads/main"],
         &["--format", "porcelain", "policy", "check", policy],
+        &["--format", "csv", "ledger", "list"],
+        &["--format", "html", "policy", "check", policy],
+        &["--format", "csv", "registry", "list"],
+        &["--format", "html", "verify", "main"],
+        &["--format", "csv", "judge"],
+        &["--format", "porcelain", "ledger", "emergencies"],
         &["policy", "explain", "a..b", "--policy", policy],
         &["approve", "main"],
         &["approve", "main", "--for", "a..b"],
@@ -129,6 +135,8 @@ fn exit_statuses_of_every_command_are_as_documented() {
     for name in ["checkpoint", "checkpoint-1"] {
         fs::write(world.clone_path().join("foreign").join(name), foreign.clone().unwrap().to_string()).unwrap();
     }
+    drop(support::year::Year::pass(&world.path("year")));
+    let year = world.path("year").to_str().unwrap().to_owned();
     let another = "example.com/foo+530d903a+AekyeRrm56hApGFkyQR4ZCbV54Id2LKaANYcrnKv3U2k";
     let lines = |id: &str, name: &str| format!("{null} {id} {name}\n");
     let (free, main) = (lines(signed, "refs/heads/free"), lines(signed, "refs/heads/main"));
@@ -185,6 +193,12 @@ fn exit_statuses_of_every_command_are_as_documented() {
         ("ledger verify", vec![], Some(vec!["--key", another]), Some(vec!["--ledger", "nowhere"])),
         ("ledger list", vec![], None, Some(vec!["--ledger", "nowhere"])),
         ("ledger show", vec!["0"], Some(vec!["999"]), Some(vec!["0", "--ledger", "nowhere"])),
+        (
+            "ledger emergencies",
+            vec!["--overdue"],
+            Some(vec!["--overdue", "--ledger", &year]),
+            Some(vec!["--ledger", "nowhere"]),
+        ),
         ("ledger adopt", vec!["--all", "--yes"], Some(vec!["--all"]), Some(vec!["--all", "--repo", "nowhere"])),
         ("ledger trace", vec![signed], Some(vec![&lost]), Some(vec!["nothing"])),
         ("registry pending", vec![], None, Some(vec!["--ledger", "nowhere"])),

@@ -4,8 +4,17 @@ use crate::{
     ledger_checks::Site,
     support::{World, is_told, keys::*, objects, run, set_mode},
 };
+use countersign::{
+    ledger::{Adoption, Ledger, Making, Record, Restoring, checkpoint::Checkpoint, key::SigningKey, tree::Hash},
+    push::Timestamp,
+    trusted::TrustedFiles,
+};
 use serde_json::Value;
-use std::{fs, path::Path};
+use std::{
+    collections::BTreeSet,
+    fs,
+    path::{Path, PathBuf},
+};
 
 const ALL: &str = "signatures = { commits = \"all\" }";
 
@@ -371,4 +380,78 @@ fn another_ledger_is_not_written_over() {
         assert!(told.contains("there is a `ledger.sqlite` already: name another folder"), "{told}");
     }
     world.accepts(&[&to(&objects::signed(world, ALICE_SSH, &[&tip], "still open"), "main")]);
+}
+
+/// A ledger of the library's own, without a server.
+struct Ground {
+    folder: tempfile::TempDir,
+    trusted: TrustedFiles,
+}
+
+impl Ground {
+    fn new() -> Self {
+        Self { folder: tempfile::tempdir().unwrap(), trusted: TrustedFiles::new(&[]).unwrap() }
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    fn open(&self, name: &str, now: i64) -> Ledger {
+        Ledger::open(&self.path(name), &self.trusted, &making(now)).unwrap()
+    }
+
+    fn close(&self, ledger: &mut Ledger, next: &str, now: i64) {
+        let clock = || Timestamp(now);
+        ledger.close(&self.path(next), &BTreeSet::new(), &self.trusted, &making(now), &clock).unwrap();
+    }
+}
+
+fn making(now: i64) -> Making {
+    Making { origin: format!("ledger.example/{now}"), by_hook: false, user: 0, now: Timestamp(now) }
+}
+
+fn adopted() -> Record {
+    Record::Adopted(Adoption { repository: b"/r".to_vec(), refs: Vec::new(), brought: None, user: 0 })
+}
+
+#[test]
+fn moments_do_not_go_back_from_one_to_the_next() {
+    let ground = Ground::new();
+    let mut ledger = ground.open("one", 5_000);
+    ledger.append(&|| Timestamp(9_000), |writing| writing.record(&adopted()).map(drop)).unwrap();
+    // The clock was set back.
+    ground.close(&mut ledger, "two", 6_000);
+    let mut next = ground.open("two", 6_000);
+    next.append(&|| Timestamp(7_000), |writing| writing.record(&adopted()).map(drop)).unwrap();
+    for (ledger, number) in [(&ledger, 2), (&next, 0), (&next, 1)] {
+        let entry = ledger.entry(number).unwrap().unwrap();
+        assert_eq!(entry.clock_behind(), Some(Timestamp(9_000)), "{entry:?}");
+    }
+    let mut damages = Vec::new();
+    next.verify(&mut |damage| damages.push(damage.to_string())).unwrap();
+    assert_eq!(damages, [""; 0]);
+}
+
+#[test]
+fn nothing_comes_after_the_end() {
+    let ground = Ground::new();
+    let mut ledger = ground.open("one", 5_000);
+    ground.close(&mut ledger, "two", 6_000);
+    let size = ledger.entry(1).unwrap().unwrap().number() + 1;
+    let key = SigningKey::parse(&fs::read_to_string(ground.path("one/key")).unwrap()).unwrap();
+    // As whoever holds the key and the disk could do it.
+    let bodies = [
+        ledger.body(0).unwrap().unwrap(),
+        ledger.body(1).unwrap().unwrap(),
+        adopted().to_bytes(size, Timestamp(7_000), None),
+    ];
+    let leaves: Vec<Hash> = bodies.iter().map(|body| Hash::leaf(body)).collect();
+    let root = Hash::node(Hash::node(leaves[0], leaves[1]), leaves[2]);
+    let mut fill = |restoring: &mut Restoring<'_>| {
+        bodies.iter().try_for_each(|body| restoring.record(body))?;
+        restoring.checkpoint(3, Checkpoint::sign(3, root, &key).unwrap().to_string().as_bytes())
+    };
+    let error = Ledger::restore(&ground.path("forged"), &ground.trusted, &key, &mut fill).unwrap_err().to_string();
+    assert!(error.ends_with("not whole: record 2: it comes after the one that closed the ledger"), "{error}");
 }

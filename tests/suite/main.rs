@@ -22,6 +22,7 @@ mod ledger_keeping;
 mod ledger_past;
 mod ledger_proofs;
 mod ledger_queries;
+mod ledger_register;
 mod ledger_store;
 mod ledger_witness;
 mod legitimate;

@@ -53,7 +53,9 @@ pub(super) fn run(common: &Common, arguments: &Arguments, output: &mut Output) -
     if !arguments.yes && !agreed(&escaped(&question)) {
         match common.format {
             Form::Json => output.line(&json!({ "schema": SCHEMA, "written": false }).to_string())?,
-            Form::Human | Form::Porcelain => output.line("nothing is done; --yes would do it")?,
+            Form::Human | Form::Porcelain | Form::Csv | Form::Html => {
+                output.line("nothing is done; --yes would do it")?
+            }
         }
         return Ok(Outcome::NotGood);
     }
@@ -68,7 +70,7 @@ pub(super) fn run(common: &Common, arguments: &Arguments, output: &mut Output) -
     let closed = ledger.close(&arguments.next, &numbers, Files::new(common)?.trusted(), &making, &clock)?;
     match common.format {
         Form::Json => output.line(&as_json(&former, &closed, &left_open).to_string())?,
-        Form::Human | Form::Porcelain => tell(&former, &closed, &left_open, output)?,
+        Form::Human | Form::Porcelain | Form::Csv | Form::Html => tell(&former, &closed, &left_open, output)?,
     }
     Ok(Outcome::Good)
 }

@@ -129,7 +129,7 @@ fn wanted(ledger: &Ledger, arguments: &Arguments) -> Result<Option<Wanted>, Unde
         conditions.push(vec![Subject::Pusher(pusher.clone()), Subject::Account(pusher.clone())]);
     }
     if let Some(repository) = &arguments.repository {
-        conditions.push(repositories(ledger, repository)?);
+        conditions.push(repositories(ledger, repository)?.into_iter().map(Subject::Repository).collect());
     }
     if let Some(key) = &arguments.key {
         conditions.push(vec![Subject::Key(key.to_string()), Subject::UnknownKey(key.to_string())]);
@@ -152,17 +152,17 @@ pub(super) fn ref_name(written: &OsStr) -> Option<RefName> {
 }
 
 /// The repository at this path, else all whose paths end so.
-fn repositories(ledger: &Ledger, written: &OsStr) -> Result<Vec<Subject>, Undecided> {
+pub(super) fn repositories(ledger: &Ledger, written: &OsStr) -> Result<Vec<Vec<u8>>, Undecided> {
     let paths = ledger.repositories()?;
     let there = Path::new(written).canonicalize().ok();
     let there = there.as_deref().map_or(written, Path::as_os_str).as_bytes();
     if let Some(path) = paths.iter().find(|path| *path == there) {
-        return Ok(vec![Subject::Repository(path.clone())]);
+        return Ok(vec![path.clone()]);
     }
     let end = [b"/", written.as_bytes()].concat();
     let ends =
         |path: &[u8]| path.ends_with(&end) || path.strip_suffix(b".git").is_some_and(|path| path.ends_with(&end));
-    Ok(paths.into_iter().filter(|path| ends(path)).map(Subject::Repository).collect())
+    Ok(paths.into_iter().filter(|path| ends(path)).collect())
 }
 
 /// Written as it is read: a column gets wider where it has to, and never narrower.

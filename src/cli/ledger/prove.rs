@@ -1,6 +1,9 @@
 //! `ledger prove`: that a record is in the ledger, for a third party.
 
-use super::{Place, head};
+use super::{
+    Place,
+    head::{self, Head},
+};
 use crate::{
     Undecided,
     cli::{
@@ -38,7 +41,7 @@ pub(in crate::cli) struct Arguments {
 
 pub(super) fn run(common: &Common, arguments: &Arguments, output: &mut Output) -> Result<Outcome, Undecided> {
     let ledger = kept::to_ask(common, arguments.place.ledger.as_deref())?;
-    let (record, proof) = match prove(&ledger, arguments.number)? {
+    let (record, proof) = match prove(&ledger, &head::head(&ledger)?, arguments.number)? {
         Ok(proven) => proven,
         Err(why) => {
             tell(&format!("error: record {}: {why}\n", arguments.number));
@@ -58,21 +61,24 @@ pub(super) fn run(common: &Common, arguments: &Arguments, output: &mut Output) -
                 &json!({ "schema": SCHEMA, "number": arguments.number, "record": record, "proof": proof }).to_string(),
             )?;
         }
-        Form::Human | Form::Porcelain if arguments.output.is_none() => output.write(&proof)?,
-        Form::Human | Form::Porcelain => {}
+        Form::Human | Form::Porcelain | Form::Csv | Form::Html if arguments.output.is_none() => output.write(&proof)?,
+        Form::Human | Form::Porcelain | Form::Csv | Form::Html => {}
     }
     Ok(Outcome::Good)
 }
 
 /// A record and the proof of it, which holds; or why there is none.
-fn prove(ledger: &Ledger, number: u64) -> Result<Result<(Vec<u8>, String), &'static str>, Undecided> {
-    let head = head::head(ledger)?;
+pub(super) fn prove(
+    ledger: &Ledger,
+    head: &Head,
+    number: u64,
+) -> Result<Result<(Vec<u8>, String), &'static str>, Undecided> {
     let Some(record) = ledger.body(number)? else { return Ok(Err("there is none")) };
     let size = head.checkpoint.size();
     let Some(hashes) = tree::inclusion(number, size, &mut |level, index| ledger.hash(level, index))? else {
         return Ok(Err("no checkpoint covers it yet"));
     };
-    let proof = Proof { index: number, hashes, checkpoint: head.note };
+    let proof = Proof { index: number, hashes, checkpoint: head.note.clone() };
     match proof.check(&record, &head.key) {
         Ok(_) => Ok(Ok((record, proof.to_string()))),
         Err(error) => Err(head::damaged(ledger, &format!("record {number}: {error}"))),

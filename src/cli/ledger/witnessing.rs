@@ -19,7 +19,7 @@ use std::{
 };
 
 /// In the ledger's folder: what witnesses signed, each in a file called after the SHA-256 of its key's name.
-const WITNESSED: &str = "witnessed";
+pub(super) const WITNESSED: &str = "witnessed";
 
 /// How often a witness may say that it saw another size than was thought: others may publish at the same time.
 const ATTEMPTS: usize = 4;

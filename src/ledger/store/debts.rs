@@ -6,7 +6,7 @@
 use super::{Ledger, Memory, derived, fault::Fault, memory, memory::Layer};
 use crate::{
     Undecided,
-    ledger::entry::Entry,
+    ledger::{entry::Entry, record::Digest},
     push::{ObjectId, RefName, Timestamp},
 };
 use rusqlite::{Connection, OptionalExtension, params};
@@ -39,14 +39,14 @@ pub struct Debt {
 }
 
 impl Memory<'_> {
-    /// The decision that used up what declares an emergency, a commit or a tag, in whatever repository: one that accepted and
-    /// did not fail. It may be in a former ledger.
+    /// The decision that used up what declares an emergency, in whatever repository: one that accepted and did not fail.
+    /// It may be in a former ledger. `signed`: the digest of what is signed of the commit or tag.
     ///
     /// # Errors
     /// The database's.
-    pub fn declaration_used(&self, object: ObjectId) -> Result<Option<u64>, Undecided> {
+    pub fn declaration_used(&self, signed: Digest) -> Result<Option<u64>, Undecided> {
         for layer in &self.layers {
-            let used = layer.ledger.declaration_used(object, self.known_of(layer))?;
+            let used = layer.ledger.declaration_used(signed, self.known_of(layer))?;
             if used.is_some() {
                 return Ok(used);
             }
@@ -76,6 +76,27 @@ impl Memory<'_> {
         overdue(&connection, signer, now, before).map_err(|fault| fault.of(&layer.ledger.reading))
     }
 
+    /// Whether an approval, the raw tag, was counted for another value than `new` that a ref of this repository got.
+    ///
+    /// # Errors
+    /// The database's.
+    pub fn is_approval_spent(&self, tag: Digest, new: ObjectId) -> Result<bool, Undecided> {
+        for layer in &self.layers {
+            let before = self.known_of(layer);
+            let spent = layer.look(|connection, repository| {
+                let mut select = connection.prepare_cached(&format!(
+                    "SELECT 1 FROM counted JOIN decision USING (number)
+                     WHERE tag = ?2 AND repository = ?3 AND new IS NOT ?4 AND number < ?1 AND {STANDS}"
+                ))?;
+                Ok(select.exists(params![limit(before), tag.0, repository, new.as_bytes()])?)
+            })?;
+            if spent == Some(true) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
     /// What is known of a ledger: its records before this number.
     fn known_of(&self, layer: &Layer<'_>) -> u64 {
         match self.as_of {
@@ -96,8 +117,35 @@ impl Ledger {
         debts.map_err(|fault| fault.of(&self.reading))
     }
 
-    pub(super) fn declaration_used(&self, object: ObjectId, before: u64) -> Result<Option<u64>, Undecided> {
-        declaration_used(&self.connection(), object, before).map_err(|fault| fault.of(&self.reading))
+    pub(super) fn declaration_used(&self, signed: Digest, before: u64) -> Result<Option<u64>, Undecided> {
+        declaration_used(&self.connection(), signed, before).map_err(|fault| fault.of(&self.reading))
+    }
+}
+
+impl Ledger {
+    /// The debts of all repositories, the earliest first, settled or not.
+    ///
+    /// # Errors
+    /// The database's.
+    pub fn debts(&self) -> Result<Vec<Debt>, Undecided> {
+        debts(&self.connection(), None, None, u64::MAX).map_err(|fault| fault.of(&self.reading))
+    }
+
+    /// The decisions that settle something that a decision owes, those that failed left out; the earliest first.
+    ///
+    /// # Errors
+    /// The database's.
+    pub fn reviews_of(&self, number: u64) -> Result<Vec<u64>, Undecided> {
+        let reviews = || {
+            let connection = self.connection();
+            let mut select = connection.prepare_cached(&format!(
+                "SELECT DISTINCT number FROM settlement JOIN decision USING (number)
+                 WHERE emergency = ?1 AND {STANDS} ORDER BY number",
+            ))?;
+            let numbers = select.query_map([number], |row| row.get(0))?;
+            Ok(numbers.collect::<Result<_, _>>()?)
+        };
+        reviews().map_err(|fault: Fault| fault.of(&self.reading))
     }
 }
 
@@ -123,11 +171,15 @@ pub(super) fn add(connection: &Connection, entry: &Entry) -> Result<(), Fault> {
             emergency.policy,
             emergency.rule,
             policy,
-            emergency.object.as_bytes(),
+            emergency.signed.0,
             emergency.signer,
             emergency.due.0,
             !emergency.settled_by.is_empty(),
         ])?;
+    }
+    let mut insert = connection.prepare_cached("INSERT OR IGNORE INTO counted VALUES (?1, ?2)")?;
+    for approval in entry.approvals()? {
+        insert.execute(params![approval.tag.0, number])?;
     }
     let mut owes = connection
         .prepare_cached("SELECT EXISTS (SELECT 1 FROM emergency WHERE number = ?1 AND place = ?2 AND rule = ?3)")?;
@@ -143,12 +195,12 @@ pub(super) fn add(connection: &Connection, entry: &Entry) -> Result<(), Fault> {
 }
 
 /// The first decision before the number `before` that used up a declaration, and did not fail.
-pub(super) fn declaration_used(connection: &Connection, object: ObjectId, before: u64) -> Result<Option<u64>, Fault> {
+pub(super) fn declaration_used(connection: &Connection, signed: Digest, before: u64) -> Result<Option<u64>, Fault> {
     let mut select = connection.prepare_cached(&format!(
         "SELECT number FROM emergency JOIN decision USING (number)
-         WHERE object = ?2 AND number < ?1 AND {STANDS} ORDER BY number LIMIT 1",
+         WHERE signed = ?2 AND number < ?1 AND {STANDS} ORDER BY number LIMIT 1",
     ))?;
-    Ok(select.query_row(params![limit(before), object.as_bytes()], |row| row.get(0)).optional()?)
+    Ok(select.query_row(params![limit(before), signed.0], |row| row.get(0)).optional()?)
 }
 
 /// Whether a rule was waived in a decision and it is certain that it was reviewed: that the approval is there.

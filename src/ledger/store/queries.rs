@@ -33,6 +33,8 @@ pub enum Subject {
     Kind(String),
     /// A decision with this verdict.
     Verdict(&'static str),
+    /// A decision that accepted what an emergency waived a rule for.
+    Emergency,
 }
 
 /// Which records are wanted.
@@ -62,6 +64,18 @@ impl Ledger {
     /// The database's.
     pub fn find(&self, wanted: &Wanted, before: Option<u64>, at_most: usize) -> Result<Vec<u64>, Undecided> {
         find(&self.connection(), wanted, before, at_most).map_err(|fault| fault.of(&self.reading))
+    }
+
+    /// The numbers of the first record from `since` on, and of the last one before `until`; `None` if there is none between.
+    ///
+    /// # Errors
+    /// The database's.
+    pub fn span(&self, since: Option<Timestamp>, until: Option<Timestamp>) -> Result<Option<(u64, u64)>, Undecided> {
+        let span = || {
+            let (from, end) = bounds(&self.connection(), since, until)?;
+            Ok(end.checked_sub(1).filter(|last| from <= *last).map(|last| (from, last)))
+        };
+        span().map_err(|fault: Fault| fault.of(&self.reading))
     }
 
     /// A record; `None` if there are not so many.
@@ -140,6 +154,29 @@ impl Ledger {
         repositories().map_err(|fault: Fault| fault.of(&self.reading))
     }
 
+    /// The first record after `number` since which a ref has had this value; `None` if it has not had it since.
+    ///
+    /// # Errors
+    /// The database's.
+    pub fn had_value(
+        &self,
+        repository: &Path,
+        name: &RefName,
+        value: Option<ObjectId>,
+        number: u64,
+    ) -> Result<Option<u64>, Undecided> {
+        let had = || {
+            let connection = self.connection();
+            let Some(repository) = memory::repository(&connection, repository)? else { return Ok(None) };
+            let mut select = connection.prepare_cached(
+                "SELECT min(number) FROM value WHERE repository = ?1 AND name = ?2 AND value IS ?3 AND number > ?4",
+            )?;
+            let value = value.as_ref().map(ObjectId::as_bytes);
+            Ok(select.query_row(params![repository, name.as_bytes(), value, number], |row| row.get(0))?)
+        };
+        had().map_err(|fault: Fault| fault.of(&self.reading))
+    }
+
     /// The keys that were nobody's when something signed by them was pushed, sorted.
     ///
     /// # Errors
@@ -195,11 +232,8 @@ impl Ledger {
 }
 
 fn find(connection: &Connection, wanted: &Wanted, before: Option<u64>, at_most: usize) -> Result<Vec<u64>, Fault> {
-    let size: u64 =
-        connection.prepare_cached("SELECT coalesce(max(number) + 1, 0) FROM entry")?.query_row([], |row| row.get(0))?;
-    let from = wanted.since.map(|since| first_at(connection, size, since)).transpose()?.unwrap_or(0);
-    let end = wanted.until.map(|until| first_at(connection, size, until)).transpose()?.unwrap_or(size);
-    let mut next = end.min(before.unwrap_or(size)).checked_sub(1);
+    let (from, end) = bounds(connection, wanted.since, wanted.until)?;
+    let mut next = end.min(before.unwrap_or(end)).checked_sub(1);
     let mut found = Vec::new();
     while let Some(number) = next.filter(|number| *number >= from && found.len() < at_most) {
         let meets = last_that_meets(connection, &wanted.conditions, number)?;
@@ -212,6 +246,15 @@ fn find(connection: &Connection, wanted: &Wanted, before: Option<u64>, at_most: 
         }
     }
     Ok(found)
+}
+
+/// The first record from `since` on, and the first from `until` on, where there may be none yet.
+fn bounds(connection: &Connection, since: Option<Timestamp>, until: Option<Timestamp>) -> Result<(u64, u64), Fault> {
+    let size: u64 =
+        connection.prepare_cached("SELECT coalesce(max(number) + 1, 0) FROM entry")?.query_row([], |row| row.get(0))?;
+    let from = since.map(|since| first_at(connection, size, since)).transpose()?.unwrap_or(0);
+    let end = until.map(|until| first_at(connection, size, until)).transpose()?.unwrap_or(size);
+    Ok((from, end))
 }
 
 /// The number itself if it meets all conditions; else one below which nothing that meets them is passed over.
@@ -281,6 +324,7 @@ impl Subject {
                 "SELECT max(number) FROM decision WHERE verdict = ?1 AND verdict <> 'accepted' AND number <= ?2",
                 params![verdict, number],
             ),
+            Self::Emergency => last(connection, "SELECT max(number) FROM emergency WHERE number <= ?1", [number]),
         }
     }
 }

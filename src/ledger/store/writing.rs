@@ -221,12 +221,12 @@ impl<'a> Writing<'a> {
     ///
     /// # Errors
     /// The database's.
-    pub fn declaration_used(&self, object: ObjectId) -> Result<Option<u64>, Undecided> {
-        let here = debts::declaration_used(self.connection, object, u64::MAX).map_err(|fault| fault.of(self.doing))?;
+    pub fn declaration_used(&self, signed: Digest) -> Result<Option<u64>, Undecided> {
+        let here = debts::declaration_used(self.connection, signed, u64::MAX).map_err(|fault| fault.of(self.doing))?;
         let mut former = self.before.former;
         let mut used = here;
         while let (None, Some(ledger)) = (used, former) {
-            used = ledger.declaration_used(object, u64::MAX)?;
+            used = ledger.declaration_used(signed, u64::MAX)?;
             former = ledger.former()?;
         }
         Ok(used)

@@ -17,8 +17,8 @@
 //!
 //! Each use is recorded with what it waived, and opens a debt: the commit has to be approved for that ref
 //! (`countersign approve COMMIT --for REF --settles RECORD`) by one who may and had no hand in it. Until then the ref
-//! vouches for nothing. Whoever has declared an emergency that was not reviewed in time needs one approval more of another in
-//! `by` for the next, ahead of it.
+//! vouches for nothing. Whoever has declared an emergency that was not reviewed in time needs the approval of another in `by`
+//! for the next, ahead of it.
 
 use super::{Kind, Needs, Reach, signatures::duration};
 use crate::{
@@ -112,6 +112,8 @@ pub struct Waiver {
     pub key: Fingerprint,
     /// The commit or tag that declares it.
     pub declaration: ObjectId,
+    /// The SHA-256 of what is signed of that.
+    pub payload: [u8; 32],
     /// Where it stands.
     pub form: Form,
     /// The commit that has to be reviewed.
@@ -148,6 +150,16 @@ impl Emergency {
             _ => false,
         };
         declared_badly || self.may_waive(finding)
+    }
+
+    /// The kinds of requirements that it waives.
+    pub(in crate::policy) fn waived_kinds(&self) -> impl Iterator<Item = &'static str> {
+        self.waives.iter().copied()
+    }
+
+    /// How many others of those who may declare one must approve it first, and who may review it.
+    pub(in crate::policy) fn control(&self) -> (u64, &Who) {
+        (self.approvals, self.review_by.as_ref().unwrap_or(&self.by))
     }
 
     /// Who may declare one.
@@ -192,9 +204,8 @@ impl Emergency {
         if involved.len() > MOST_INVOLVED {
             return Err(Reason::NoDeclaration("more people had a hand in it than are recorded, so that none of them reviews it".into()));
         }
-        let mut tips = facts.approvals.to_vec();
-        tips.retain(|approval| approval.of == Approved::Tip);
-        let counted = approvers(&tips, &involved, |signer| self.by.includes(signer));
+        let tips = || facts.approvals.iter().filter(|approval| approval.of == Approved::Tip);
+        let counted = approvers(tips(), &involved, |signer| self.by.includes(signer));
         let wanted = self.approvals.max(u64::from(!declaration.overdue.is_empty()));
         if u64::try_from(counted.len()).is_ok_and(|counted| counted < wanted) {
             return Err(Reason::Approvals {
@@ -206,7 +217,7 @@ impl Emergency {
             });
         }
         let reviewers = self.review_by.as_ref().unwrap_or(&self.by);
-        let reviewed = approvers(&tips, &involved, |signer| reviewers.includes(signer));
+        let reviewed = approvers(tips(), &involved, |signer| reviewers.includes(signer));
         let mut approvals: Vec<Approval> = Vec::new();
         for approval in counted.iter().filter(|_| wanted > 0).chain(&reviewed) {
             if !approvals.iter().any(|held| held.tag == approval.tag) {
@@ -219,6 +230,7 @@ impl Emergency {
             signer: signed.id().clone(),
             key: signed.proof().key().clone(),
             declaration: declaration.object,
+            payload: declaration.payload,
             form: declaration.form,
             commit,
             waived: Vec::new(),

@@ -8,7 +8,8 @@
 //! again. Those that the same push brings count. `approvals`: how many people must approve. Default 1. `by`: who may (ids,
 //! emails, `@groups`). Default `["*"]`. `paths`: the entry is for updates alone in which a commit changes one of these paths
 //! (in a merge, those that `paths` looks at). Default: all updates. `match`: `"commit"`, or `"tree"`: an approval of another
-//! commit with the same tree counts, too, which a squash or a rebase makes. Default `"commit"`.
+//! commit with the same tree counts, too, which a squash or a rebase makes, but for one that was counted before, when the ref
+//! got another value. Default `"commit"`.
 //!
 //! Approvers are persons in `signers.toml` whose key is good now, and neither the pusher nor signer, author or committer of
 //! any commit that the update brings. One person counts once, whatever number of keys they have. Where a forge merges (two
@@ -88,6 +89,11 @@ impl Review {
         self.entries.iter().enumerate().filter(move |(_, entry)| is_touched(entry) == Some(true)).map(|(at, _)| at)
     }
 
+    /// Of each entry, how many must approve, and who may.
+    pub(in crate::policy) fn quorums(&self) -> impl Iterator<Item = (u64, &Who)> {
+        self.entries.iter().map(|entry| (entry.approvals, &entry.by))
+    }
+
     /// The approvals that are counted for any entry.
     pub(in crate::policy) fn counted<'a>(&self, facts: &UpdateFacts<'a>) -> Vec<&'a Approval> {
         let mut counted: Vec<&Approval> = Vec::new();
@@ -112,10 +118,9 @@ impl Review {
 
 impl Entry {
     fn counted<'a>(&self, facts: &UpdateFacts<'a>) -> Vec<&'a Approval> {
-        let of_tree = |approval: &Approval| approval.of == Approved::SameTree && self.matching != Matching::Tree;
-        let mut counted = approvers(facts.approvals, facts.involved, |signer| self.by.includes(signer));
-        counted.retain(|approval| !of_tree(approval));
-        counted
+        let is_of_it = |approval: &&Approval| approval.of != Approved::SameTree || self.matching == Matching::Tree;
+        let may = |signer: &Signer| self.by.includes(signer);
+        approvers(facts.approvals.iter().filter(is_of_it), facts.involved, may)
     }
 
     fn is_met_by(&self, counted: &[&Approval]) -> bool {

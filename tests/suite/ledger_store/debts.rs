@@ -26,6 +26,7 @@ pub fn emergency(writing: &Writing<'_>, tip: u32) -> Decision {
         key: "SHA256:dave".into(),
         object: object(tip),
         declaration,
+        signed: signed(tip),
         form: "commit",
         commit: object(tip),
         waived: vec!["paths".into(), "review".into()],
@@ -47,6 +48,10 @@ pub fn approval(writing: &Writing<'_>, number: u64, tip: u32) -> Decision {
     decision
 }
 
+fn signed(tip: u32) -> Digest {
+    Digest::of(format!("what is signed of {tip}").as_bytes())
+}
+
 fn record_one(ledger: &mut Ledger, make: impl FnOnce(&Writing<'_>) -> Decision) -> u64 {
     let recorded = append(ledger, 2_000, |writing| {
         let decision = make(writing);
@@ -65,8 +70,8 @@ fn approve(ledger: &mut Ledger, number: u64, tip: u32) -> u64 {
 
 fn used(ledger: &Ledger, tip: u32) -> Option<u64> {
     // In whatever repository.
-    let elsewhere = ledger.memory(Path::new("/srv/git/other.git")).unwrap().declaration_used(object(tip)).unwrap();
-    assert_eq!(memory(ledger).declaration_used(object(tip)).unwrap(), elsewhere);
+    let elsewhere = ledger.memory(Path::new("/srv/git/other.git")).unwrap().declaration_used(signed(tip)).unwrap();
+    assert_eq!(memory(ledger).declaration_used(signed(tip)).unwrap(), elsewhere);
     elsewhere
 }
 
@@ -102,9 +107,10 @@ fn a_decision_says_who_approved_what_was_waived_and_what_it_settles() {
     let keys = ["approvals", "emergencies", "paths"].map(|key| body.find(&format!("\"{key}\":")).unwrap());
     assert!(keys.is_sorted(), "{body}");
     let expected = format!(
-        r#""emergencies":[{{"policy":0,"rule":"main","ticket":"INC-7","reason":{{"base64":"dGhlIGdhdGV3YXkgaXMgZG93biD/"}},"signer":"dave","key":"SHA256:dave","object":"{0}","declaration":"{1}","form":"commit","commit":"{0}","waived":["paths","review"],"excluded":["dave"],"reviewers":["*"],"due":"1970-01-01T02:46:40Z","settled-by":[]}}]"#,
+        r#""emergencies":[{{"policy":0,"rule":"main","ticket":"INC-7","reason":{{"base64":"dGhlIGdhdGV3YXkgaXMgZG93biD/"}},"signer":"dave","key":"SHA256:dave","object":"{0}","declaration":"{1}","signed":"{2}","form":"commit","commit":"{0}","waived":["paths","review"],"excluded":["dave"],"reviewers":["*"],"due":"1970-01-01T02:46:40Z","settled-by":[]}}]"#,
         object(7),
         Digest::of(b"commit 7"),
+        signed(7),
     );
     assert!(body.contains(&expected), "{body}\n{expected}");
     // All that it names is known to be named.
@@ -164,10 +170,10 @@ fn a_declaration_is_used_up_unless_its_push_failed() {
     append(&mut ledger, 2_000, |writing| outcome(writing, &[], &[first]));
     assert_eq!(used(&ledger, 7), None, "failed");
     let second = append(&mut ledger, 2_000, |writing| {
-        assert_eq!(writing.declaration_used(object(7)).unwrap(), None);
+        assert_eq!(writing.declaration_used(signed(7)).unwrap(), None);
         let decision = emergency(writing, 7);
         record(writing, decision);
-        assert_eq!(writing.declaration_used(object(7)).unwrap(), Some(writing.next_number() - 1));
+        assert_eq!(writing.declaration_used(signed(7)).unwrap(), Some(writing.next_number() - 1));
     });
     append(&mut ledger, 2_000, |writing| outcome(writing, &[second.first], &[]));
     assert_eq!(used(&ledger, 7), Some(second.first), "completed");
@@ -182,10 +188,10 @@ fn a_declaration_is_used_up_unless_its_push_failed() {
     assert_eq!((used(&ledger, 9), owing(&ledger)), (None, vec![first, second.first]));
     // What happened later was not known then.
     let memory_then = memory(&ledger).as_of(ledger.id(first), Timestamp(2_000));
-    assert_eq!(memory_then.declaration_used(object(7)).unwrap(), None);
+    assert_eq!(memory_then.declaration_used(signed(7)).unwrap(), None);
     assert_eq!(memory_then.debts().unwrap(), []);
     assert_eq!(
-        memory(&ledger).as_of(ledger.id(refused), Timestamp(2_000)).declaration_used(object(7)).unwrap(),
+        memory(&ledger).as_of(ledger.id(refused), Timestamp(2_000)).declaration_used(signed(7)).unwrap(),
         Some(first)
     );
     reindexed(&mut ledger);
@@ -358,7 +364,7 @@ fn a_ledger_is_not_closed_while_a_review_is_owed_and_the_next_one_knows_what_was
     let declared = declare(&mut ledger, 7);
     append(&mut ledger, 2_000, |writing| outcome(writing, &[declared], &[]));
     let next = ground.temporary.path().join("next");
-    let mut close = |ledger: &mut Ledger| {
+    let close = |ledger: &mut Ledger| {
         ledger.close(&next, &std::collections::BTreeSet::new(), &ground.trusted, &super::making(), &|| Timestamp(3_000))
     };
     let why = close(&mut ledger).unwrap_err().to_string();

@@ -7,6 +7,7 @@ pub mod objects;
 mod outcome;
 pub mod security_key;
 mod world;
+pub mod year;
 
 pub use dice::Dice;
 pub use outcome::{Pushed, is_told, phrase_of};
