@@ -279,6 +279,9 @@ impl Shown {
         if let Ok(more) = entry.number_of("findings-left-out") {
             line("found", &format!("and {more} more"))?;
         }
+        for attested in attested(entry) {
+            line(attested.0, &attested.1)?;
+        }
         line("taken away", &text(entry, "tip"))?;
         if let Ok(waited) = entry.number_of("waited-ms") {
             line("waited", &format!("{waited} ms for the ledger"))?;
@@ -331,11 +334,50 @@ pub(super) fn rules(entry: &Entry) -> Vec<String> {
             "satisfied" => "nothing was found",
             "observed" => "something was found, and recorded only",
             "warns" => "something was found, and the pusher told",
+            "waived" => "something was found, and waived by an emergency",
             _ => "refused",
         };
         format!("{} ({file}:{number}, {}): {effect}", text("name"), text("mode"))
     };
     entry.list("rules").unwrap_or_default().iter().map(rule).collect()
+}
+
+/// Approvals that counted, emergencies that were declared, and the debts that it settles: lines, each with what it is.
+fn attested(entry: &Entry) -> Vec<(&'static str, String)> {
+    let listed = |key| entry.list(key).unwrap_or_default().iter();
+    let text = |of: &Value, key: &str| escaped(of.get(key).and_then(Value::as_str).unwrap_or_default());
+    let raw =
+        |of: &Value, key: &str| of.get(key).and_then(crate::ledger::bytes_of).map(|it| shown(&it)).unwrap_or_default();
+    let names = |of: &Value, key: &str| {
+        let names = of.get(key).and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str);
+        names.map(escaped).collect::<Vec<_>>().join(", ")
+    };
+    let mut lines = Vec::new();
+    for it in listed("approvals") {
+        let (signer, key, object, rule) = (text(it, "signer"), text(it, "key"), text(it, "object"), text(it, "rule"));
+        lines.push(("approved by", format!("{signer}, {key}: {object}, for rule {rule}")));
+    }
+    for it in listed("emergencies") {
+        let (signer, key, object, form) = (text(it, "signer"), text(it, "key"), text(it, "object"), text(it, "form"));
+        lines.push(("emergency", format!("{}: {}", raw(it, "ticket"), raw(it, "reason"))));
+        lines.push(("", format!("declared by {signer}, {key}, in the {form} {object}")));
+        lines.push(("", format!("waived of rule {}: {}", text(it, "rule"), names(it, "waived"))));
+        lines.push((
+            "",
+            match names(it, "settled-by").as_str() {
+                "" => format!("to be reviewed until {} by one of: {}", text(it, "due"), names(it, "reviewers")),
+                by => format!("reviewed already by {by}"),
+            },
+        ));
+    }
+    for it in listed("settles") {
+        let number = it.get("decision").map(ToString::to_string).unwrap_or_default();
+        lines.push((
+            "settles",
+            format!("what record {number} owed, of rule {}, by {}", text(it, "rule"), text(it, "signer")),
+        ));
+    }
+    lines
 }
 
 fn path_of(policy: &Value) -> String {
