@@ -634,3 +634,44 @@ fn a_shallow_clone_says_that_it_does_not_see_all() {
     assert_eq!(status, 0, "{error}");
     assert!(error.contains("warning: history is cut off in this clone: it may bring more than is listed\n"), "{error}");
 }
+
+#[test]
+fn whoever_reviews_an_emergency_sees_all_that_it_brought() {
+    let review = Review::new();
+    let Review { world, main, topic } = &review;
+    world.git(&["push", "-q", "origin", "topic:main"]);
+    let (out, error) = review.approves(&[topic, "--for", MAIN, "--settles", "7", "--over", main, "--yes"]);
+    let before = format!("it brought 1 commit over {}, which {MAIN} was before:\n", &main[..7]);
+    assert!(
+        out.contains(&before) && out.contains("it changes 4 paths, ") && !error.contains("warning:"),
+        "{out}{error}"
+    );
+    // Without it, what was there before is not known.
+    world.git(&["push", "-q", "origin", &format!(":refs/{}", review.name_of(MAIN, "bob@example.com"))]);
+    let (out, _) = review.approves(&[topic, "--for", MAIN, "--settles", "7", "--yes"]);
+    assert!(out.contains(&format!("{MAIN} has it already; this commit alone:\n")), "{out}");
+}
+
+#[test]
+fn whoever_reviews_that_a_ref_went_back_sees_what_it_no_longer_holds() {
+    let review = Review::new();
+    let Review { world, main, topic } = &review;
+    // What is gone is Bob's own: nothing is wrong with that.
+    commit(world, "Three", &[("README", b"three\n")]);
+    let gone = world.git(&["rev-parse", "HEAD"]);
+    let (out, error) = review.approves(&[main, "--for", MAIN, "--settles", "7", "--over", &gone, "--yes"]);
+    let before = format!("it took 2 commits away from {MAIN}, which was {} before:\n  {}", &gone[..7], &gone[..7]);
+    assert!(out.contains(&before) && out.contains(&format!("\n  {}", &topic[..7])), "{out}");
+    assert!(out.contains("it changes 4 paths, ") && !error.contains("warning:"), "{out}{error}");
+}
+
+#[test]
+fn what_a_ref_held_before_has_to_be_here() {
+    let review = Review::new();
+    let absent = "0123456789abcdef0123456789abcdef01234567";
+    let error = review.refuses(&[&review.topic, "--for", MAIN, "--settles", "7", "--over", absent, "--yes"]);
+    assert!(
+        error.contains(&format!("no commit `{absent}`, which the ref held before\nhint: fetch first; ")),
+        "{error}"
+    );
+}
