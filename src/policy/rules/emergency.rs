@@ -24,7 +24,7 @@ use super::{Kind, Needs, Reach, signatures::duration};
 use crate::{
     document::{Reader, Value, What},
     policy::{
-        Effect, Finding,
+        self, Effect, Finding,
         approval::{Approval, Approved, approvers},
         declaration::{Declaration, Form},
         diff::{Setting, Strictness},
@@ -32,7 +32,7 @@ use crate::{
         sentences::{Explanation, Said, abbreviated, shell_word},
         who::Who,
     },
-    push::{Change, ObjectId, RefName, Timestamp},
+    push::{Change, ObjectId, RefName, RefUpdate, Timestamp},
     registry::{Attribution, Fault, Signer, SignerId},
     signature::Fingerprint,
 };
@@ -151,6 +151,16 @@ impl Emergency {
         (self.approvals, self.review_by.as_ref().unwrap_or(&self.by))
     }
 
+    /// Whether declaring one, or declaring it anew, would let in what was found.
+    pub(crate) fn helps(&self, finding: &Finding) -> bool {
+        let declared_badly = if let policy::Reason::Rule(super::Reason::Emergency(reason)) = &finding.reason {
+            !matches!(reason, Reason::NotAllowed(..) | Reason::Approvals { .. })
+        } else {
+            false
+        };
+        declared_badly || self.may_waive(finding)
+    }
+
     /// Who may declare one.
     pub(crate) fn by(&self) -> &Who {
         &self.by
@@ -233,24 +243,31 @@ impl Emergency {
     }
 
     /// How one is declared, for who may: by the tip of the push, or by a tag where there is no message to sign.
-    pub(crate) fn hint(&self, update: &crate::push::RefUpdate, about: Option<ObjectId>, gains: bool) -> Option<String> {
-        let name = shell_word(update.name.as_bytes())?;
+    pub(crate) fn hints(&self, update: &RefUpdate, about: Option<ObjectId>, gains: bool) -> Vec<String> {
+        let Some(name) = shell_word(update.name.as_bytes()) else { return Vec::new() };
+        let name = name.trim_matches('\'');
         let is_new = gains && update.name.is_branch() && !matches!(update.change, Change::Delete { .. });
-        Some(if is_new {
-            format!(
-                "in an emergency: git commit --allow-empty -S -m 'Break glass' --trailer 'Emergency: TICKET REASON' \
-                 --trailer 'Emergency-Ref: {}'",
-                name.trim_matches('\'')
-            )
-        } else {
-            let commit = abbreviated(about?);
-            format!(
-                "in an emergency: printf 'Break glass\\n\\nEmergency: TICKET REASON\\nEmergency-Ref: {}\\n' | git tag -s -F - \
-                 emergencies/TICKET/1 {commit} && git push origin \
-                 refs/tags/emergencies/TICKET/1:refs/emergencies/TICKET/1",
-                name.trim_matches('\'')
-            )
-        })
+        let command = match about {
+            Some(_) if is_new => format!(
+                "git commit --allow-empty -S -m 'Break glass' --trailer 'Emergency: TICKET REASON' \
+                 --trailer 'Emergency-Ref: {name}'"
+            ),
+            Some(about) => format!(
+                "printf 'Break glass\\n\\nEmergency: TICKET REASON\\nEmergency-Ref: {name}\\n' | git tag -s -F - \
+                 emergencies/TICKET/1 {} && git push origin refs/tags/emergencies/TICKET/1:refs/emergencies/TICKET/1",
+                abbreviated(about)
+            ),
+            None => return Vec::new(),
+        };
+        let mut hints = vec![format!("in an emergency, with TICKET and REASON filled in: {command}")];
+        hints.extend(self.ticket.as_ref().map(|ticket| format!("a ticket here matches `{}`", ticket.written)));
+        let reviewers = self.review_by.as_ref().unwrap_or(&self.by).described();
+        let within = duration(self.review_within);
+        hints.push(match self.approvals {
+            0 => format!("then push again; within {within}, somebody else of {reviewers} has to review it"),
+            _ => "then push again: you are told what others have to approve first".to_owned(),
+        });
+        hints
     }
 }
 
