@@ -1,13 +1,20 @@
 //! `ledger trace`: who let this in, when, and under what.
 
-use super::{Place, show, summary::shown};
+use super::{Place, register, show, summary::shown};
 use crate::{
     Undecided,
-    cli::{Common, Form, Outcome, kept, output::Output, place::repository},
+    cli::{
+        Common, Form, Outcome, kept,
+        output::Output,
+        place::{now, repository},
+    },
     git::{ObjectKind, Repository, Resolved},
     ledger::{Bringing, Entry, Ledger, Person, Subject, Wanted, bytes},
     push::{ObjectId, RefName},
-    report::{SCHEMA, escaped},
+    report::{
+        SCHEMA, escaped,
+        register::{Waiver, waiver_json},
+    },
 };
 use clap::Args;
 use serde_json::{Value, json};
@@ -29,7 +36,7 @@ pub(in crate::cli) struct Arguments {
 /// How an object came.
 enum Came {
     /// By a decision, of which this became, or an adoption.
-    By { entry: Entry, state: Option<String>, maker: Option<Person> },
+    By { entry: Entry, state: Option<String>, maker: Option<Person>, waivers: Vec<Waiver> },
     /// It was in reach of the old value of the first decision on this ref.
     Before(Entry),
     /// With a change of a ref that nobody decided on.
@@ -84,19 +91,24 @@ impl Tracing<'_> {
         let mut came = Vec::new();
         for brought in self.ledger.bringing(self.place, self.object)? {
             let Some(entry) = self.ledger.entry(brought.number)? else { continue };
-            came.push(Came::By { maker: self.maker(&entry)?, entry, state: brought.state });
+            came.push(self.by(entry, brought.state)?);
         }
         for open in self.ledger.memory(self.place)?.open_decisions()? {
             let known = |came: &Came| matches!(came, Came::By { entry, .. } if entry.number() == open.number);
             let Some(entry) = self.ledger.entry(open.number)?.filter(|_| !came.iter().any(known)) else { continue };
             if self.list(&entry)?.is_some_and(|list| list.objects().any(|(object, _)| object == self.object)) {
-                came.push(Came::By { maker: self.maker(&entry)?, entry, state: Some("open".to_owned()) });
+                came.push(self.by(entry, Some("open".to_owned()))?);
             }
         }
         if came.is_empty() {
             came.push(self.otherwise()?);
         }
         Ok(came)
+    }
+
+    fn by(&self, entry: Entry, state: Option<String>) -> Result<Came, Undecided> {
+        let waivers = register::waivers(self.ledger, &entry, state.as_deref().unwrap_or_default(), now()?)?;
+        Ok(Came::By { maker: self.maker(&entry)?, entry, state, waivers })
     }
 
     fn otherwise(&self) -> Result<Came, Undecided> {
@@ -196,7 +208,7 @@ impl Came {
                 let (number, time, _) = at(entry);
                 output.line(&format!("{object} was adopted by an administrator at {time}: record {number}"))
             }
-            Self::By { entry, state, maker } => {
+            Self::By { entry, state, maker, waivers } => {
                 let (number, time, name) = at(entry);
                 let became = match state.as_deref() {
                     Some("completed") => "was brought",
@@ -207,6 +219,11 @@ impl Came {
                 output.line(&format!("  pusher  {}", show::pusher(entry)))?;
                 for rule in show::rules(entry) {
                     output.line(&format!("  rule    {rule}"))?;
+                }
+                for Waiver { emergency, standing, .. } in waivers {
+                    let (ticket, reason) = (shown(&emergency.ticket), shown(&emergency.reason));
+                    let (signer, standing) = (escaped(&emergency.signer), standing.described());
+                    output.line(&format!("  waived  {ticket}: {reason} (declared by {signer}; {standing})"))?;
                 }
                 let signed = match maker {
                     None => "not known: no rule judged it".to_owned(),
@@ -249,9 +266,9 @@ impl Came {
             Self::Held(_) => ("unrecorded", None),
             Self::Never => ("never", None),
         };
-        let (state, maker) = match self {
-            Self::By { state, maker, .. } => (state.clone(), maker.as_ref()),
-            Self::Before(_) | Self::Moved(_) | Self::Held(_) | Self::Never => (None, None),
+        let (state, maker, waivers) = match self {
+            Self::By { state, maker, waivers, .. } => (state.clone(), maker.as_ref(), waivers.as_slice()),
+            Self::Before(_) | Self::Moved(_) | Self::Held(_) | Self::Never => (None, None, &[][..]),
         };
         let held = match self {
             Self::Held(name) => Some(bytes(name.as_bytes())),
@@ -264,6 +281,7 @@ impl Came {
             "pusher": entry.and_then(|entry| entry.some("pusher")), "rules": entry.and_then(|entry| entry.some("rules")),
             "status": maker.map(|maker| &maker.status), "signer": maker.and_then(|maker| maker.signer.as_ref()),
             "key": maker.and_then(|maker| maker.key.as_ref()),
+            "waivers": waivers.iter().map(waiver_json).collect::<Vec<_>>(),
         })
     }
 }
