@@ -32,7 +32,7 @@ demo: build
 	@./demo.sh
 
 test: book
-	@./tools/need git cc ssh-keygen gpg sshd python3 chromium
+	@./tools/need git cc ssh-keygen gpg gpgsm sshd python3 chromium
 	$(BOOK) test --locked --quiet $(BOOK_PACKAGE)
 	$(CARGO) test --locked
 	@echo 'all tests passed'
@@ -76,4 +76,4 @@ book:
 	$(BOOK) run --locked $(BOOK_PACKAGE)
 
 install-deps:
-	@./tools/need cargo git cc ssh-keygen gpg sshd python3 chromium
+	@./tools/need cargo git cc ssh-keygen gpg gpgsm sshd python3 chromium

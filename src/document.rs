@@ -116,7 +116,6 @@ mod tests {
             fields.required("version", |value, reader| reader.whole(value, 1..=1));
             fields.optional("name", |value, reader| reader.string(value).map(str::to_owned));
             fields.optional("mode", |value, reader| reader.choice(value, &[("warn", 1), ("enforce", 2)]));
-            fields.not_supported(&["until"]);
             Some(())
         });
         let line = |problem: &Problem| source.get(..problem.place.start).unwrap_or("").matches('\n').count() + 1;
@@ -139,7 +138,7 @@ mod tests {
                 "2: `2` is not a whole number from 1 to 1",
                 "4: duplicate key",
                 "5: unknown key `nmae`",
-                "6: this version does not support `until`",
+                "6: unknown key `until`",
                 "7: unknown key `x`",
                 "7: invalid boolean, expected `true`",
             ]

@@ -4,6 +4,8 @@
 
 mod account;
 mod adopt;
+mod approvals;
+mod attested;
 mod changes;
 mod commits;
 mod containment;
@@ -20,6 +22,7 @@ mod verifier;
 
 pub use account::{Account, UpdateAccount};
 pub use adopt::{Adoptable, Chosen, adopt, adoptable};
+pub use approvals::Settled;
 pub use makers::{Maker, Makers};
 pub use receipts::Receipts;
 pub use record::Entries;
@@ -37,10 +40,14 @@ use crate::{
     },
     push::{Evidence, ObjectId, Push, RefName, RefUpdate, Timestamp, evidence::Certificate},
 };
+use approvals::SignedTags;
 use commits::Pipeline;
 use containment::Containment;
 use past::Past;
-use std::{collections::BTreeMap, path::Path};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::Path,
+};
 use tip::Tip;
 
 /// Everything that a push is judged by.
@@ -96,16 +103,25 @@ fn judged(case: &Case<'_>, on_commit: Option<&dyn Fn()>) -> Result<(Verdict, Acc
             judgement = judgement.tallying();
             pipeline = pipeline.watched_by(on_commit);
         }
-        let mut containment = Containment::new(push, repository, &references, loaded);
+        let mut containment = Containment::new(push, repository, &references, loaded, repository_name.as_deref());
+        let signed_tags = SignedTags::new(case, loaded, pusher);
         for (at, (update, told)) in push.updates.iter().zip(&mut account.updates).enumerate() {
             let rules = rules_in_force(loaded, &update.name, &references, repository_name.as_deref());
             if let Some(fault) = fault {
                 judgement.refuse(at, Reason::PushCertificate(fault.clone()));
             }
             certificates_can_be_seen(loaded, &rules, evidence)?;
-            match rules.as_slice() {
-                [] => judge_unmatched(loaded, at, update, &mut judgement),
-                rules => judge_update(at, rules, &pipeline, &mut containment, &mut judgement, told)?,
+            let names = references.names_of(&update.name);
+            let built_in = signed_tags.judge_built_in(update, &names, &pipeline.past)?;
+            match (&built_in, rules.as_slice()) {
+                (None, []) => judge_unmatched(loaded, at, update, &mut judgement),
+                (Some(_), []) => {}
+                (_, rules) => judge_update(at, rules, &pipeline, &mut containment, &signed_tags, &mut judgement, told)?,
+            }
+            match built_in {
+                Some(Ok(settled)) => told.settle(settled),
+                Some(Err(fault)) => judgement.refuse(at, Reason::BuiltIn(fault)),
+                None => {}
             }
             told.rules.extend(rules.into_iter().map(|rule| (number, rule)));
             judgement.seen();
@@ -164,6 +180,7 @@ fn judge_update(
     rules: &[usize],
     pipeline: &Pipeline<'_>,
     containment: &mut Containment<'_>,
+    signed_tags: &SignedTags<'_>,
     judgement: &mut Judgement<'_>,
     told: &mut UpdateAccount,
 ) -> Result<(), Undecided> {
@@ -210,6 +227,16 @@ fn judge_update(
         Some(_) | None => false,
     };
     let written = containment.references.written(&update.name);
+    let about = new_commit.or(old_commit.filter(|_| update.change.new().is_none()));
+    let asked = about.filter(|_| needs.approvals);
+    let approvals = asked
+        .map(|about| signed_tags.of_update(update, &written, about, old_commit, needs, &pipeline.past))
+        .transpose()?;
+    let to_be_shown = match asked {
+        Some(about) if !repository.is_settled(about)? => Some(about),
+        Some(_) | None => None,
+    };
+    let open_branch = to_be_shown.and_then(|about| approvals::open_branch(about, |name| is_open(containment, name)));
     let with_tags = |judge: &mut dyn FnMut(&[TagFacts<'_>]) -> Result<(), Undecided>| match &new {
         None => judge(&[]),
         Some(new) => new.with_facts(repository.format(), judge),
@@ -231,11 +258,27 @@ fn judge_update(
                 changes_nothing,
                 contained,
                 commits: 0,
+                gained: 0,
+                about,
+                approvals: approvals.as_deref().unwrap_or_default(),
+                involved: &BTreeSet::new(),
+                touched: &BTreeSet::new(),
+                open_branch: open_branch.as_deref(),
             };
             judgement.update(at, &[rule], &facts);
+            if let Some(about) = about.filter(|_| judgement.may_be_waived(at, rule)) {
+                let declared = signed_tags.declarations(update.change.new(), about, &pipeline.past)?;
+                judgement.waive(at, rule, &facts, &declared);
+            }
         }
         Ok(())
     })
+}
+
+/// Whether the policy lets anybody create a branch of this name, whatever it holds.
+fn is_open(containment: &Containment<'_>, name: &RefName) -> bool {
+    let Containment { loaded, references, repository_name, .. } = *containment;
+    loaded.policy.unmatched == Unmatched::Accept && rules_in_force(loaded, name, references, repository_name).is_empty()
 }
 
 /// What rules that share a walk have in common: the commits that they exempt, and how far they reach.

@@ -5,7 +5,7 @@
 //! - `policy.toml`, whose first comment says what the scenario shows; or `policy`, the name of a file in `policies/`
 //! - `push.sh`: the last line is the push that is judged, what comes before must succeed; `fixtures/scenarios/prelude.sh`
 //!   says what it can use
-//! - `verdict`: `accepted`, `warned: REASON`, `refused: REASON, …` or `undecided`
+//! - `verdict`: `accepted`, `warned: REASON`, `waived: REASON, …`, `refused: REASON, …` or `undecided`
 //! - `stderr`: what the pusher was told, made by `UPDATE_GOLDENS=1 cargo test --test scenarios`, and to be read
 //! - `environment`, what the Git server sets: lines `NAME=value`, in which `<world>` is the scenario's own folder
 //! - `object-format`, if it is not `sha1`
@@ -83,6 +83,16 @@ const KEYS: &[(&str, &[&str])] = &[
     ("pusher.by", &["pusher"]),
     ("pusher.certificate", &["no-push-certificate", "push-certificate"]),
     ("pusher.via", &["via"]),
+    ("review.approvals", &["review"]),
+    ("review.by", &["review"]),
+    ("review.paths", &["review"]),
+    ("review.match", &["review"]),
+    ("emergency.by", &["emergency-not-allowed", "emergency-pusher", "emergency-ref", "emergency-used"]),
+    ("emergency.waives", &["unsigned", "emergency-form", "emergency-unsigned", "emergency-signature"]),
+    ("emergency.ticket", &["emergency-ticket"]),
+    ("emergency.review-within", &["emergency-overdue"]),
+    ("emergency.approvals", &["emergency-approvals"]),
+    ("emergency.review-by", &["approval-settles"]),
 ];
 
 /// Keys that are only told.
@@ -220,7 +230,7 @@ fn policies() -> PathBuf {
 fn verdict_of(world: &World, pushed: &Pushed) -> String {
     let told = pushed.told();
     let changed = pushed.before != pushed.after;
-    let reasons = || world.found_by_hook(if pushed.succeeded { "warns" } else { "refuses" });
+    let reasons = |effect| world.found_by_hook(effect);
     let listed = |reasons: BTreeSet<String>| {
         for reason in &reasons {
             assert!(is_told(&told, reason), "`{}` is missing:\n{told}", phrase_of(reason));
@@ -228,9 +238,10 @@ fn verdict_of(world: &World, pushed: &Pushed) -> String {
         reasons.into_iter().collect::<Vec<_>>().join(", ")
     };
     match (pushed.succeeded, pushed.hook, changed) {
-        (true, Some(0), true) if told.contains("warning:") => format!("warned: {}", listed(reasons())),
+        (true, Some(0), true) if told.contains("` is waived") => format!("waived: {}", listed(reasons("waived"))),
+        (true, Some(0), true) if told.contains("warning:") => format!("warned: {}", listed(reasons("warns"))),
         (true, Some(0), true) => "accepted".to_owned(),
-        (false, Some(1), false) => format!("refused: {}", listed(reasons())),
+        (false, Some(1), false) => format!("refused: {}", listed(reasons("refuses"))),
         (false, Some(3), false) => "undecided".to_owned(),
         odd => format!("{odd:?}"),
     }
@@ -267,16 +278,19 @@ fn without_checkpoint(text: &str) -> String {
     lines.collect()
 }
 
-/// When a key ended that the scenario let end before it was run.
+/// When a key ended that the scenario let end before it was run, and when a review is due.
 fn without_moments(text: &str) -> String {
-    let (mut kept, mut rest) = (String::new(), text);
-    while let Some(at) = rest.find("good until ") {
-        let (before, moment) = rest.split_at(at + "good until ".len());
-        kept.push_str(before);
-        kept.push_str("<moment>");
-        rest = moment.find('\n').map_or("", |end| &moment[end..]);
+    without_moment(&without_moment(text, "good until ", "\n"), "has to review it by ", ": ")
+}
+
+fn without_moment(text: &str, after: &str, before: &str) -> String {
+    let mut parts = text.split(after);
+    let mut kept = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let end = part.find(before).map_or("", |end| &part[end..]);
+        kept += &format!("{after}<moment>{end}");
     }
-    kept + rest
+    kept
 }
 
 /// Each id, whole or cut short, becomes its number in the order of appearance.
@@ -303,7 +317,7 @@ fn every_key_is_shown(shown: &[(BTreeSet<String>, String)]) -> Result<(), String
     for (key, reasons) in KEYS {
         let verdicts: Vec<&str> =
             shown.iter().filter(|(keys, _)| keys.contains(*key)).map(|(_, verdict)| verdict.as_str()).collect();
-        if !verdicts.contains(&"accepted") {
+        if !verdicts.iter().any(|verdict| *verdict == "accepted" || verdict.starts_with("waived: ")) {
             return Err(format!("no scenario accepts under `{key}`"));
         }
         for reason in *reasons {

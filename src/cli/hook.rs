@@ -219,7 +219,8 @@ impl Court<'_> {
         let (text, verdict) = match entries.write_verdict(verdict, self.repository, ledger, &clock(now)) {
             Ok(push) => {
                 let judged = self.judged(Some(push.first_decision()));
-                let mut text = report::refusals(push.verdict(), &judged);
+                let mut text = report::refusals(push.verdict(), &judged) + &report::waivers(push.verdict(), &judged);
+                text.extend(entries.settled().map(|(name, record, rule)| report::settled(name, record, rule)));
                 if push.is_accepted() {
                     let appended = push.appended();
                     let numbers = push.first_decision()..=appended.last;
@@ -227,11 +228,12 @@ impl Court<'_> {
                 }
                 (text, Recorded::InLedger(push))
             }
-            Err((verdict, unrecorded)) if refused => {
+            Err(failed) if refused => {
+                let (verdict, unrecorded) = *failed;
                 let text = report::refusals(&verdict, &self.judged(None)) + &report::unrecorded(&unrecorded);
                 (text, Recorded::Refused)
             }
-            Err((_, unrecorded)) => return Err(unrecorded),
+            Err(failed) => return Err(failed.1),
         };
         let told = tell(&self.dialect.spoken(&text)) && somebody_listens();
         Ok(Decided { verdict, told })

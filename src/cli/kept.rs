@@ -28,7 +28,7 @@ impl Kept {
     pub(super) fn to_read(common: &Common, repository: &Repository, policies: &[Loaded]) -> Result<Self, Undecided> {
         let place = place_of(repository)?;
         let ledger = match folder(policies) {
-            Some(folder) => Ledger::read(folder, Files::new(common)?.trusted())?,
+            Some(folder) => read(folder, &Files::new(common)?)?,
             None => None,
         };
         Ok(Self { ledger, place })
@@ -47,7 +47,35 @@ pub(super) fn if_there(common: &Common, named: Option<&Path>) -> Result<Option<L
         Some(folder) => folder.to_owned(),
         None => folder_of(&files.policies_here(common)?)?,
     };
-    Ledger::read(&folder, files.trusted())
+    read(&folder, &files)
+}
+
+/// Opens the ledger in this folder to be read, if there is one.
+pub(super) fn read(folder: &Path, files: &Files) -> Result<Option<Ledger>, Undecided> {
+    check_ours(folder)?;
+    Ledger::read(folder, files.trusted())
+}
+
+/// Whether whoever runs this is the one whom the folder belongs to, as whom the hook runs. What another makes there, root too, the hook
+/// could not use, and nobody else is to own it.
+fn check_ours(folder: &Path) -> Result<(), Undecided> {
+    let Ok(owner) = folder.metadata().map(|found| found.uid()) else { return Ok(()) };
+    let us = rustix::process::geteuid().as_raw();
+    if owner == us || owner == 0 {
+        return Ok(());
+    }
+    let users = std::fs::read_to_string("/etc/passwd").unwrap_or_default();
+    // passwd(5): name, password, number.
+    let named = users.lines().map(|line| line.split(':').collect::<Vec<_>>());
+    let name = named.into_iter().find_map(|fields| match fields.as_slice() {
+        [name, _, number, ..] if *number == owner.to_string() => Some((*name).to_owned()),
+        _ => None,
+    });
+    let user = name.unwrap_or_else(|| format!("'#{owner}'"));
+    let why = format!(
+        "it belongs to user {owner}, as whom the hook runs, and this runs as user {us}: run it as that user, sudo -u {user} countersign …"
+    );
+    Err(Undecided::server(format!("opening the ledger `{}`", folder.display()), why))
 }
 
 /// Opens the ledger to be asked, in the folder that is named, else the one of the policies in force.
@@ -61,7 +89,10 @@ pub(super) fn to_ask(common: &Common, named: Option<&Path>) -> Result<Ledger, Un
 
 /// Opens the ledger that a hook records in; one that is missing is made.
 pub(super) fn open_in_hook(policies: &[Loaded], files: &Files, now: Timestamp) -> Result<Ledger, Undecided> {
-    Ledger::open(&folder_of(policies)?, files.trusted(), &making(true, now))
+    let ledger = Ledger::open(&folder_of(policies)?, files.trusted(), &making(true, now))?;
+    // Before the push is judged for nothing.
+    ledger.check_open()?;
+    Ok(ledger)
 }
 
 /// How a ledger is made that is missing: its origin is this machine's name and a part that no other ledger has.
@@ -96,13 +127,6 @@ pub(super) fn place_of(repository: &Repository) -> Result<PathBuf, Undecided> {
 /// Opens the ledger to be added to by a command, which makes none.
 pub(super) fn to_write(common: &Common, named: Option<&Path>) -> Result<Ledger, Undecided> {
     let folder = to_ask(common, named)?.folder().to_owned();
-    let doing = || format!("opening the ledger `{}`", folder.display());
-    let owner = folder.metadata().map_err(|error| Undecided::server(doing(), error))?.uid();
-    // What another writes there, root too, the hook could not read.
-    if owner != rustix::process::geteuid().as_raw() {
-        let why = format!("it belongs to user {owner}, as whom the hook runs: run this as that user");
-        return Err(Undecided::server(doing(), why));
-    }
     Ledger::open(&folder, Files::new(common)?.trusted(), &making(false, now()?))
 }
 

@@ -2,6 +2,7 @@
 
 mod adopt;
 mod checkpoint;
+mod close;
 mod emergencies;
 mod export;
 mod files;
@@ -45,6 +46,7 @@ pub(super) enum Commands {
     Restore(restore::Arguments),
     Reindex(reindex::Arguments),
     RotateKey(rotate::Arguments),
+    Close(close::Arguments),
 }
 
 /// Which ledger.
@@ -73,6 +75,7 @@ pub(super) fn run(common: &Common, commands: &Commands, output: &mut Output) -> 
         Commands::Restore(arguments) => restore::run(common, arguments, output),
         Commands::Reindex(arguments) => reindex::run(common, arguments, output),
         Commands::RotateKey(arguments) => rotate::run(common, arguments, output),
+        Commands::Close(arguments) => close::run(common, arguments, output),
         Commands::Publish(arguments) => publish::run(common, arguments, output),
         Commands::Export(arguments) => export::run(common, arguments, output),
         Commands::Prove(arguments) => prove::run(common, arguments, output),

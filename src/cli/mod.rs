@@ -1,6 +1,7 @@
 //! The command line: one file a command.
 #![expect(clippy::disallowed_methods, reason = "the edge: clock, environment and disk enter here")]
 
+mod approve;
 mod diff;
 mod evidence;
 mod explain;
@@ -98,6 +99,7 @@ enum Command {
     /// Asks the record of what was decided, and adds to it what is there already
     #[command(subcommand)]
     Ledger(ledger::Commands),
+    Approve(approve::Arguments),
     /// Writes a completion script for a shell
     Completions(manual::Completions),
     /// Writes the manual page
@@ -146,6 +148,7 @@ fn run(common: &Common, command: Option<&Command>) -> Result<Outcome, Undecided>
         Some(Command::Policy(commands)) => policy::run(common, commands, &mut output),
         Some(Command::Registry(commands)) => registry::run(common, commands, &mut output),
         Some(Command::Ledger(commands)) => ledger::run(common, commands, &mut output),
+        Some(Command::Approve(arguments)) => approve::run(common, arguments, &mut output),
         Some(Command::Completions(arguments)) => manual::completions(arguments, &mut output),
         Some(Command::Man(arguments)) => manual::man(arguments, &mut output),
     }?;

@@ -31,8 +31,12 @@ impl Output {
         self.write("\n")
     }
 
-    pub(super) fn finish(mut self) -> Result<(), Undecided> {
+    pub(super) fn flush(&mut self) -> Result<(), Undecided> {
         self.to.flush().map_err(closed)
+    }
+
+    pub(super) fn finish(mut self) -> Result<(), Undecided> {
+        self.flush()
     }
 }
 
@@ -40,6 +44,16 @@ impl Output {
 pub(super) fn tell(text: &str) -> bool {
     let mut stderr = io::stderr().lock();
     stderr.write_all(text.as_bytes()).and_then(|()| stderr.flush()).is_ok()
+}
+
+/// Whether who sits at the terminal says yes; nobody does where there is none.
+pub(super) fn agreed(question: &str) -> bool {
+    if !io::stdin().is_terminal() {
+        return false;
+    }
+    tell(&format!("{question}? [y/N] "));
+    let mut answer = String::new();
+    io::stdin().read_line(&mut answer).is_ok() && matches!(answer.trim(), "y" | "Y" | "yes")
 }
 
 fn closed(error: io::Error) -> Undecided {

@@ -126,6 +126,7 @@ fn change(repository: &Repository, range: &str) -> Result<Change, Undecided> {
 fn effect(group: &Group) -> &'static str {
     match group.effect {
         Effect::Refuses => "refuses",
+        Effect::Waived => "waived",
         Effect::Warns => "warns",
         Effect::Observed => "observed",
     }

@@ -43,8 +43,6 @@ pub struct Fields<'r, 'a, 'v> {
     table: &'v DeTable<'v>,
     place: Range<usize>,
     asked: Vec<&'static str>,
-    /// Keys of later versions: told apart from unknown ones.
-    later: Vec<&'static str>,
 }
 
 impl<'a> Reader<'a> {
@@ -99,14 +97,12 @@ impl<'a> Reader<'a> {
         place: Range<usize>,
         read: impl FnOnce(&mut Fields<'_, 'a, '_>) -> Option<T>,
     ) -> Option<T> {
-        let mut fields = Fields { reader: self, table, place, asked: Vec::new(), later: Vec::new() };
+        let mut fields = Fields { reader: self, table, place, asked: Vec::new() };
         let result = read(&mut fields);
-        let (asked, later) = (fields.asked, fields.later);
+        let asked = fields.asked;
         for (key, _) in table.iter() {
             let name: &str = key.get_ref();
-            if later.contains(&name) {
-                self.problem(key.span(), What::NotSupported { key: name.to_owned() });
-            } else if !asked.contains(&name) {
+            if !asked.contains(&name) {
                 let nearest = nearest(name, asked.iter().copied()).map(str::to_owned);
                 self.problem(key.span(), What::UnknownKey { key: name.to_owned(), nearest });
             }
@@ -278,12 +274,6 @@ impl<'a> Fields<'_, 'a, '_> {
             self.reader.problem(self.place.clone(), What::Missing { key });
         }
         self.optional(key, read)
-    }
-
-    /// Registers keys of later versions. Where one is there it is a problem, since to ignore it would be to allow what
-    /// it forbids.
-    pub fn not_supported(&mut self, keys: &[&'static str]) {
-        self.later.extend(keys);
     }
 }
 

@@ -82,8 +82,11 @@ impl<'a> Comparer<'a> {
             return Err(Undecided::pusher("comparing commits", format!("{id} names no tree")));
         };
         let sides = Sides::of(id, tree, &parents_as_git_reads_them(bytes, format), &mut self.lineage)?;
-        let mut comparison =
-            Comparison { sides: &sides, found: Vec::new(), waiting: Vec::new(), left: Bounds::COMPARED };
+        self.compare(&sides)
+    }
+
+    fn compare(&mut self, sides: &Sides) -> Result<Result<Vec<ChangedPath>, Unclear>, Undecided> {
+        let mut comparison = Comparison { sides, found: Vec::new(), waiting: Vec::new(), left: Bounds::COMPARED };
         let roots = sides.trees.iter().map(|tree| tree.map(|id| Entry { mode: Mode::Tree, id })).collect::<Vec<_>>();
         let told = match sides.stands(&roots) {
             true => Ok(()),
@@ -96,6 +99,21 @@ impl<'a> Comparer<'a> {
             }
             Err(Stop::Unclear(unclear)) => Ok(Err(unclear)),
             Err(Stop::Undecided(undecided)) => Err(undecided),
+        }
+    }
+
+    /// The paths in which two trees differ, sorted; `None` is a tree with nothing in it.
+    ///
+    /// # Errors
+    /// Those of [`Self::changes`].
+    pub fn between(
+        &mut self,
+        from: Option<ObjectId>,
+        to: Option<ObjectId>,
+    ) -> Result<Result<Vec<ChangedPath>, Unclear>, Undecided> {
+        match from == to {
+            true => Ok(Ok(Vec::new())),
+            false => self.compare(&Sides { trees: vec![to, from], parents: vec![1], bases: BTreeMap::new() }),
         }
     }
 

@@ -136,12 +136,28 @@ impl Repository {
         references::direct(self.gix.common_dir(), self.format)
     }
 
+    /// The direct refs below a folder of refs (`refs/approvals/`, with the `/`), with their values, not peeled, sorted by name.
+    ///
+    /// # Errors
+    /// One of them cannot be read.
+    pub fn refs_below(&self, folder: &[u8]) -> Result<Vec<(RefName, ObjectId)>, Undecided> {
+        references::below(self.gix.common_dir(), self.format, folder)
+    }
+
     /// The values of those of these refs that are there and direct, not peeled.
     ///
     /// # Errors
     /// One of them cannot be read.
     pub fn ref_values(&self, names: &[RefName]) -> Result<BTreeMap<RefName, ObjectId>, Undecided> {
         references::values(self.gix.common_dir(), self.format, names)
+    }
+
+    /// Whether an object was there before the push, which may bring it again.
+    ///
+    /// # Errors
+    /// An object folder cannot be read.
+    pub fn is_settled(&self, id: ObjectId) -> Result<bool, Undecided> {
+        self.objects.is_settled(id)
     }
 
     /// Whether the push cuts history off. A boundary that the repository has already changes nothing in what is read:

@@ -116,6 +116,42 @@ pub(super) fn direct(git_dir: &Path, format: ObjectFormat) -> Result<Vec<(RefNam
     Ok(refs)
 }
 
+/// All direct refs whose names begin with `prefix`, which ends in `/`, sorted by name.
+pub(super) fn below(
+    git_dir: &Path,
+    format: ObjectFormat,
+    prefix: &[u8],
+) -> Result<Vec<(RefName, ObjectId)>, Undecided> {
+    let mut loose = BTreeMap::new();
+    let folder = prefix.strip_suffix(b"/").unwrap_or(prefix);
+    visit_loose_in(git_dir, folder, &mut |name, path, value| {
+        let value = match value {
+            Value::Symbolic(_) => None,
+            Value::Other(bytes) => Some(loose_id(&bytes, format).ok_or_else(|| reading(path, "it is no ref"))?),
+        };
+        loose.insert(name, value);
+        Ok(())
+    })?;
+    let packed = git_dir.join("packed-refs");
+    let lines = read_packed(&packed)?;
+    let middle = [b" ", prefix].concat();
+    let mut refs = Vec::new();
+    for at in memchr::memmem::find_iter(&lines, &middle) {
+        let start = lines.get(..at).and_then(|before| memchr::memrchr(b'\n', before)).map_or(0, |end| end + 1);
+        let line = lines.get(start..).and_then(|rest| rest.split(|&byte| byte == b'\n').next());
+        // What else has these bytes in it is the name of another ref.
+        if let Some((name, id)) = line.and_then(|line| packed_ref(line, format))
+            && at == start + format.hex_len()
+            && !loose.contains_key(&name)
+        {
+            refs.push((name, id));
+        }
+    }
+    refs.extend(loose.into_iter().filter_map(|(name, value)| Some((name, value?))));
+    refs.sort();
+    Ok(refs)
+}
+
 /// Looking one name up in `packed-refs` takes a tenth of the time in which all are read.
 const LOOKED_FOR_ALONE: usize = 8;
 
@@ -186,12 +222,21 @@ fn visit_loose(
     git_dir: &Path,
     visit: &mut dyn FnMut(RefName, &Path, Value) -> Result<(), Undecided>,
 ) -> Result<(), Undecided> {
-    let mut folders = vec![(git_dir.join("refs"), b"refs".to_vec())];
+    visit_loose_in(git_dir, b"refs", visit)
+}
+
+/// The same below one folder, such as `refs/heads`.
+fn visit_loose_in(
+    git_dir: &Path,
+    folder: &[u8],
+    visit: &mut dyn FnMut(RefName, &Path, Value) -> Result<(), Undecided>,
+) -> Result<(), Undecided> {
+    let mut folders = vec![(git_dir.join(OsStr::from_bytes(folder)), folder.to_vec())];
     while let Some((folder, prefix)) = folders.pop() {
         let entries = match fs::read_dir(&folder) {
             Ok(entries) => entries,
             // Git removes folders that have become empty.
-            Err(error) if error.kind() == ErrorKind::NotFound => continue,
+            Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => continue,
             Err(error) => return Err(reading(&folder, error)),
         };
         for entry in entries {

@@ -118,7 +118,7 @@ fn read(load: &mut dyn FnMut(&str) -> Result<Vec<u8>, String>) -> Result<Loaded,
     let note = Note::parse(&note).map_err(|error| fault(CHECKPOINT, error))?;
     let head = Checkpoint::parse(note.unverified_text()).ok_or_else(|| fault(CHECKPOINT, "it is no checkpoint"))?;
     let (mut leaves, mut keys, mut contents) = (Vec::new(), Vec::new(), BTreeSet::new());
-    let mut name = String::new();
+    let (mut name, mut is_closed) = (String::new(), false);
     let checked = tiles::check(head.size(), head.root(), &mut |tile: Tile| {
         name = tile.to_string();
         let bytes = loaded(&name, load)?;
@@ -126,6 +126,11 @@ fn read(load: &mut dyn FnMut(&str) -> Result<Vec<u8>, String>) -> Result<Loaded,
             for body in tiles::read_entries(&bytes, tile.width).map_err(|error| fault(&name, error))? {
                 let number = u64::try_from(leaves.len()).unwrap_or(u64::MAX);
                 let entry = entry(number, body).map_err(|what| fault(&name, format!("record {number}: {what}")))?;
+                if is_closed {
+                    let what = "it comes after the one that closed the ledger";
+                    return Err(fault(&name, format!("record {number}: {what}")));
+                }
+                is_closed = entry.closes;
                 leaves.push(Hash::leaf(body));
                 keys.extend(entry.key.map(|key| (number, key)));
                 contents.extend(entry.digests.into_iter().map(|digest| digest.0));
@@ -145,6 +150,7 @@ fn read(load: &mut dyn FnMut(&str) -> Result<Vec<u8>, String>) -> Result<Loaded,
 struct Said {
     key: Option<VerifierKey>,
     digests: Vec<Digest>,
+    closes: bool,
 }
 
 fn entry(number: u64, body: &[u8]) -> Result<Said, String> {
@@ -162,7 +168,8 @@ fn entry(number: u64, body: &[u8]) -> Result<Said, String> {
         }
         _ => None,
     };
-    Ok(Said { key, digests: entry.digests().map_err(|error| error.to_string())? })
+    let digests = entry.digests().map_err(|error| error.to_string())?;
+    Ok(Said { key, digests, closes: entry.kind() == "closed" })
 }
 
 /// From key to key: each new one is named by a record that the one before it signed for.

@@ -1,5 +1,9 @@
 //! The ledger's folder: its database, its key, and how they are made.
 
+mod next;
+
+pub use next::NextFolder;
+
 use super::key::{SigningKey, VerifierKey};
 use crate::{
     Undecided,
@@ -53,6 +57,7 @@ impl LedgerFolder {
         let Some(folder) = trusted.open_folder(path)? else { return Ok(None) };
         match (folder.holds(DATABASE)?, folder.holds(KEY)?) {
             (true, true) => Self::with_database(folder).map(Some),
+            (_, false) if folder.holds(next::CONTINUING)? => Err(incomplete(&folder, next::UNFINISHED)),
             // What a writer that was ended while it made the ledger leaves: the next one ends its work.
             (true, false) if folder.holds(NEW_KEY)? => Ok(None),
             (false, false) => Ok(None),
@@ -99,6 +104,7 @@ impl LedgerFolder {
         if Self::open(path, trusted)?.is_none() {
             if !folder.holds(DATABASE)? {
                 let key = draw(&folder, origin)?;
+                keep(&folder, NEW_KEY, &key)?;
                 Self::prepare(&folder, &key, |file| fill(file, &key))?;
                 folder.rename(NEW_DATABASE, DATABASE)?;
             }
@@ -127,17 +133,18 @@ impl LedgerFolder {
                 return Err(Undecided::server(format!("restoring the ledger `{}`", path.display()), why));
             }
         }
+        keep(&folder, NEW_KEY, key)?;
         Self::prepare(&folder, key, fill)?;
         folder.rename(NEW_DATABASE, DATABASE)?;
         folder.rename(NEW_KEY, KEY)
     }
 
+    /// The database under a name of its own, and the public key; the secret one is there already.
     fn prepare(
         folder: &OwnFolder,
         key: &SigningKey,
         fill: impl FnOnce(&Path) -> Result<(), Undecided>,
     ) -> Result<(), Undecided> {
-        keep(folder, NEW_KEY, key)?;
         folder.write(PUBLIC_KEY, format!("{}\n", key.verifier()).as_bytes(), false)?;
         for beside in ["-wal", "-shm"] {
             folder.remove(&format!("{NEW_DATABASE}{beside}"))?;
@@ -190,12 +197,7 @@ impl LedgerFolder {
     }
 
     fn read_key(&self, name: &str) -> Result<SigningKey, Undecided> {
-        let bytes = self.folder.read_secret(name, KEY_AT_MOST)?;
-        let why = |cause: Box<dyn std::error::Error + Send + Sync>| {
-            Undecided::server(format!("reading `{}`", self.folder.path().join(name).display()), cause)
-        };
-        let text = str::from_utf8(&bytes).map_err(|_| why("it is no key of a signed note".into()))?;
-        SigningKey::parse(text).map_err(|error| why(error.into()))
+        read_key(&self.folder, name)
     }
 
     /// The database's file.
@@ -227,6 +229,15 @@ impl LedgerFolder {
 
 fn incomplete(folder: &OwnFolder, why: &'static str) -> Undecided {
     Undecided::server(format!("opening the ledger `{}`", folder.path().display()), why)
+}
+
+fn read_key(folder: &OwnFolder, name: &str) -> Result<SigningKey, Undecided> {
+    let bytes = folder.read_secret(name, KEY_AT_MOST)?;
+    let why = |cause: Box<dyn std::error::Error + Send + Sync>| {
+        Undecided::server(format!("reading `{}`", folder.path().join(name).display()), cause)
+    };
+    let text = str::from_utf8(&bytes).map_err(|_| why("it is no key of a signed note".into()))?;
+    SigningKey::parse(text).map_err(|error| why(error.into()))
 }
 
 fn draw(folder: &OwnFolder, name: &str) -> Result<SigningKey, Undecided> {

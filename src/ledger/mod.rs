@@ -28,12 +28,12 @@ pub use entry::{
 };
 pub use folder::Making;
 pub use record::{
-    Adoption, Brought, Change, Decision, Digest, Effect, InForce, KnownBy, Move, Opening, Outcome, Pushed, Record,
-    Recorded, RuleOutcome, SCHEMA, Verdict, Witness, bytes, moment,
+    Adoption, Brought, Change, Closing, Continued, Decision, Digest, Effect, InForce, KnownBy, Move, Opening, Outcome,
+    Pushed, Record, Recorded, RuleOutcome, SCHEMA, Verdict, Witness, bytes, moment,
 };
 pub use recorded::RecordedPush;
 pub use review::{APPROVALS, ChangedPaths, CountedApproval, Emergency, PATHS, PERSONS, REASON, Settlement, TICKET};
 pub use store::{
-    Appended, Brought as BroughtIn, Computed, Damage, Debt, Ledger, Memory, OpenDecision, Place, Restoring, Standing,
-    Subject, Wanted, Writing,
+    Appended, Brought as BroughtIn, Closed, Computed, Damage, Debt, Ledger, Memory, OpenDecision, Place, RecordId,
+    Restoring, Standing, Subject, Wanted, Writing,
 };

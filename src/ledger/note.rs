@@ -108,6 +108,11 @@ impl Note {
         &self.text
     }
 
+    /// Whether there are signatures by others than the one of this name, none of them verified.
+    pub(super) fn has_others_than(&self, name: &str) -> bool {
+        self.lines.iter().any(|line| line.name != name)
+    }
+
     /// The signatures, none of them verified.
     pub fn lines(&self) -> &[SignatureLine] {
         &self.lines

@@ -2,7 +2,7 @@
 
 use super::{
     checkpoint::{Checkpoint, decimal},
-    key::VerifierKey,
+    key::{Signed, VerifierKey},
     note::{Note, NoteError},
     tree::{self, Hash, Unproven},
 };
@@ -71,6 +71,28 @@ impl OutsideCheckpoint {
         };
         tree::check_consistency(self.size, self.root, size, root, &proof)
             .map_err(|why| Inconsistent::Rewritten { size: self.size, why })
+    }
+}
+
+impl OutsideCheckpoint {
+    /// Whether others than the ledger signed it, or say so.
+    pub fn has_other_signatures(&self) -> bool {
+        self.note.as_ref().is_some_and(|note| note.has_others_than(&self.origin))
+    }
+
+    /// Which of these witnesses cosigned it: c2sp.org/tlog-cosignature.
+    ///
+    /// # Errors
+    /// A cosignature that is not the witness's whose name and id it bears, or that states no time.
+    pub fn cosigned(&self, witnesses: &[VerifierKey]) -> Result<Vec<Signed>, NoteError> {
+        let opened = match self.note.as_ref().map(|note| note.open(witnesses)) {
+            None | Some(Err(NoteError::NotSignedBy)) => return Ok(Vec::new()),
+            Some(opened) => opened?,
+        };
+        match opened.signed().iter().all(|signed| signed.time().is_some_and(|time| time != 0)) {
+            true => Ok(opened.signed().to_vec()),
+            false => Err(NoteError::Untimed),
+        }
     }
 }
 

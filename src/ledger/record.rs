@@ -37,8 +37,8 @@ pub enum Record {
     Adopted(Adoption),
     /// Another key signs from here on: its verifier key.
     Rotated(String),
-    /// The last one of a ledger that another continues: that one's origin.
-    Closed(String),
+    /// The last one of a ledger that another continues.
+    Closed(Closing),
 }
 
 /// How a ledger begins.
@@ -52,8 +52,28 @@ pub struct Opening {
     pub user: u32,
     /// Whether a hook made it that found none.
     pub by_hook: bool,
-    /// The last checkpoint of the ledger that this one continues.
-    pub continues: Option<String>,
+    /// The ledger that this one continues.
+    pub continues: Option<Continued>,
+}
+
+/// A ledger that is continued by the one that says so.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Continued {
+    /// Its last checkpoint, a signed note.
+    pub checkpoint: String,
+    /// The path of its folder.
+    pub folder: Vec<u8>,
+}
+
+/// The ledger that continues the one that says so.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Closing {
+    /// The name under which its checkpoints are signed.
+    pub next: String,
+    /// The verifier key that it begins with.
+    pub key: String,
+    /// The path of its folder.
+    pub folder: Vec<u8>,
 }
 
 /// What was decided of one ref.

@@ -52,7 +52,7 @@ impl Ledger {
         verdict: Verdict,
         clock: &dyn Fn() -> Timestamp,
         write: impl FnOnce(&mut Writing<'_>) -> Result<u64, Undecided>,
-    ) -> Result<RecordedPush, (Verdict, Undecided)> {
+    ) -> Result<RecordedPush, Box<(Verdict, Undecided)>> {
         let mut first_decision = None;
         let appended = self.append(clock, |writing| {
             first_decision = Some(write(writing)?);
@@ -60,8 +60,8 @@ impl Ledger {
         });
         match (appended, first_decision) {
             (Ok(Some(appended)), Some(first_decision)) => Ok(RecordedPush { verdict, first_decision, appended }),
-            (Ok(_), _) => Err((verdict, Undecided::server("recording the push", "nothing was written"))),
-            (Err(undecided), _) => Err((verdict, undecided)),
+            (Ok(_), _) => Err(Box::new((verdict, Undecided::server("recording the push", "nothing was written")))),
+            (Err(undecided), _) => Err(Box::new((verdict, undecided))),
         }
     }
 }

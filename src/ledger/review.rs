@@ -57,10 +57,12 @@ pub struct Emergency {
     pub signer: String,
     /// The fingerprint of the key.
     pub key: String,
-    /// The commit or tag that declares it: good for one use, ever.
+    /// The commit or tag that declares it.
     pub object: ObjectId,
     /// The raw bytes of that.
     pub declaration: Digest,
+    /// What is signed of it, which is good for one use, ever: without the signature, whose bytes others can vary. Not kept.
+    pub signed: Digest,
     /// `commit` or `tag`.
     pub form: &'static str,
     /// The tip that it is about: the new one, of a deletion the old one.
@@ -133,6 +135,7 @@ impl Emergency {
         add("key", json!(self.key));
         add("object", json!(self.object.to_string()));
         add("declaration", json!(self.declaration.to_string()));
+        add("signed", json!(self.signed.to_string()));
         add("form", json!(self.form));
         add("commit", json!(self.commit.to_string()));
         add("waived", json!(self.waived));
@@ -153,6 +156,7 @@ impl Emergency {
             key: text(value, "key")?,
             object: object_id(value.get("object")?)?,
             declaration: digest(value.get("declaration")?)?,
+            signed: digest(value.get("signed")?)?,
             form: match value.get("form")?.as_str()? {
                 "commit" => "commit",
                 "tag" => "tag",

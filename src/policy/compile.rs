@@ -244,7 +244,6 @@ fn read_rule(
         let baselines =
             fields.optional("baseline", |value, reader| reader.list(value, |value, reader| reader.object_id(value)));
         let baseline_received = fields.optional("baseline-received", |value, reader| reader.moment(value));
-        fields.not_supported(&["review", "emergency"]);
         let requirements = rules::read_all(fields);
         rules::check_together(&requirements, fields);
         let mut baselines = baselines.unwrap_or_default();

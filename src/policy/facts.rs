@@ -1,13 +1,16 @@
 //! What is known of a push when its rules are judged: borrowed, judged at once and dropped, so memory stays flat.
 
-use super::whose::{self, Whose};
+use super::{
+    approval::Approval,
+    whose::{self, Whose},
+};
 use crate::{
     object::{Commit, Malformed, Tag},
     push::{ObjectId, RefName, RefUpdate, Timestamp},
-    registry::{Registry, Signer, VerifyTime},
+    registry::{Registry, Signer, SignerId, VerifyTime},
     signature::Signature,
 };
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
 /// What every judgement under one policy may look at.
 #[derive(Clone, Copy, Debug)]
@@ -235,6 +238,19 @@ pub struct UpdateFacts<'a> {
     pub contained: bool,
     /// How many commits the rule judged.
     pub commits: u64,
+    /// How many of them the ref gains.
+    pub gained: u64,
+    /// The commit that has to be approved: what the ref is in the end; of a deletion, what it was.
+    pub about: Option<ObjectId>,
+    /// The approvals for this ref that stand, or that the push brings; empty where they are not looked for.
+    pub approvals: &'a [Approval],
+    /// Who had a hand in it, of those in the registry: the pusher; signers, authors and committers of the commits gained. Empty
+    /// where no rule asks.
+    pub involved: &'a BTreeSet<SignerId>,
+    /// The entries of `review` of which a commit gained changes paths, by their place.
+    pub touched: &'a BTreeSet<usize>,
+    /// A branch that any commit may be pushed to, for others to look at what nobody but the pusher has so far.
+    pub open_branch: Option<&'a str>,
 }
 
 impl<'a> UpdateFacts<'a> {

@@ -1,10 +1,19 @@
 //! What was found: why, in which objects, and what it does to the push.
 
 use super::{
-    facts::{CommitFacts, Defect},
+    approval,
+    built_in::TagFault,
+    facts::{CommitFacts, Context, Defect, TagFacts},
+    rule::Rule,
     rules::Reason as KindReason,
+    whose::Whose,
 };
-use crate::{object::Commit, push::ObjectId};
+use crate::{
+    object::Commit,
+    push::ObjectId,
+    registry::{SignerId, Status},
+};
+use std::collections::BTreeSet;
 
 /// How many objects a finding names; the rest are counted.
 const NAMED: usize = 8;
@@ -14,6 +23,8 @@ const NAMED: usize = 8;
 pub enum Effect {
     /// It is refused.
     Refuses,
+    /// A declared emergency waives it.
+    Waived,
     /// The pusher is told.
     Warns,
     /// It is recorded only.
@@ -33,8 +44,19 @@ pub enum Reason {
     PushCertificate(CertificateFault),
     /// A replacement ref, which no rule allows by name.
     ReplaceRef,
-    /// More different reasons than are kept apart. Whether a rule's mode may soften them.
-    More(bool),
+    /// An approval or a declared emergency that is not as the built-in rule wants it.
+    BuiltIn(TagFault),
+    /// More different reasons than are kept apart.
+    More(More),
+}
+
+/// What reasons that are not kept apart have in common.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct More {
+    /// Whether a rule's mode may soften them.
+    pub softened: bool,
+    /// The kind of requirement that an emergency may waive them as, if it may.
+    pub waived_as: Option<&'static str>,
 }
 
 /// Why a push certificate does not count.
@@ -127,6 +149,16 @@ pub struct Brought {
     pub pushed_as: Option<(String, Vec<String>)>,
     /// Whether all bear the tip's committer's email. Meaningful once the judgement is finished.
     pub one_committer: bool,
+    /// The commit that an approval or an emergency would be of.
+    pub about: Option<ObjectId>,
+    /// Whether whoever pushes may declare an emergency, as far as is known.
+    pub may_declare: bool,
+    /// How many of the commits the ref gains.
+    pub gained: u64,
+    /// Who had a hand in what the ref gains, of those in the registry; looked for only where a rule asks.
+    pub involved: BTreeSet<SignerId>,
+    /// The entries of `review` of which it changes paths.
+    pub touched: BTreeSet<usize>,
     first_committer: Option<Vec<u8>>,
     several: bool,
 }
@@ -136,9 +168,28 @@ impl Reason {
     pub(super) fn is_never_softened(&self) -> bool {
         match self {
             Self::Rule(reason) => reason.is_ambiguous(),
-            Self::Defect(_) | Self::Unmatched | Self::ReplaceRef | Self::PushCertificate(_) => true,
-            Self::More(softened) => !softened,
+            Self::Defect(_) | Self::Unmatched | Self::ReplaceRef | Self::PushCertificate(_) | Self::BuiltIn(_) => true,
+            Self::More(more) => !more.softened,
         }
+    }
+
+    /// The kind of requirement that is not met, if an emergency may waive it: never what is wrong with an object itself, nor
+    /// an algorithm that proves nothing.
+    pub(super) fn waived_as(&self) -> Option<&'static str> {
+        match self {
+            Self::Rule(reason) if reason.is_ambiguous() => None,
+            Self::Rule(reason) => match reason.fault().map(|fault| fault.status) {
+                Some(Status::Weak | Status::Malformed | Status::Ambiguous) => None,
+                Some(_) | None => Some(reason.key()),
+            },
+            Self::More(more) => more.waived_as,
+            Self::Defect(_) | Self::Unmatched | Self::ReplaceRef | Self::PushCertificate(_) | Self::BuiltIn(_) => None,
+        }
+    }
+
+    /// As one of many.
+    pub(super) fn as_more(&self) -> Self {
+        Self::More(More { softened: !self.is_never_softened(), waived_as: self.waived_as() })
     }
 }
 
@@ -175,9 +226,16 @@ impl Label {
 }
 
 impl Brought {
-    pub(super) fn add(&mut self, facts: &CommitFacts<'_>) {
+    pub(super) fn add(&mut self, facts: &CommitFacts<'_>, rule: &Rule, context: &Context<'_>) {
         let committer = &facts.commit.committer;
         self.commits += 1;
+        if facts.standing.gained {
+            self.gained += 1;
+            if rule.asks_who_had_a_hand() {
+                self.add_people(facts, context);
+                self.touched.extend(rule.review().into_iter().flat_map(|review| review.touched(facts)));
+            }
+        }
         self.merges |= facts.commit.parents.len() > 1;
         match &self.first_committer {
             None => self.first_committer = Some(committer.email.to_vec()),
@@ -189,7 +247,36 @@ impl Brought {
         self.one_committer = !self.several;
     }
 
+    /// Who had a hand in the update: also whoever pushes it, and made its tags.
+    pub(super) fn involved(&self, layers: &[TagFacts<'_>], context: &Context<'_>) -> BTreeSet<SignerId> {
+        let pusher = context.pusher.signer.as_ref().map(|signer| &signer.id);
+        let mut involved: BTreeSet<_> = self.involved.iter().chain(pusher).cloned().collect();
+        for TagFacts { tag, signature, .. } in layers {
+            involved.extend(approval::attribute(tag, signature, context.registry, context.now).signer().cloned());
+            let tagger = tag.tagger.iter();
+            involved.extend(tagger.flat_map(|tagger| context.registry.with_email(tagger.email).cloned()));
+        }
+        involved
+    }
+
+    /// Whoever signed it, whether that counts or not, and whom it names.
+    fn add_people(&mut self, facts: &CommitFacts<'_>, context: &Context<'_>) {
+        let signers = match facts.signer(context) {
+            Whose::Unsigned => [None, None],
+            Whose::NotGood(fault) => [fault.signer, None],
+            Whose::Signers(signer) | Whose::Forges(signer, _) => [Some(signer.id().clone()), None],
+            Whose::Actors(person, forge) => [Some(person.id.clone()), Some(forge.id().clone())],
+        };
+        self.involved.extend(signers.into_iter().flatten());
+        for person in [&facts.commit.author, &facts.commit.committer] {
+            self.involved.extend(context.registry.with_email(person.email).cloned());
+        }
+    }
+
     pub(super) fn merge(&mut self, other: Self) {
+        self.gained += other.gained;
+        self.involved.extend(other.involved);
+        self.touched.extend(other.touched);
         self.several |= other.several
             || matches!((&self.first_committer, &other.first_committer), (Some(ours), Some(theirs)) if ours != theirs);
         self.first_committer = self.first_committer.take().or(other.first_committer);

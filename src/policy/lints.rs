@@ -1,5 +1,7 @@
 //! What a policy may say and surely does not mean. Pure.
 
+mod review;
+
 use super::{
     Mode, Policy, Rule, Server, Unmatched,
     facts::{Forges, Via},
@@ -42,6 +44,7 @@ pub fn lints(policy: &Policy, registry: &Registry, now: Timestamp) -> Vec<Lint> 
         of_content(rule, registry, now, &mut say);
         of_repositories(rule, policy, &mut say);
         of_pusher(rule, policy.server, registry, &mut say);
+        review::of_review(rule, registry, now, &mut say);
         let twin = policy.rules.iter().take(at).find(|other| other.mode != Mode::Off && asks_the_same(other, rule));
         if let Some(twin) = twin.filter(|_| rule.mode != Mode::Off) {
             say(
@@ -192,7 +195,11 @@ fn of_content(rule: &Rule, registry: &Registry, now: Timestamp, say: &mut impl F
                         .into());
                 }
             }
-            Requirement::Updates(_) | Requirement::Pusher(_) | Requirement::History(_) => {}
+            Requirement::Updates(_)
+            | Requirement::Pusher(_)
+            | Requirement::History(_)
+            | Requirement::Review(_)
+            | Requirement::Emergency(_) => {}
         }
     }
 }

@@ -1,6 +1,9 @@
 //! Facts in, verdict out. Pure.
 
+pub mod approval;
+pub mod built_in;
 mod compile;
+pub mod declaration;
 pub mod diff;
 pub mod facts;
 mod finding;
@@ -25,4 +28,5 @@ pub use lints::{Lint, lints};
 pub use rule::{Mode, Rule};
 pub use server::{Server, Stated};
 pub use tally::{Group, Person, Tally};
-pub use verdict::{AcceptedPush, Judgement, Verdict};
+pub use verdict::{AcceptedPush, Counted, Judgement, Verdict, Waived};
+pub use who::Who;

@@ -4,7 +4,7 @@ use super::{
     diff::Strictness,
     facts::{Terms, Via},
     glob::Globs,
-    rules::Requirement,
+    rules::{Requirement, emergency::Emergency, review::Review},
 };
 use crate::push::{ObjectId, Timestamp};
 use std::collections::BTreeMap;
@@ -154,8 +154,32 @@ impl Rule {
             Requirement::Pusher(pusher) => pusher.asks_who_pushed(),
             Requirement::Signatures(signatures) => signatures.asks_who_pushed(),
             Requirement::Identity(identity) => identity.asks_who_pushed(),
-            Requirement::Tags(_) | Requirement::Paths(_) | Requirement::History(_) | Requirement::Messages(_) => false,
+            Requirement::Tags(_)
+            | Requirement::Paths(_)
+            | Requirement::History(_)
+            | Requirement::Messages(_)
+            | Requirement::Review(_)
+            | Requirement::Emergency(_) => false,
         })
+    }
+
+    /// Approvals that it asks for.
+    pub fn review(&self) -> Option<&Review> {
+        self.requirements
+            .iter()
+            .find_map(|requirement| if let Requirement::Review(review) = requirement { Some(review) } else { None })
+    }
+
+    /// What it says of emergencies.
+    pub fn emergency(&self) -> Option<&Emergency> {
+        self.requirements.iter().find_map(|requirement| {
+            if let Requirement::Emergency(emergency) = requirement { Some(emergency) } else { None }
+        })
+    }
+
+    /// Whether anything it asks depends on who had a hand in the commits.
+    pub fn asks_who_had_a_hand(&self) -> bool {
+        self.review().is_some() || self.emergency().is_some()
     }
 
     /// Whether a push certificate must be there.

@@ -1,7 +1,7 @@
 //! What the kinds' own files say of a finding. Lines are plain; whatever prints them lays out and escapes.
 
 use super::{
-    CertificateFault, Finding, Label, Reason, Subject,
+    CertificateFault, Finding, Label, Reason, Subject, built_in,
     facts::{Defect, TargetKind},
     rules,
 };
@@ -211,7 +211,7 @@ const CODES: &[&str] = &[
 /// Every word that a reason can have, in their order.
 pub fn codes() -> BTreeSet<&'static str> {
     let statuses = Status::ALL.iter().map(|status| status.name());
-    rules::CODES.iter().copied().flatten().chain(CODES).copied().chain(statuses).collect()
+    rules::CODES.iter().copied().flatten().chain(CODES).chain(built_in::CODES).copied().chain(statuses).collect()
 }
 
 /// What is said of a finding.
@@ -242,6 +242,7 @@ fn in_words(said: &Said<'_>) -> Explanation {
             lines: vec!["replacement refs change what everyone reads; no rule allows them by name".into()],
             hints: vec!["leave it out of the push; replacement refs are for one's own repository".into()],
         },
+        Reason::BuiltIn(fault) => built_in::explain(fault, said),
         Reason::More(_) => Explanation {
             code: "more",
             lines: vec!["there are more reasons of other kinds than are listed".into()],

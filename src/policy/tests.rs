@@ -13,6 +13,7 @@ use crate::{
     signature::{Bad, Defect as SignatureDefect, Signature},
 };
 use jiff::tz::TimeZone;
+use std::collections::BTreeSet;
 
 const TREE: &str = "4b825dc642cb6eb9a060e54bf8d69288fbee4904";
 
@@ -198,6 +199,12 @@ fn updated(keys: &str, name: &str, change: Change, fast_forward: bool, target: T
         changes_nothing: false,
         contained: false,
         commits: 0,
+        gained: 0,
+        about: change.new().or(change.old()),
+        approvals: &[],
+        involved: &BTreeSet::new(),
+        touched: &BTreeSet::new(),
+        open_branch: None,
     };
     let mut judgement = Judgement::under(&policy, 0, context(Timestamp(0), &registry));
     judgement.update(0, &[0], &facts);

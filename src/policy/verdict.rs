@@ -2,16 +2,19 @@
 //! file could make an [`AcceptedPush`].
 //!
 //! ```compile_fail
-//! let forged = countersign::policy::AcceptedPush { warnings: Vec::new(), _proof: () };
+//! let forged = countersign::policy::AcceptedPush { warnings: Vec::new(), commits: 0, waivers: Vec::new(), approvals: Vec::new(), _proof: () };
 //! ```
 
 use super::{
     Brought, Effect, Finding, Label, Policy, Reason, Rule, Subject,
+    approval::Approval,
+    declaration::Declaration,
     facts::{CommitFacts, Context, Defect, UpdateFacts},
+    rules::{Reason as KindReason, emergency::Waiver},
     tally::{Origin, Tally},
 };
 use crate::{Undecided, push::ObjectId};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// How many different findings are kept apart of one update under one rule: a push of 100,000 commits by as many keys must
 /// not fill the memory.
@@ -31,10 +34,48 @@ pub enum Verdict {
 pub struct AcceptedPush {
     warnings: Vec<Finding>,
     commits: u64,
+    waivers: Vec<Waived>,
+    approvals: Vec<Counted>,
     _proof: (),
 }
 
+/// What a declared emergency waives of one update under one rule.
+#[derive(Debug)]
+pub struct Waived {
+    /// Which policy, by its place in the list.
+    pub policy: usize,
+    /// Which rule of it.
+    pub rule: usize,
+    /// Which update of the push.
+    pub update: usize,
+    /// What.
+    pub waiver: Waiver,
+}
+
+/// An approval that a rule counted for one update.
+#[derive(Debug)]
+pub struct Counted {
+    /// Which policy, by its place in the list.
+    pub policy: usize,
+    /// Which rule of it.
+    pub rule: usize,
+    /// Which update of the push.
+    pub update: usize,
+    /// Whose, and of what.
+    pub approval: Approval,
+}
+
 impl AcceptedPush {
+    /// What declared emergencies waive.
+    pub fn waivers(&self) -> &[Waived] {
+        &self.waivers
+    }
+
+    /// The approvals that were counted, for reviews and for emergencies.
+    pub fn approvals(&self) -> &[Counted] {
+        &self.approvals
+    }
+
     /// What rules in `warn` or `observe` found.
     pub fn warnings(&self) -> &[Finding] {
         &self.warnings
@@ -63,15 +104,17 @@ impl Verdict {
         if judgements.is_empty() {
             return Err(Undecided::server("judging the push", "there is no policy"));
         }
-        let mut findings = Vec::new();
+        let (mut findings, mut waivers, mut approvals) = (Vec::new(), Vec::new(), Vec::new());
         let commits = judgements.iter().map(|judgement| judgement.judged).sum();
-        for judgement in judgements {
+        for mut judgement in judgements {
+            waivers.append(&mut judgement.waivers);
+            approvals.append(&mut judgement.approvals);
             findings.extend(judgement.finish(updates)?);
         }
         Ok(if findings.iter().any(|finding| finding.effect == Effect::Refuses) {
             Self::Refused(findings)
         } else {
-            Self::Accepted(AcceptedPush { warnings: findings, commits, _proof: () })
+            Self::Accepted(AcceptedPush { warnings: findings, commits, waivers, approvals, _proof: () })
         })
     }
 }
@@ -93,6 +136,8 @@ pub struct Judgement<'p> {
     updates: usize,
     /// Kept where history is judged.
     tally: Option<Tally>,
+    waivers: Vec<Waived>,
+    approvals: Vec<Counted>,
 }
 
 impl<'p> Judgement<'p> {
@@ -109,6 +154,8 @@ impl<'p> Judgement<'p> {
             walked: 0,
             updates: 0,
             tally: None,
+            waivers: Vec::new(),
+            approvals: Vec::new(),
         }
     }
 
@@ -153,10 +200,10 @@ impl<'p> Judgement<'p> {
     pub fn commit(&mut self, update: usize, rules: &[usize], sequence: u64, facts: &CommitFacts<'_>) {
         self.judged += 1;
         for &number in rules {
-            self.brought.entry((update, Some(number))).or_default().add(facts);
             let Some(rule) = self.policy.rules.get(number) else { continue };
             let mut reasons = Vec::new();
             let context = Context { terms: rule.terms, ..self.context };
+            self.brought.entry((update, Some(number))).or_default().add(facts, rule, &context);
             for requirement in &rule.requirements {
                 requirement.judge_commit(facts, &context, &mut |reason| reasons.push(reason));
             }
@@ -192,10 +239,17 @@ impl<'p> Judgement<'p> {
         for &number in rules {
             let Some(rule) = self.policy.rules.get(number) else { continue };
             let brought = self.brought.entry((update, Some(number))).or_default();
-            (brought.peeled, brought.changes_nothing) = (facts.peeled, facts.changes_nothing);
-            let facts = UpdateFacts { commits: brought.commits, ..*facts };
+            (brought.peeled, brought.changes_nothing, brought.about) =
+                (facts.peeled, facts.changes_nothing, facts.about);
+            let asks = rule.asks_who_had_a_hand();
+            let involved = if asks { brought.involved(facts.layers, &self.context) } else { BTreeSet::new() };
+            let touched = brought.touched.clone();
+            let (commits, gained) = (brought.commits, brought.gained);
+            let facts = UpdateFacts { commits, gained, involved: &involved, touched: &touched, ..*facts };
             let mut reasons = Vec::new();
             let context = Context { terms: rule.terms, ..self.context };
+            let counted = rule.review().map(|review| review.counted(&facts)).unwrap_or_default();
+            self.count(update, number, counted);
             for requirement in &rule.requirements {
                 requirement.judge_update(&facts, &context, &mut |reason| reasons.push(reason));
             }
@@ -203,6 +257,57 @@ impl<'p> Judgement<'p> {
                 let subject = id.map(|id| Subject { sequence: 0, id, label: Label::Bare });
                 self.found(update, Some(number), Reason::Rule(reason), subject, None);
             }
+        }
+    }
+
+    fn count<'a>(&mut self, update: usize, rule: usize, approvals: impl IntoIterator<Item = &'a Approval>) {
+        for approval in approvals {
+            let is_held =
+                |held: &Counted| held.update == update && held.rule == rule && held.approval.tag == approval.tag;
+            if !self.approvals.iter().any(is_held) {
+                self.approvals.push(Counted { policy: self.number, rule, update, approval: approval.clone() });
+            }
+        }
+    }
+
+    /// Whether this rule refuses the update for something that a declared emergency may waive.
+    pub fn may_be_waived(&self, update: usize, rule: usize) -> bool {
+        let Some(emergency) = self.policy.rules.get(rule).and_then(Rule::emergency) else { return false };
+        let mut found = self.findings.values();
+        found.any(|finding| finding.update == update && finding.rule == Some(rule) && emergency.may_waive(finding))
+    }
+
+    /// Waives what the rule refuses the update for, if one of the declarations is good; what is wrong with them is found else.
+    pub fn waive(&mut self, update: usize, rule: usize, facts: &UpdateFacts<'_>, declarations: &[Declaration]) {
+        let Some(emergency) = self.policy.rules.get(rule).and_then(Rule::emergency) else { return };
+        if !self.may_be_waived(update, rule) {
+            return;
+        }
+        let brought = self.brought.entry((update, Some(rule))).or_default();
+        let involved = brought.involved(facts.layers, &self.context);
+        let facts = UpdateFacts { gained: brought.gained, involved: &involved, ..*facts };
+        let (mut good, mut bad) = (None, Vec::new());
+        for declaration in declarations {
+            match emergency.judge(declaration, &facts, &self.context) {
+                Ok(waiver) => good = good.or(Some(waiver)),
+                Err(reason) => bad.push((reason, declaration.object)),
+            }
+        }
+        if let Some(mut waiver) = good {
+            let mut kinds = BTreeSet::new();
+            let of_rule = |finding: &&mut Finding| finding.update == update && finding.rule == Some(rule);
+            for finding in self.findings.values_mut().filter(of_rule).filter(|finding| emergency.may_waive(finding)) {
+                kinds.extend(finding.reason.waived_as());
+                finding.effect = Effect::Waived;
+            }
+            waiver.waived = kinds.into_iter().collect();
+            self.count(update, rule, &waiver.approvals);
+            self.waivers.push(Waived { policy: self.number, rule, update, waiver });
+            return;
+        }
+        for (reason, object) in bad {
+            let subject = Subject { sequence: 0, id: object, label: Label::Bare };
+            self.found(update, Some(rule), Reason::Rule(KindReason::Emergency(reason)), Some(subject), None);
         }
     }
 
@@ -268,7 +373,7 @@ impl<'p> Judgement<'p> {
         let kept = self.kept.entry((finding.update, finding.rule)).or_default();
         let is_new = !self.findings.contains_key(&key);
         if is_new && *kept >= KEPT_APART {
-            finding.reason = Reason::More(!finding.reason.is_never_softened());
+            finding.reason = finding.reason.as_more();
             key.2 = finding.reason.clone();
         }
         match self.findings.get_mut(&key) {
@@ -288,12 +393,16 @@ impl<'p> Judgement<'p> {
             );
             return Err(Undecided::server("judging all that the push brings", what));
         }
-        let Self { findings, brought, context, .. } = self;
+        let Self { policy, findings, brought, context, .. } = self;
         let pushed_as = context.pusher.signer.as_ref().filter(|_| !findings.is_empty());
         let pushed_as = pushed_as.map(|signer| (signer.id.0.clone(), context.registry.good_keys(signer, context.now)));
         let with_brought = |mut finding: Finding| {
             finding.brought = brought.get(&(finding.update, finding.rule)).cloned().unwrap_or_default();
             finding.brought.pushed_as.clone_from(&pushed_as);
+            let rule = finding.rule.and_then(|rule| policy.rules.get(rule));
+            finding.brought.may_declare = rule.and_then(Rule::emergency).is_some_and(|emergency| {
+                context.pusher.signer.as_ref().is_none_or(|pusher| emergency.by().includes(pusher))
+            });
             finding
         };
         Ok(findings.into_values().map(with_brought).collect())

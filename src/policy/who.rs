@@ -49,6 +49,14 @@ impl Who {
         })
     }
 
+    /// Those of a list whose groups are resolved: [`Self::names`] of another.
+    pub fn of_names(names: &[String]) -> Self {
+        let everyone = names.iter().any(|name| name == EVERYONE);
+        let written = names.to_vec();
+        let names = names.iter().filter(|name| *name != EVERYONE).cloned().collect();
+        Self::Named { everyone, names, written }
+    }
+
     /// Whether this signer is meant.
     pub fn includes(&self, signer: &Signer) -> bool {
         let person = signer.kind == Kind::Person;

@@ -1,11 +1,13 @@
 //! What arrived, as bytes. Imports nothing of ours.
 
+mod approval;
 mod certificate;
 pub mod evidence;
 mod id;
 mod lines;
 mod name;
 
+pub use approval::{ApprovalName, EmergencyName};
 pub use certificate::{InvalidCertificate, PushCertificate};
 pub use evidence::Evidence;
 pub use id::{ObjectFormat, ObjectId};

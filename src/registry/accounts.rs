@@ -1,6 +1,6 @@
 //! Whose account of a Git server is whose: `accounts` in `signers.toml`.
 
-use super::{Registry, Signer, window::written};
+use super::{Kind, Registry, Signer, SignerId, window::written};
 use crate::push::Timestamp;
 use std::sync::Arc;
 
@@ -41,6 +41,23 @@ impl Registry {
     pub fn knows_whoever_pushes(&self, server: &str) -> bool {
         let claims = |claim: &String| claimed(claim, server).is_some();
         server == "plain" || self.shelf.people.entries.iter().any(|entry| entry.signer.accounts.iter().any(claims))
+    }
+
+    /// The persons of `signers.toml`: no bot, no forge, nobody whom another file alone makes a signer.
+    pub fn persons(&self) -> impl Iterator<Item = &Arc<Signer>> {
+        let entries = self.shelf.people.entries.iter().map(|entry| &entry.signer);
+        entries.filter(|signer| signer.kind == Kind::Person)
+    }
+
+    /// The one of them whose id this is.
+    pub fn person(&self, id: &SignerId) -> Option<&Arc<Signer>> {
+        self.persons().find(|signer| signer.id == *id)
+    }
+
+    /// Those in `signers.toml` who have this email, raw bytes, or an id that is it.
+    pub fn with_email(&self, email: &[u8]) -> impl Iterator<Item = &SignerId> {
+        let places = std::str::from_utf8(email).map(|email| self.shelf.people.having(email)).unwrap_or_default();
+        places.iter().filter_map(|&place| self.shelf.people.entry(place)).map(|entry| &entry.signer.id)
     }
 
     /// The fingerprints of the keys that are theirs and count now.

@@ -4,9 +4,10 @@ use super::{Judged, escaped, more};
 use crate::{
     error::{Mends, Undecided},
     policy::{
-        Effect, Finding, Reason, Rule, Verdict,
-        sentences::{Said, explain},
+        Effect, Finding, Reason, Rule, Verdict, Waived,
+        sentences::{Said, explain, shell_word},
     },
+    push::{RefName, RefUpdate, Timestamp},
 };
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -22,7 +23,8 @@ const REASONS: usize = 16;
 /// The findings that a pusher is told, as lines that end in a newline; empty if there is nothing to tell.
 pub fn refusals(verdict: &Verdict, judged: &Judged<'_>) -> String {
     let mut blocks: BTreeMap<_, Vec<&Finding>> = BTreeMap::new();
-    for finding in verdict.findings().iter().filter(|finding| finding.effect != Effect::Observed) {
+    let is_told = |finding: &&Finding| matches!(finding.effect, Effect::Refuses | Effect::Warns);
+    for finding in verdict.findings().iter().filter(is_told) {
         blocks.entry((finding.effect, finding.update, finding.policy, finding.rule)).or_default().push(finding);
     }
     let mut lines = Vec::new();
@@ -49,13 +51,17 @@ fn lay_out(findings: &[&Finding], judged: &Judged<'_>, lines: &mut Vec<String>) 
     };
     let rule = first.rule.and_then(|rule| loaded.policy.rules.get(rule));
     let file = loaded.path.file_name().unwrap_or(loaded.path.as_os_str()).to_string_lossy();
-    let by = rule.map_or_else(|| "the policy".to_owned(), |rule| format!("rule `{}`", rule.name));
+    let by = match (rule, &first.reason) {
+        (Some(rule), _) => format!("rule `{}`", rule.name),
+        (None, Reason::BuiltIn(_)) => "the built-in rule".to_owned(),
+        (None, _) => "the policy".to_owned(),
+    };
     lines.push(match first.effect {
         Effect::Refuses => {
             let record = judged.record_of(first.update).map(|number| format!(" (record {number})")).unwrap_or_default();
             format!("error: {}: refused by {by}{record}", update.name)
         }
-        Effect::Warns | Effect::Observed => match rule.and_then(Rule::enforced_from) {
+        Effect::Waived | Effect::Warns | Effect::Observed => match rule.and_then(Rule::enforced_from) {
             Some(until) => format!("warning: {}: {by} will refuse this from {}", update.name, date(until)),
             None => format!("warning: {}: {by} would refuse this; it only warns so far", update.name),
         },
@@ -75,16 +81,84 @@ fn lay_out(findings: &[&Finding], judged: &Judged<'_>, lines: &mut Vec<String>) 
     if let Some(more) = findings.len().checked_sub(REASONS).filter(|&more| more > 0) {
         lines.push(format!("  and for {more} more reasons"));
     }
+    hints.extend(break_glass(findings, rule, update));
     lines.extend(hints.into_iter().map(|hint| format!("hint: {hint}")));
     lines.push(match rule {
         Some(rule) => format!("policy: {}, {file}:{}", rule.name, rule.line),
         None if matches!(first.reason, Reason::PushCertificate(_)) => format!("policy: push certificates, {file}"),
+        None if matches!(first.reason, Reason::BuiltIn(_)) => {
+            "policy: built in, for approvals and emergencies".to_owned()
+        }
         None => format!("policy: unmatched-refs, {file}"),
     });
 }
 
+/// How an emergency is declared that waives all of this, for one who may.
+fn break_glass(findings: &[&Finding], rule: Option<&Rule>, update: &RefUpdate) -> Option<String> {
+    let (emergency, brought) = (rule?.emergency()?, &findings.first()?.brought);
+    let all = findings.iter().all(|finding| emergency.may_waive(finding));
+    let hint = || emergency.hint(update, brought.about, brought.gained > 0);
+    (all && brought.may_declare).then(hint).flatten()
+}
+
+/// What declared emergencies waived, and what is owed for each; empty if there is none.
+pub fn waivers(verdict: &Verdict, judged: &Judged<'_>) -> String {
+    let Verdict::Accepted(accepted) = verdict else { return String::new() };
+    let mut lines = Vec::new();
+    for Waived { policy, rule: number, update: at, waiver } in accepted.waivers() {
+        let (Some(update), Some(loaded)) = (judged.push.updates.get(*at), judged.policies.get(*policy)) else {
+            continue;
+        };
+        let Some(rule) = loaded.policy.rules.get(*number) else { continue };
+        let number = judged.record_of(*at);
+        let record = number.map(|number| format!(" (record {number})")).unwrap_or_default();
+        let ticket = String::from_utf8_lossy(&waiver.ticket);
+        let kinds = waiver.waived.join(", ");
+        lines.push(format!(
+            "warning: {}: emergency {ticket} of `{}`: rule `{}` is waived{record}",
+            update.name, waiver.signer.0, rule.name
+        ));
+        lines.push(format!("  waived: {kinds}"));
+        let of_rule =
+            |finding: &&Finding| finding.update == *at && finding.policy == *policy && finding.effect == Effect::Waived;
+        for finding in accepted.warnings().iter().filter(of_rule).take(REASONS) {
+            let said = Said { finding, update, help: None, signing: rule.asks_for_signatures() };
+            lines.extend(explain(&said).lines.into_iter().map(|line| format!("    {line}")));
+        }
+        let reviewed: Vec<_> = waiver.settled_by.iter().map(|id| format!("`{}`", id.0)).collect();
+        if !reviewed.is_empty() {
+            lines.push(format!("  reviewed already by {}", reviewed.join(", ")));
+            continue;
+        }
+        lines.push(format!(
+            "  somebody else has to review it by {}: {}",
+            moment(waiver.due),
+            waiver.reviewers_in_words
+        ));
+        let name = shell_word(update.name.as_bytes());
+        if let (Some(name), Some(number)) = (name, number) {
+            let commit = waiver.commit;
+            lines.push(format!(
+                "hint: ask one of them for: countersign approve {commit} --for {name} --settles {number}"
+            ));
+        }
+    }
+    lines.iter().map(|line| escaped(line) + "\n").collect()
+}
+
+/// That an approval settles the debt of an emergency.
+pub fn settled(name: &RefName, record: u64, rule: &str) -> String {
+    escaped(&format!("{name}: record {record} owes no review any more, of rule `{rule}`")) + "\n"
+}
+
+/// A moment as people read it, `2027-01-31 18:00 UTC`.
+fn moment(moment: Timestamp) -> String {
+    jiff::Timestamp::from_second(moment.0)
+        .map_or_else(|_| moment.0.to_string(), |moment| moment.strftime("%Y-%m-%d %H:%M UTC").to_string())
+}
+
 /// The day of a moment, `2027-01-31`.
-pub fn date(moment: crate::push::Timestamp) -> String {
+pub fn date(moment: Timestamp) -> String {
     jiff::Timestamp::from_second(moment.0)
         .map_or_else(|_| moment.0.to_string(), |moment| moment.strftime("%Y-%m-%d").to_string())
 }

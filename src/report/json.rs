@@ -41,6 +41,7 @@ fn describe(finding: &Finding, judged: &Judged<'_>) -> Value {
     let explanation = update.map(|update| explain(&Said { finding, update, help, signing }));
     let effect = match finding.effect {
         Effect::Refuses => "refuses",
+        Effect::Waived => "waived",
         Effect::Warns => "warns",
         Effect::Observed => "observed",
     };

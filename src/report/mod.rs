@@ -10,7 +10,7 @@ pub mod register;
 
 pub use dialect::Dialect;
 pub use escape::escaped;
-pub use human::{date, recorded, refusals, undecided, undecided_command, unrecorded};
+pub use human::{date, recorded, refusals, settled, undecided, undecided_command, unrecorded, waivers};
 pub use json::{SCHEMA, findings, verdict};
 
 use crate::{policy::Policy, push::Push};

@@ -1,6 +1,6 @@
 //! What was found on the way to a verdict, for the record.
 
-use super::Makers;
+use super::{Makers, Settled};
 use crate::{
     policy::facts::Pusher,
     push::{ObjectId, Push},
@@ -26,6 +26,19 @@ pub struct UpdateAccount {
     pub fast_forward: Option<bool>,
     /// The commits that the ref gains, if a walk has found them all; some may have been received already.
     pub commits: Option<Vec<ObjectId>>,
+    /// The debts that it settles, of an approval.
+    pub settled: Vec<Settled>,
+}
+
+impl UpdateAccount {
+    /// Each debt once, whatever number of policies says so.
+    pub(super) fn settle(&mut self, settled: Vec<Settled>) {
+        for settled in settled {
+            if !self.settled.contains(&settled) {
+                self.settled.push(settled);
+            }
+        }
+    }
 }
 
 impl Account {

@@ -4,7 +4,7 @@ use super::{Makers, record::list, tip::commit_of};
 use crate::{
     Undecided,
     git::Repository,
-    ledger::{self, Adoption, Appended, Brought, Digest, Ledger, Memory, Record},
+    ledger::{self, Adoption, Appended, Brought, Digest, Ledger, Memory, Record, RecordId},
     push::{ObjectId, RefName, Timestamp},
 };
 use std::{
@@ -45,7 +45,7 @@ pub fn adoptable(
     chosen: Chosen<'_>,
     repository: &Repository,
     memory: Option<&Memory<'_>>,
-    is_adoption: &dyn Fn(u64) -> Result<bool, Undecided>,
+    is_adoption: &dyn Fn(RecordId) -> Result<bool, Undecided>,
     on_commit: &dyn Fn(),
 ) -> Result<Adoptable, Undecided> {
     let present = repository.all_refs()?;
@@ -66,7 +66,7 @@ pub fn adoptable(
         let standing = standing.filter(|standing| standing.value == Some(value));
         let recorded = match (standing, chosen) {
             (None, _) => false,
-            (Some(standing), Chosen::These(_)) => is_adoption(standing.number)?,
+            (Some(standing), Chosen::These(_)) => is_adoption(standing.record)?,
             (Some(_), Chosen::All) => true,
         };
         let peeled = repository.peel(value)?;

@@ -19,6 +19,7 @@ pub(super) struct Containment<'a> {
     pub(super) repository: &'a Repository,
     pub(super) references: &'a References,
     pub(super) loaded: &'a Loaded,
+    pub(super) repository_name: Option<&'a [u8]>,
     /// By the rule's place in the policy.
     holders: BTreeMap<usize, Holders>,
 }
@@ -35,8 +36,9 @@ impl<'a> Containment<'a> {
         repository: &'a Repository,
         references: &'a References,
         loaded: &'a Loaded,
+        repository_name: Option<&'a [u8]>,
     ) -> Self {
-        Self { push, repository, references, loaded, holders: BTreeMap::new() }
+        Self { push, repository, references, loaded, repository_name, holders: BTreeMap::new() }
     }
 
     /// Whether the commit is reachable from a ref that this rule asks about.

@@ -4,7 +4,7 @@ use super::{Loaded, receipts::Receipts, rules_in_force, tip};
 use crate::{
     Undecided,
     git::{References, Repository},
-    ledger::Memory,
+    ledger::{Debt, Digest, Memory, RecordId},
     push::{ObjectId, Push, RefName, Timestamp},
 };
 use std::{
@@ -32,11 +32,12 @@ pub(super) struct Past<'a> {
 
 /// A ref that had, before the push, the value which was last recorded of it.
 struct SettledRef {
+    name: RefName,
     /// The rules that cover it.
     rules: Vec<usize>,
     value: ObjectId,
     /// The record that says so.
-    number: u64,
+    record: RecordId,
 }
 
 impl<'a> Past<'a> {
@@ -80,16 +81,42 @@ impl<'a> Past<'a> {
         Ok(groups)
     }
 
+    /// The record of the update that used a declared emergency up.
+    pub(super) fn declaration_used(&self, payload: [u8; 32]) -> Result<Option<u64>, Undecided> {
+        self.memory.map_or(Ok(None), |memory| memory.declaration_used(Digest(payload)))
+    }
+
+    /// Whether an approval, the raw tag, was counted for another value than `new` that a ref got.
+    pub(super) fn is_approval_spent(&self, tag: &[u8], new: ObjectId) -> Result<bool, Undecided> {
+        self.memory.map_or(Ok(false), |memory| memory.is_approval_spent(Digest::of(tag), new))
+    }
+
+    /// The records of emergencies that somebody declared and that nobody reviewed in time.
+    pub(super) fn overdue(&self, signer: &str, now: Timestamp) -> Result<Vec<u64>, Undecided> {
+        self.memory.map_or_else(|| Ok(Vec::new()), |memory| memory.overdue(signer, now))
+    }
+
+    /// What is owed for emergencies under the policy of this registry, or under one that is not in force any more.
+    pub(super) fn debts(&self) -> Result<Vec<Debt>, Undecided> {
+        self.memory.map_or_else(|| Ok(Vec::new()), Memory::debts)
+    }
+
     fn vouching_for(&self, number: usize) -> Result<Vec<ObjectId>, Undecided> {
         let (Some(memory), Some(rule)) = (self.memory, self.loaded.policy.rules.get(number)) else {
             return Ok(Vec::new());
+        };
+        let policy = self.loaded.path.as_os_str().as_bytes();
+        let debts = memory.debts()?;
+        let owes = |name: &RefName| {
+            let mut debts = debts.iter();
+            debts.any(|debt| debt.name == *name && debt.policy == policy && debt.rule == rule.name)
         };
         let mut tips = Vec::new();
         for settled in self.settled(memory)? {
             // A policy of today is tried on the past as if it had been in force, and what its refs held then had been accepted.
             if settled.rules.contains(&number)
                 && (memory.is_of_the_past()
-                    || memory.is_satisfied(settled.number, self.loaded.path.as_os_str().as_bytes(), &rule.name)?)
+                    || (!owes(&settled.name) && memory.is_satisfied(settled.record, policy, &rule.name)?))
             {
                 tips.extend(tip::commit_of(&self.repository.peel(settled.value)?));
             }
@@ -121,7 +148,7 @@ impl<'a> Past<'a> {
                 && is_present(&name, value)?
             {
                 let rules = rules_in_force(self.loaded, &name, self.references, self.repository_name);
-                settled.push(SettledRef { rules, value, number: standing.number });
+                settled.push(SettledRef { name, rules, value, record: standing.record });
             }
         }
         Ok(self.settled.get_or_init(|| settled))

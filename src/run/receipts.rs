@@ -2,7 +2,7 @@
 
 use crate::{
     Undecided,
-    ledger::{Digest, Memory},
+    ledger::{Digest, Memory, RecordId},
     push::{ObjectId, Timestamp},
     signature::{Certificates, Evidence, Fingerprint, Signature, openpgp::SignedBy},
 };
@@ -17,7 +17,7 @@ pub struct Receipts<'a> {
     /// The path of the policy.
     policy: &'a [u8],
     /// The records since which keys were known to be revoked for good.
-    heard: Mutex<HashMap<Fingerprint, Option<u64>>>,
+    heard: Mutex<HashMap<Fingerprint, Option<RecordId>>>,
 }
 
 impl<'a> Receipts<'a> {
@@ -34,11 +34,11 @@ impl<'a> Receipts<'a> {
     /// # Errors
     /// The ledger's.
     pub fn of(&self, objects: &[ObjectId], signature: &Signature) -> Result<Option<Timestamp>, Undecided> {
-        let Some((number, moment)) = self.memory.first_receipt(objects)? else { return Ok(None) };
+        let Some((record, moment)) = self.memory.first_receipt(objects)? else { return Ok(None) };
         if let Signature::Verified(proof) = signature
             && let Evidence::OpenPgp(signed_by) = proof.evidence()
             && signed_by.by_each_certificate().any(|each| each.is_revoked_for_good())
-            && self.heard_since(signed_by)?.is_some_and(|heard| heard < number)
+            && self.heard_since(signed_by)?.is_some_and(|heard| heard < record)
         {
             return Ok(None);
         }
@@ -46,18 +46,18 @@ impl<'a> Receipts<'a> {
     }
 
     /// The record since which the registries in force all had the revocation; `None`: the last one had it not.
-    fn heard_since(&self, signed_by: &SignedBy) -> Result<Option<u64>, Undecided> {
+    fn heard_since(&self, signed_by: &SignedBy) -> Result<Option<RecordId>, Undecided> {
         let key = signed_by.signing_key();
         let mut heard = self.heard.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(&since) = heard.get(&key) {
             return Ok(since);
         }
         let mut since = None;
-        for (number, registry) in self.memory.registries(self.policy)? {
+        for (record, registry) in self.memory.registries(self.policy)? {
             if !self.had_revocation(registry, signed_by)? {
                 break;
             }
-            since = Some(number);
+            since = Some(record);
         }
         heard.insert(key, since);
         Ok(since)

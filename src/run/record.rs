@@ -1,6 +1,6 @@
 //! From a verdict to its records.
 
-use super::{Account, Case, Loaded, Maker, Makers, UpdateAccount};
+use super::{Account, Case, Loaded, Maker, Makers, UpdateAccount, attested::Attested};
 use crate::{
     Undecided,
     git::{Read, Repository, Selection, Settled, Trusted, Walk},
@@ -13,7 +13,7 @@ use crate::{
         diff::{self, Direction},
         facts::{Certified, Pusher, Via},
     },
-    push::{ObjectId, PushCertificate, RefUpdate, Timestamp, evidence::Certificate},
+    push::{ObjectId, PushCertificate, RefName, RefUpdate, Timestamp, evidence::Certificate},
     trusted::TrustedFiles,
 };
 use serde_json::Value;
@@ -71,6 +71,7 @@ struct UpdateEntry {
     tip: Option<Digest>,
     /// Whether keys that nobody has registered are among what was found.
     found_unknown_keys: bool,
+    attested: Attested,
 }
 
 impl Entries {
@@ -125,6 +126,7 @@ impl Entries {
                 brought: None,
                 tip: None,
                 found_unknown_keys: false,
+                attested: Attested::default(),
             };
             for (_, value) in found {
                 entry.found_unknown_keys |= value.get("reason").and_then(Value::as_str) == Some(UNKNOWN_KEY);
@@ -136,7 +138,9 @@ impl Entries {
                 room -= length;
                 entry.findings.push(value.clone());
             }
-            if accepted {
+            if let Verdict::Accepted(accepted) = verdict {
+                entry.attested = Attested::of(case, accepted, (at, update), told)?;
+                gathered.contents.append(&mut entry.attested.contents);
                 entry.brought = gathered.brought(case, account, told, update)?;
                 entry.tip = gathered.taken_away(case, told, update)?;
             }
@@ -162,9 +166,18 @@ impl Entries {
             brought: None,
             tip: None,
             found_unknown_keys: false,
+            attested: Attested::default(),
         });
         let (updates, contents, listed) = (updates.collect(), Vec::new(), HashSet::new());
         Self { pushed, updates, contents, listed, certified: None, keys: None, changes: Vec::new() }
+    }
+
+    /// The debts that approvals settle, with the rules that were waived.
+    pub fn settled(&self) -> impl Iterator<Item = (&RefName, u64, &str)> {
+        self.updates.iter().flat_map(|entry| {
+            let name = &entry.update.name;
+            entry.attested.settles.iter().map(move |settled| (name, settled.decision, settled.rule.as_str()))
+        })
     }
 
     /// Writes it with its verdict, and proves that it is written.
@@ -177,7 +190,7 @@ impl Entries {
         repository: &Repository,
         ledger: &mut Ledger,
         clock: &dyn Fn() -> Timestamp,
-    ) -> Result<RecordedPush, (Verdict, Undecided)> {
+    ) -> Result<RecordedPush, Box<(Verdict, Undecided)>> {
         ledger.record(verdict, clock, |writing| self.write_to(repository, writing))
     }
 
@@ -197,12 +210,18 @@ impl Entries {
     /// Returns the number of the first decision.
     fn write_to(&self, repository: &Repository, writing: &mut Writing<'_>) -> Result<u64, Undecided> {
         if let Some(certified) = self.certified.filter(|_| self.pushed.verdict == ledger::Verdict::Accepted)
-            && writing.certificate_seen(certified)?.is_some()
+            && writing.is_certificate_seen(certified)?
         {
             return Err(Undecided::pusher(
                 "recording the push",
                 "its push certificate was used by another push meanwhile",
             ));
+        }
+        for emergency in self.updates.iter().flat_map(|entry| &entry.attested.emergencies) {
+            if writing.declaration_used(emergency.signed)?.is_some() {
+                let why = "the emergency that it declares was used by another push meanwhile";
+                return Err(Undecided::pusher("recording the push", why));
+            }
         }
         for content in &self.contents {
             writing.content(content)?;
@@ -234,10 +253,10 @@ impl Entries {
                 brought: entry.brought,
                 tip: entry.tip,
                 keys: self.keys.filter(|_| entry.found_unknown_keys),
-                approvals: Vec::new(),
-                emergencies: Vec::new(),
-                paths: None,
-                settles: Vec::new(),
+                approvals: entry.attested.approvals.clone(),
+                emergencies: entry.attested.emergencies.clone(),
+                paths: entry.attested.paths,
+                settles: entry.attested.settles.clone(),
             };
             writing.record(&Record::Decision(Box::new(decision)))?;
         }
@@ -418,6 +437,7 @@ fn rule_outcomes(case: &Case<'_>, told: &UpdateAccount, at: usize, verdict: &Ver
             .filter(|finding| finding.update == at && finding.policy == policy && finding.rule == Some(number));
         let effect = found.map(|finding| match finding.effect {
             Effect::Refuses => ledger::Effect::Refuses,
+            Effect::Waived => ledger::Effect::Waived,
             Effect::Warns => ledger::Effect::Warns,
             Effect::Observed => ledger::Effect::Observed,
         });

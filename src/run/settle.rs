@@ -60,7 +60,7 @@ pub fn settle(
         for decision in open.iter().rev().filter(|decision| read.contains(&decision.number)) {
             // Of several that gave the ref this value one did: the last. What was recorded later has it from elsewhere.
             let standing = writing.standing(place, &decision.name)?;
-            let is_last = standing.is_none_or(|standing| standing.number < decision.number);
+            let is_last = standing.is_none_or(|standing| standing.record < writing.id(decision.number));
             if has_new(decision) && is_last && explained.insert(&decision.name) {
                 completed.insert(decision.number);
             } else if is_over(decision) {
@@ -142,8 +142,8 @@ pub fn settle_as_told(
 /// A decision that another push took for failed, since git took so long; nothing of its ref is recorded since.
 fn taken_for_failed(writing: &Writing<'_>, place: &Path, done: &Done) -> Result<Option<u64>, Undecided> {
     let failed = writing.last_decision(place, &done.name, done.old, done.new, "failed")?;
-    let standing = writing.standing(place, &done.name)?.map(|standing| standing.number);
-    Ok(failed.filter(|failed| standing.is_none_or(|standing| standing < *failed)))
+    let standing = writing.standing(place, &done.name)?.map(|standing| standing.record);
+    Ok(failed.filter(|failed| standing.is_none_or(|standing| standing < writing.id(*failed))))
 }
 
 fn outcome(

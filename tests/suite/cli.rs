@@ -41,6 +41,7 @@ fn without_arguments_it_says_what_it_is_and_lists_the_commands() {
 #[test]
 fn wrong_usage_exits_2() {
     let world = World::with_signed_main();
+    mixed(&world);
     let policy = world.policy_path();
     let policy = policy.to_str().unwrap();
     for arguments in [
@@ -56,6 +57,12 @@ fn wrong_usage_exits_2() {
         &["--format", "csv", "judge"],
         &["--format", "porcelain", "ledger", "emergencies"],
         &["policy", "explain", "a..b", "--policy", policy],
+        &["approve", "main"],
+        &["approve", "main", "--for", "a..b"],
+        &["approve", "main", "--for", "nowhere"],
+        &["approve", "main", "--for", "refs/heads/main", "--as", "Alice Example"],
+        &["approve", "main", "--for", "refs/heads/main", "--dry-run", "--no-push"],
+        &["--format", "porcelain", "approve", "main", "--for", "refs/heads/main"],
         &["man", "frobnicate"],
     ] {
         let (status, out, error) = countersign(&world, arguments, "");
@@ -214,6 +221,12 @@ fn exit_statuses_of_every_command_are_as_documented() {
         ),
         // After the export was restored, with the key of then.
         ("ledger rotate-key", vec![], None, Some(vec!["--ledger", "nowhere"])),
+        (
+            "approve",
+            vec!["main", "--for", "refs/heads/main", "--dry-run"],
+            Some(vec!["main", "--for", "refs/heads/main"]),
+            Some(vec!["main", "--for", "refs/heads/main", "--repo", "nowhere"]),
+        ),
         ("completions", vec!["bash"], None, None),
         ("man", vec![], None, None),
     ];
@@ -222,8 +235,14 @@ fn exit_statuses_of_every_command_are_as_documented() {
         arguments.extend(["--policy", &policy]);
         countersign(&world, &arguments, stdin)
     };
-    let apart =
-        ["hook pre-receive", "hook post-receive", "hook reference-transaction", "policy rollback", "registry accept"];
+    let apart = [
+        "hook pre-receive",
+        "hook post-receive",
+        "hook reference-transaction",
+        "policy rollback",
+        "registry accept",
+        "ledger close",
+    ];
     let mut tried: BTreeSet<_> = apart.map(str::to_owned).into();
     // Before anything is adopted, which would vouch for it.
     for (stdin, status) in [(&*free, 0), (&main, 1), ("x", 3)] {
@@ -245,6 +264,12 @@ fn exit_statuses_of_every_command_are_as_documented() {
         }
         tried.insert((*command).to_owned());
     }
+    // Once it is known what became of what `hook update` let in.
+    assert_eq!(ended("hook post-receive", &[], &free).0, 0);
+    let close = ["--next", "next", "--yes"];
+    assert_eq!(ended("ledger close", &close[..2], "").0, 1);
+    assert_eq!(ended("ledger close", &[&close[..], &["--ledger", "nowhere"]].concat(), "").0, 3);
+    assert_eq!(ended("ledger close", &close, "").0, 0);
     assert_eq!(ended("policy rollback", &[], "").0, 3, "nothing was installed over another");
     assert_eq!(ended("policy install", &[&weaker], "").0, 0);
     assert_eq!(ended("policy rollback", &[], "").0, 0);
@@ -409,13 +434,22 @@ fn policy_check_reports_all_mistakes_with_their_places_and_a_good_one_in_sentenc
     let world = World::new();
     world.policy(
         "version = 1\nunmatched-refs = \"acept\"\n\n[[rule]]\nname = \"main\"\nrefs = [\"refs/heads/main\"]\n\
-         signatures = { commits = \"all\", bye = [\"*\"] }\nreview = []\n",
+         signatures = { commits = \"all\", bye = [\"*\"], formats = [\"x509\"] }\nreview = []\n",
     );
     let policy = world.policy_path();
     let check = || countersign(&world, &["policy", "check", policy.to_str().unwrap()], "");
     let (status, out, error) = check();
     assert_eq!((status, out.as_str()), (1, ""));
-    for words in ["policy.toml:2:18", "accept", "policy.toml:7:33", "`bye`", "`by`", "policy.toml:8:1", "not support"] {
+    for words in [
+        "policy.toml:2:18",
+        "accept",
+        "policy.toml:7:33",
+        "`bye`",
+        "`by`",
+        "not support",
+        "policy.toml:8:10",
+        "asks nothing",
+    ] {
         assert!(error.contains(words), "{words}: {error}");
     }
     world.signed_main();

@@ -169,3 +169,24 @@ fn a_record_is_proven_with_the_public_key_alone() {
     assert_eq!(site.ends(0, &["prove", "1"]), site.json(&["prove", "1"])["proof"].as_str().unwrap());
     assert_eq!(site.ends(1, &["prove", "999"]), "error: record 999: there is none\n");
 }
+
+/// What root makes in the hook's folder the hook could not use; and a folder is not to be given to root.
+#[test]
+fn whom_the_ledger_does_not_belong_to_is_told_as_whom_to_run_it() {
+    // Nobody else can give a folder away.
+    if !rustix::process::geteuid().is_root() {
+        return;
+    }
+    let site = Site::new();
+    let owner = |user| std::os::unix::fs::chown(site.path("ledger"), Some(user), None).unwrap();
+    for (user, named) in [(65_534, "nobody"), (12_345, "'#12345'")] {
+        owner(user);
+        for arguments in [&["list"][..], &["verify"], &["rotate-key"], &["close", "--next", "next", "--yes"]] {
+            let told = site.ends(3, arguments);
+            let run = format!("and this runs as user 0: run it as that user, sudo -u {named} countersign …");
+            assert!(told.contains(&run) && !told.contains("chown"), "{arguments:?}: {told}");
+        }
+    }
+    owner(0);
+    site.ends(0, &["list"]);
+}

@@ -3,6 +3,7 @@
 
 mod boundaries;
 mod clocks;
+mod closings;
 mod crowds;
 mod disks;
 mod endings;

@@ -178,8 +178,13 @@ fn a_ledger_that_is_not_there_is_made_and_begins_with_how() {
     assert_eq!(names(&ground.folder()), ["key", "key.pub", "ledger.sqlite", "ledger.sqlite-shm", "ledger.sqlite-wal"]);
 }
 
+/// A record about nothing.
+fn nothing() -> Record {
+    Record::Adopted(Adoption { repository: b"/srv/git/none.git".to_vec(), refs: Vec::new(), brought: None, user: 0 })
+}
+
 fn push_nothing(writing: &mut Writing<'_>) -> u64 {
-    writing.record(&Record::Closed("other".into())).unwrap()
+    writing.record(&nothing()).unwrap()
 }
 
 #[test]
@@ -238,15 +243,16 @@ fn a_ref_stands_where_it_was_last_recorded() {
     let main = name("refs/heads/main");
     assert_eq!(memory(&ledger).standing(&main).unwrap(), None);
     let first = push(&mut ledger, 2_000, &[object(1)]);
-    let standing = |ledger: &Ledger| memory(ledger).standing(&main).unwrap().map(|found| (found.value, found.number));
+    let standing =
+        |ledger: &Ledger| memory(ledger).standing(&main).unwrap().map(|found| (found.value, found.record.number));
     assert_eq!(standing(&ledger), Some((Some(object(1)), first)));
-    assert!(memory(&ledger).is_satisfied(first, POLICY, "main").unwrap());
-    assert!(!memory(&ledger).is_satisfied(first, POLICY, "other").unwrap());
-    assert!(!memory(&ledger).is_satisfied(first, b"/etc/other.toml", "main").unwrap());
+    assert!(memory(&ledger).is_satisfied(ledger.id(first), POLICY, "main").unwrap());
+    assert!(!memory(&ledger).is_satisfied(ledger.id(first), POLICY, "other").unwrap());
+    assert!(!memory(&ledger).is_satisfied(ledger.id(first), b"/etc/other.toml", "main").unwrap());
     // Two pushes in turn, of which the second's outcome is told first.
     let mut decide = |old, new| {
         let appended = append(&mut ledger, 3_000, |writing| {
-            assert_eq!(writing.standing(Path::new(REPOSITORY), &main).unwrap().unwrap().number, first);
+            assert_eq!(writing.standing(Path::new(REPOSITORY), &main).unwrap().unwrap().record.number, first);
             let decision = decision(writing, Some(object(old)), new, &[]);
             record(writing, decision);
         });
@@ -274,14 +280,14 @@ fn a_ref_stands_where_it_was_last_recorded() {
         writing.record(&Record::Moved(moved)).unwrap();
     });
     assert_eq!(standing(&ledger), Some((Some(object(9)), moved.first)));
-    assert!(!memory(&ledger).is_satisfied(moved.first, POLICY, "main").unwrap());
+    assert!(!memory(&ledger).is_satisfied(ledger.id(moved.first), POLICY, "main").unwrap());
     let adopted = append(&mut ledger, 5_000, |writing| {
         let brought = brought(writing, &[object(9)]);
         let refs = vec![(main.clone(), object(9))];
         writing.record(&Record::Adopted(Adoption { repository: REPOSITORY.into(), refs, brought, user: 0 })).unwrap();
     });
     assert_eq!(standing(&ledger), Some((Some(object(9)), adopted.first)));
-    assert!(memory(&ledger).is_satisfied(adopted.first, POLICY, "any").unwrap());
+    assert!(memory(&ledger).is_satisfied(ledger.id(adopted.first), POLICY, "any").unwrap());
     assert_eq!(memory(&ledger).received(object(9)).unwrap(), Some(Timestamp(5_000)));
     assert_eq!(memory(&ledger).standings().unwrap().len(), 1);
 }
@@ -297,13 +303,13 @@ fn what_is_in_force_and_which_certificates_came_is_known() {
         writing.record(&Record::Policy(Change { to: to.clone(), from: None, weaker: vec![] })).unwrap();
         assert_eq!(writing.in_force(POLICY).unwrap(), Some(to));
         let certificate = writing.content(b"certificate").unwrap();
-        assert_eq!(writing.certificate_seen(certificate).unwrap(), None);
+        assert!(!writing.is_certificate_seen(certificate).unwrap());
         for _ in 0..2 {
             let mut decision = decision(writing, None, Some(object(1)), &[]);
             (decision.push, decision.pushed.certificate) = (2, Some(certificate));
             record(writing, decision);
         }
-        assert_eq!(writing.certificate_seen(certificate).unwrap(), Some(2));
+        assert!(writing.is_certificate_seen(certificate).unwrap());
     });
 }
 
@@ -324,7 +330,7 @@ fn nothing_is_written_of_what_fails() {
     let mut ledger = ground.open();
     // Too long a record, which the caller overlooks, leaves the others whole.
     let appended = append(&mut ledger, 2_000, |writing| {
-        let error = writing.record(&Record::Closed("x".repeat(70_000))).unwrap_err();
+        let error = writing.record(&Record::Rotated("x".repeat(70_000))).unwrap_err();
         assert!(error.cause.to_string().contains("is longer than records can be (65535)"));
         push_nothing(writing);
     });
@@ -383,7 +389,7 @@ fn what_is_read_alone_is_not_changed() {
     let mut copied = Ledger::read(&copy, &ground.trusted).unwrap().unwrap();
     assert_eq!(memory(&copied).received(object(1)).unwrap(), Some(Timestamp(2_000)));
     assert_eq!(verify(&copied), [""; 0]);
-    let error = copied.append(&at(3_000), |writing| writing.record(&Record::Closed("x".into())).map(drop)).unwrap_err();
+    let error = copied.append(&at(3_000), |writing| writing.record(&nothing()).map(drop)).unwrap_err();
     assert_eq!(error.cause.to_string(), "it was opened to be read");
     drop(copied);
     assert_eq!(std::fs::read_dir(&copy).unwrap().count(), 1);

@@ -302,3 +302,57 @@ fn checkpoints_are_kept_in_a_folder_and_are_an_alarm_if_they_do_not_fit() {
     site.ends(0, &["publish", "--to", &folder]);
     assert_eq!(fs::read_dir(&folder).unwrap().count(), 2);
 }
+
+#[test]
+fn what_a_witness_signed_of_what_was_kept_is_verified_with_its_key() {
+    let mut site = Site::new();
+    let (witness, key) = (Witness::of_site(&site), key());
+    site.ends(0, &publish(&witness, &key));
+    let (plain, told) = (site.file("plain", &site.ends(0, &["checkpoint"])), site.file("told", &site.told));
+    let (text, size) = (kept(&site), site.records());
+    let note = site.file("witnessed", &text);
+    site.push();
+    let vouches =
+        format!("the witness {NAME} vouches for {note}, of {size} records, as it saw it at 2027-01-15T08:00:00Z");
+    for against in [vec![&note], vec![&plain, &note, &told]] {
+        let against: Vec<&str> = against.into_iter().map(String::as_str).collect();
+        let asked = [&["verify", "--witness-key", &key, "--against"][..], &against].concat();
+        let out = site.ends(0, &asked);
+        assert!(out.contains(&vouches) && out.contains("consistent with the "), "{out}");
+        assert_eq!(site.json(&asked)["witnesses"][0]["last"]["size"], size);
+        let out = site.ends(0, &[&["verify", "--against"][..], &against].concat());
+        assert!(out.contains("the signatures of witnesses are not verified: --witness-key KEY verifies them"), "{out}");
+    }
+    // Where there is nothing to verify, nothing is said.
+    assert!(!site.ends(0, &["verify", "--against", &plain, &told]).contains("witness-key"));
+    assert_eq!(site.json(&["verify", "--against", &plain])["witnesses"], serde_json::Value::Null);
+
+    let found = |note: &str, key: &str| site.found(&["--against", note, "--witness-key", key]);
+    for without in [&plain, &told] {
+        assert_eq!(found(without, &key), ["no-witness"]);
+    }
+    let out = site.ends(1, &["verify", "--against", &plain, "--witness-key", &key]);
+    assert!(
+        out.contains(&format!("the witness {NAME}: it signed none of the checkpoints given (no-witness)")),
+        "{out}"
+    );
+    let another = "witness.navigli.sunlight.geomys.org+a3e00fe2+BNy/co4C1Hn1p+INwJrfUlgz7W55dSZReusH/GhUhJ/G";
+    assert_eq!(found(&note, another), ["no-witness"]);
+    // What bears its name and id, and is not its own.
+    let (head, line) = text.rsplit_once(' ').unwrap();
+    let mut bytes = Base64::decode_vec(line.trim_end()).unwrap();
+    for at in [5, 20, 75] {
+        bytes[at] ^= 1;
+        let changed = site.file("changed", &format!("{head} {}\n", Base64::encode_string(&bytes)));
+        assert_eq!(found(&changed, &key), ["other-witness"], "byte {at}");
+        assert_eq!(site.found(&["--against", &changed]), [""; 0]);
+        bytes[at] ^= 1;
+    }
+    // A signature that states no time is no witness's.
+    assert_eq!(found(&note, site.key_file().to_str().unwrap()), ["other-witness"]);
+    assert_eq!(site.ledger(&["verify", "--witness-key", &key]).0, 2);
+    // What it signed of a ledger that was rewritten since, or of another, vouches for nothing.
+    let other = Site::new();
+    let strange = site.file("strange", &other.ends(0, &["checkpoint"]));
+    assert_eq!(site.found(&["--against", &strange, &note, "--witness-key", &key]), ["other-origin"]);
+}

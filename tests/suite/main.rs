@@ -3,6 +3,7 @@
 #![allow(clippy::disallowed_methods, clippy::print_stderr, clippy::print_stdout, clippy::wildcard_enum_match_arm)]
 
 mod acting;
+mod approve;
 mod architecture;
 mod bounds;
 mod browser;
@@ -14,6 +15,7 @@ mod guide;
 mod hints;
 mod install;
 mod ledger_checks;
+mod ledger_closing;
 mod ledger_export;
 mod ledger_faults;
 mod ledger_keeping;

@@ -374,6 +374,16 @@ fn refused_for(code: &str, world: &World) -> &'static [&'static str] {
             world.git(&["config", "user.signingkey", &keys::signing_key(keys::ALICE_SSH)]);
             &["main"]
         }
+        "emergency-form" => {
+            world.policy_for_main(
+                "updates = { force-push = true }\nreview = [ { approvals = 1 } ]\n\
+                 emergency = { by = [\"alice@example.com\"], waives = [\"review\"] }",
+            );
+            fs::write(world.clone_path().join("fix"), "").unwrap();
+            world.git(&["add", "fix"]);
+            commit(world, "-S", "Serve again\n\nEmergency: INC-42 the site is down");
+            &["main"]
+        }
         other => panic!("docs/refused.md shows commands for `{other}`; make here what is refused for it"),
     }
 }

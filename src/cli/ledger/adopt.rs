@@ -5,21 +5,18 @@ use crate::{
     Undecided,
     cli::{
         Common, Form, Outcome, kept,
-        output::{Output, tell},
+        output::{Output, agreed, tell},
         place::{Files, now, repository},
         progress::Progress,
     },
-    ledger::{Ledger, bytes},
+    ledger::{Ledger, RecordId, bytes},
     push::RefName,
     report::{SCHEMA, escaped},
     run::{self, Chosen},
 };
 use clap::Args;
 use serde_json::json;
-use std::{
-    ffi::OsString,
-    io::{IsTerminal, stdin},
-};
+use std::ffi::OsString;
 
 /// Declares that what refs hold is received now: their present values, and the commits and tags in reach of them that the ledger
 /// knows no receipt of. From then on these refs vouch for what they hold, and keys that end later do not undo it.
@@ -60,12 +57,12 @@ pub(super) fn run(common: &Common, arguments: &Arguments, output: &mut Output) -
         Some(folder) => folder.clone(),
         None => kept::folder_of(&files.policies(common, repository.git_dir())?)?,
     };
-    let reading = Ledger::read(&folder, files.trusted())?;
+    let reading = kept::read(&folder, &files)?;
     let progress = Progress::of("reading");
     let adoptable = {
         let memory = reading.as_ref().map(|ledger| ledger.memory(&place)).transpose()?;
-        let is_adoption = |number| {
-            let entry = reading.as_ref().map(|ledger| ledger.entry(number)).transpose()?.flatten();
+        let is_adoption = |record: RecordId| {
+            let entry = reading.as_ref().map(|ledger| ledger.of(record)?.entry(record.number)).transpose()?.flatten();
             Ok(entry.is_some_and(|entry| entry.kind() == "adopted"))
         };
         run::adoptable(chosen, &repository, memory.as_ref(), &is_adoption, &|| progress.step())
@@ -75,9 +72,9 @@ pub(super) fn run(common: &Common, arguments: &Arguments, output: &mut Output) -
     drop(reading);
     let plural = if adoptable.refs.len() == 1 { "" } else { "s" };
     let what = format!("{} ref{plural}, with {} commits and tags", adoptable.refs.len(), adoptable.objects.len());
-    let agreed = adoptable.refs.is_empty() || arguments.yes || asked(&what, &adoptable.refs);
+    let is_agreed = adoptable.refs.is_empty() || arguments.yes || asked(&what, &adoptable.refs);
     let mut recorded = None;
-    if agreed && !adoptable.refs.is_empty() {
+    if is_agreed && !adoptable.refs.is_empty() {
         let now = now()?;
         let mut ledger = Ledger::open(&folder, files.trusted(), &kept::making(false, now))?;
         let clock = || crate::cli::place::now().unwrap_or(now);
@@ -103,15 +100,12 @@ pub(super) fn run(common: &Common, arguments: &Arguments, output: &mut Output) -
             None => output.line(&format!("nothing is recorded; --yes would adopt {what}"))?,
         },
     }
-    Ok(if agreed { Outcome::Good } else { Outcome::NotGood })
+    Ok(if is_agreed { Outcome::Good } else { Outcome::NotGood })
 }
 
 /// Whether who sits at the terminal says yes.
 fn asked(what: &str, refs: &[(RefName, crate::push::ObjectId)]) -> bool {
     const SHOWN: usize = 10;
-    if !stdin().is_terminal() {
-        return false;
-    }
     let mut question = String::new();
     for (name, value) in refs.iter().take(SHOWN) {
         question += &format!("  {value}  {}\n", shown(name.as_bytes()));
@@ -119,7 +113,5 @@ fn asked(what: &str, refs: &[(RefName, crate::push::ObjectId)]) -> bool {
     if refs.len() > SHOWN {
         question += &format!("  and {} more\n", refs.len().saturating_sub(SHOWN));
     }
-    tell(&format!("{question}adopt {what}? [y/N] "));
-    let mut answer = String::new();
-    stdin().read_line(&mut answer).is_ok() && matches!(answer.trim(), "y" | "Y" | "yes")
+    agreed(&format!("{question}adopt {what}"))
 }

@@ -18,13 +18,14 @@ use crate::{
     signature::Fingerprint,
 };
 use clap::{Args, builder::PossibleValuesParser};
+use serde_json::json;
 use std::{
     ffi::{OsStr, OsString},
     os::unix::ffi::OsStrExt,
     path::Path,
 };
 
-/// Lists records, the newest first.
+/// Lists records, the newest first; those of a ledger that this one continues, too, whose records have their own numbers.
 ///
 /// What is found through `--ref`, `--signer`, `--pusher`, `--repository`, `--key`, `--refused`, `--emergency` and `--type` is looked up,
 /// not searched for. Together they narrow down.
@@ -72,27 +73,33 @@ const TOGETHER: usize = 256;
 
 pub(super) fn run(common: &Common, arguments: &Arguments, output: &mut Output) -> Result<Outcome, Undecided> {
     let ledger = kept::to_ask(common, arguments.place.ledger.as_deref())?;
-    let Some(wanted) = wanted(&ledger, arguments)? else { return Ok(Outcome::Usage) };
-    let mut table = Table::default();
+    let (mut table, mut left, mut is_first) = (Table::default(), arguments.limit.unwrap_or(usize::MAX), true);
     if common.format == Form::Json {
         output.write(&format!("{{\"schema\":{SCHEMA},\"records\":["))?;
     }
-    let (mut before, mut left) = (None, arguments.limit.unwrap_or(usize::MAX));
-    loop {
-        let numbers = ledger.find(&wanted, before, left.min(TOGETHER))?;
-        let Some(last) = numbers.last() else { break };
-        let entries = numbers.iter().map(|&number| read(&ledger, number)).collect::<Result<Vec<_>, _>>()?;
-        for (at, summary) in entries.iter().enumerate() {
+    for (age, ledger) in ledger.chain()?.into_iter().enumerate() {
+        let Some(wanted) = wanted(ledger, arguments)? else { return Ok(Outcome::Usage) };
+        let (mut before, folder) = (None, ledger.folder().to_string_lossy());
+        loop {
+            let numbers = ledger.find(&wanted, before, left.min(TOGETHER))?;
+            let Some(last) = numbers.last() else { break };
+            let entries = numbers.iter().map(|&number| read(ledger, number)).collect::<Result<Vec<_>, _>>()?;
             if common.format == Form::Json {
-                let comma = if before.is_none() && at == 0 { "" } else { "," };
-                output.write(&format!("{comma}{}", summary.to_json()))?;
+                for summary in &entries {
+                    let comma = if std::mem::take(&mut is_first) { "" } else { "," };
+                    let mut record = summary.to_json();
+                    record.as_object_mut().map(|record| record.insert("ledger".to_owned(), json!(folder)));
+                    output.write(&format!("{comma}{record}"))?;
+                }
+            } else {
+                if age > 0 && before.is_none() {
+                    output.line(&escaped(&format!("before that, in {folder}:")))?;
+                }
+                table.write(&entries, output)?;
             }
+            left = left.saturating_sub(numbers.len());
+            before = Some(*last);
         }
-        if common.format != Form::Json {
-            table.write(&entries, output)?;
-        }
-        left = left.saturating_sub(numbers.len());
-        before = Some(*last);
     }
     if common.format == Form::Json {
         output.line("]}")?;

@@ -25,6 +25,8 @@ use serde_json::{Value, json};
 /// Shows a record: who pushed, and how that is known; the rules, and what became of them; what was found; the commits that
 /// were brought, with signer, key, author and committer; the policy and registry; the outcome.
 ///
+/// Each ledger numbers its own records: `--ledger DIR` names one that this one continues.
+///
 /// Exit status 1 if there is no such record or content.
 #[derive(Args, Debug)]
 pub(in crate::cli) struct Arguments {
@@ -50,10 +52,10 @@ pub(super) fn run(common: &Common, arguments: &Arguments, output: &mut Output) -
     if arguments.raw {
         return match ledger.body(number)? {
             Some(body) => output.bytes(&body).map(|()| Outcome::Good),
-            None => Ok(missing(number)),
+            None => Ok(missing(&ledger, number)),
         };
     }
-    let Some(entry) = ledger.entry(number)? else { return Ok(missing(number)) };
+    let Some(entry) = ledger.entry(number)? else { return Ok(missing(&ledger, number)) };
     let shown = Shown::of(&ledger, entry)?;
     match common.format {
         Form::Json => output.line(&shown.to_json().to_string())?,
@@ -62,8 +64,12 @@ pub(super) fn run(common: &Common, arguments: &Arguments, output: &mut Output) -
     Ok(Outcome::Good)
 }
 
-fn missing(number: u64) -> Outcome {
+fn missing(ledger: &Ledger, number: u64) -> Outcome {
     tell(&format!("error: there is no record {number}\n"));
+    if let Some(former) = ledger.former_folder() {
+        let hint = format!("hint: of the ledger that this one continues: --ledger {}", former.display());
+        tell(&format!("{}\n", escaped(&hint)));
+    }
     Outcome::NotGood
 }
 

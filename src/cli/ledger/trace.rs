@@ -18,7 +18,11 @@ use crate::{
 };
 use clap::Args;
 use serde_json::{Value, json};
-use std::{os::unix::ffi::OsStrExt, path::Path};
+use std::{
+    collections::HashSet,
+    os::unix::ffi::OsStrExt,
+    path::{Path, PathBuf},
+};
 
 /// Says which decision brought a commit or an annotated tag into the repository: when, who pushed, under which rules, who
 /// signed. Or that it was adopted, was there before anything was recorded, or came in some other way.
@@ -36,15 +40,35 @@ pub(in crate::cli) struct Arguments {
 /// How an object came.
 enum Came {
     /// By a decision, of which this became, or an adoption.
-    By { entry: Entry, state: Option<String>, maker: Option<Person>, waivers: Vec<Waiver> },
+    By { record: Found, state: Option<String>, maker: Option<Person>, waivers: Vec<Waiver> },
     /// It was in reach of the old value of the first decision on this ref.
-    Before(Entry),
+    Before(Found),
     /// With a change of a ref that nobody decided on.
-    Moved(Entry),
+    Moved(Found),
     /// It is in reach of this ref, and no record says how that came.
     Held(RefName),
     /// It is in reach of none.
     Never,
+}
+
+/// A record, and the folder of the ledger that it is in.
+#[derive(Clone)]
+struct Found {
+    entry: Entry,
+    ledger: PathBuf,
+    /// Whether that is one which the ledger asked continues.
+    is_former: bool,
+}
+
+impl Found {
+    /// Which record it is.
+    fn shown(&self) -> String {
+        let number = self.entry.number();
+        match self.is_former {
+            true => escaped(&format!("record {number} of the ledger in {}", self.ledger.display())),
+            false => format!("record {number}"),
+        }
+    }
 }
 
 pub(super) fn run(common: &Common, arguments: &Arguments, output: &mut Output) -> Result<Outcome, Undecided> {
@@ -58,7 +82,9 @@ pub(super) fn run(common: &Common, arguments: &Arguments, output: &mut Output) -
         }
         (Err(missing), None) => return Err(missing),
     };
-    let tracing = Tracing { ledger: &ledger, place: &place, repository: &repository, object };
+    let mut ledgers = ledger.chain()?;
+    ledgers.reverse();
+    let tracing = Tracing { ledgers, place: &place, repository: &repository, object };
     let came = tracing.came()?;
     match common.format {
         Form::Json => {
@@ -79,7 +105,8 @@ pub(super) fn run(common: &Common, arguments: &Arguments, output: &mut Output) -
 }
 
 struct Tracing<'a> {
-    ledger: &'a Ledger,
+    /// The one asked, last, and those before it.
+    ledgers: Vec<&'a Ledger>,
     place: &'a Path,
     repository: &'a Repository,
     object: ObjectId,
@@ -89,15 +116,18 @@ impl Tracing<'_> {
     /// Every record that brought it, else the one other way that it came.
     fn came(&self) -> Result<Vec<Came>, Undecided> {
         let mut came = Vec::new();
-        for brought in self.ledger.bringing(self.place, self.object)? {
-            let Some(entry) = self.ledger.entry(brought.number)? else { continue };
-            came.push(self.by(entry, brought.state)?);
+        for ledger in &self.ledgers {
+            for brought in ledger.bringing(self.place, self.object)? {
+                let Some(entry) = ledger.entry(brought.number)? else { continue };
+                came.push(self.by(ledger, entry, brought.state)?);
+            }
         }
-        for open in self.ledger.memory(self.place)?.open_decisions()? {
-            let known = |came: &Came| matches!(came, Came::By { entry, .. } if entry.number() == open.number);
-            let Some(entry) = self.ledger.entry(open.number)?.filter(|_| !came.iter().any(known)) else { continue };
-            if self.list(&entry)?.is_some_and(|list| list.objects().any(|(object, _)| object == self.object)) {
-                came.push(self.by(entry, Some("open".to_owned()))?);
+        let Some(ledger) = self.ledgers.last() else { return Ok(came) };
+        for open in ledger.memory(self.place)?.open_decisions()? {
+            let known = |came: &Came| matches!(came, Came::By { record, .. } if !record.is_former && record.entry.number() == open.number);
+            let Some(entry) = ledger.entry(open.number)?.filter(|_| !came.iter().any(known)) else { continue };
+            if list(ledger, &entry)?.is_some_and(|list| list.objects().any(|(object, _)| object == self.object)) {
+                came.push(self.by(ledger, entry, Some("open".to_owned()))?);
             }
         }
         if came.is_empty() {
@@ -106,13 +136,20 @@ impl Tracing<'_> {
         Ok(came)
     }
 
-    fn by(&self, entry: Entry, state: Option<String>) -> Result<Came, Undecided> {
-        let waivers = register::waivers(self.ledger, &entry, state.as_deref().unwrap_or_default(), now()?)?;
-        Ok(Came::By { maker: self.maker(&entry)?, entry, state, waivers })
+    fn by(&self, ledger: &Ledger, entry: Entry, state: Option<String>) -> Result<Came, Undecided> {
+        let waivers = register::waivers(ledger, &entry, state.as_deref().unwrap_or_default(), now()?)?;
+        Ok(Came::By { maker: self.maker(ledger, &entry)?, record: self.found(ledger, entry), state, waivers })
     }
 
     fn otherwise(&self) -> Result<Came, Undecided> {
-        let firsts = self.ledger.first_of_refs(self.place)?;
+        let (mut names, mut firsts) = (HashSet::new(), Vec::new());
+        for ledger in &self.ledgers {
+            for entry in ledger.first_of_refs(self.place)? {
+                if names.insert(entry.bytes("ref").ok()) {
+                    firsts.push(self.found(ledger, entry));
+                }
+            }
+        }
         if let Some(first) = self.first_that_holds(firsts, |entry| match entry.kind() {
             "decision" => entry.object("old").ok().flatten(),
             "moved" => entry.object("recorded").ok().flatten(),
@@ -123,9 +160,12 @@ impl Tracing<'_> {
         let path = self.place.as_os_str().as_bytes().to_vec();
         let conditions = vec![vec![Subject::Repository(path)], vec![Subject::Kind("moved".to_owned())]];
         let wanted = Wanted { conditions, ..Wanted::default() };
-        let moved = self.ledger.find(&wanted, None, usize::MAX)?.into_iter().rev();
-        let moved = moved.map(|number| self.ledger.entry(number)).filter_map(Result::transpose);
-        let moved = moved.collect::<Result<Vec<_>, _>>()?;
+        let mut moved = Vec::new();
+        for ledger in &self.ledgers {
+            for number in ledger.find(&wanted, None, usize::MAX)?.into_iter().rev() {
+                moved.extend(ledger.entry(number)?.map(|entry| self.found(ledger, entry)));
+            }
+        }
         if let Some(moved) = self.first_that_holds(moved, |entry| entry.object("found").ok().flatten())? {
             return Ok(Came::Moved(moved));
         }
@@ -139,13 +179,13 @@ impl Tracing<'_> {
     /// The first record whose value of the ref holds the object.
     fn first_that_holds(
         &self,
-        entries: Vec<Entry>,
+        records: Vec<Found>,
         value: impl Fn(&Entry) -> Option<ObjectId>,
-    ) -> Result<Option<Entry>, Undecided> {
+    ) -> Result<Option<Found>, Undecided> {
         let mut holders = Vec::new();
-        for entry in entries {
-            let reached = value(&entry).map(|value| self.reaching(value)).transpose()?.unwrap_or_default();
-            holders.extend(reached.into_iter().map(|value| (entry.clone(), value)));
+        for record in records {
+            let reached = value(&record.entry).map(|value| self.reaching(value)).transpose()?.unwrap_or_default();
+            holders.extend(reached.into_iter().map(|value| (record.clone(), value)));
         }
         self.first_holding(&holders)
     }
@@ -186,36 +226,42 @@ impl Tracing<'_> {
         Ok(tags.chain(peeled.target.map(|(id, _)| id)).collect())
     }
 
-    fn list(&self, entry: &Entry) -> Result<Option<Bringing>, Undecided> {
-        let damaged = |error| Undecided::server(format!("reading record {}", entry.number()), error);
-        let list = entry.brought().map_err(damaged)?.map(|(list, _)| self.ledger.content(list)).transpose()?.flatten();
-        list.map(|list| Bringing::read(&list)).transpose().map_err(damaged)
+    fn maker(&self, ledger: &Ledger, entry: &Entry) -> Result<Option<Person>, Undecided> {
+        Ok(list(ledger, entry)?.and_then(|list| list.maker(self.object).cloned()))
     }
 
-    fn maker(&self, entry: &Entry) -> Result<Option<Person>, Undecided> {
-        Ok(self.list(entry)?.and_then(|list| list.maker(self.object).cloned()))
+    fn found(&self, ledger: &Ledger, entry: Entry) -> Found {
+        let is_former = self.ledgers.last().is_some_and(|asked| asked.folder() != ledger.folder());
+        Found { entry, ledger: ledger.folder().to_owned(), is_former }
     }
+}
+
+fn list(ledger: &Ledger, entry: &Entry) -> Result<Option<Bringing>, Undecided> {
+    let damaged = |error| Undecided::server(format!("reading record {}", entry.number()), error);
+    let list = entry.brought().map_err(damaged)?.map(|(list, _)| ledger.content(list)).transpose()?.flatten();
+    list.map(|list| Bringing::read(&list)).transpose().map_err(damaged)
 }
 
 impl Came {
     fn write(&self, object: ObjectId, output: &mut Output) -> Result<(), Undecided> {
-        let at = |entry: &Entry| {
-            let name = entry.bytes("ref").map(|name| shown(&name)).unwrap_or_default();
-            (entry.number(), crate::ledger::moment(entry.moment_that_counts()), name)
+        let at = |record: &Found| {
+            let name = record.entry.bytes("ref").map(|name| shown(&name)).unwrap_or_default();
+            (record.shown(), crate::ledger::moment(record.entry.moment_that_counts()), name)
         };
         match self {
-            Self::By { entry, .. } if entry.kind() == "adopted" => {
-                let (number, time, _) = at(entry);
-                output.line(&format!("{object} was adopted by an administrator at {time}: record {number}"))
+            Self::By { record, .. } if record.entry.kind() == "adopted" => {
+                let (which, time, _) = at(record);
+                output.line(&format!("{object} was adopted by an administrator at {time}: {which}"))
             }
-            Self::By { entry, state, maker, waivers } => {
-                let (number, time, name) = at(entry);
+            Self::By { record, state, maker, waivers } => {
+                let (which, time, name) = at(record);
+                let entry = &record.entry;
                 let became = match state.as_deref() {
                     Some("completed") => "was brought",
                     Some("failed") => "would have been brought, which git did not do,",
                     _ => "is being brought, or was (no outcome is recorded yet),",
                 };
-                output.line(&format!("{object} {became} to {name} at {time}: record {number}"))?;
+                output.line(&format!("{object} {became} to {name} at {time}: {which}"))?;
                 output.line(&format!("  pusher  {}", show::pusher(entry)))?;
                 for rule in show::rules(entry) {
                     output.line(&format!("  rule    {rule}"))?;
@@ -235,17 +281,15 @@ impl Came {
                 };
                 output.line(&format!("  signed  {signed}"))
             }
-            Self::Before(entry) => {
-                let (number, time, name) = at(entry);
+            Self::Before(record) => {
+                let (which, time, name) = at(record);
                 output.line(&format!(
-                    "{object} was there before anything was recorded of {name}, which began at {time}: record {number}"
+                    "{object} was there before anything was recorded of {name}, which began at {time}: {which}"
                 ))
             }
-            Self::Moved(entry) => {
-                let (number, time, name) = at(entry);
-                output.line(&format!(
-                    "{object} came to {name} without a decision, which was seen at {time}: record {number}"
-                ))
+            Self::Moved(record) => {
+                let (which, time, name) = at(record);
+                output.line(&format!("{object} came to {name} without a decision, which was seen at {time}: {which}"))
             }
             Self::Held(name) => {
                 let name = shown(name.as_bytes());
@@ -259,13 +303,14 @@ impl Came {
     }
 
     fn to_json(&self) -> Value {
-        let (how, entry) = match self {
-            Self::By { entry, .. } => (entry.kind(), Some(entry)),
-            Self::Before(entry) => ("before", Some(entry)),
-            Self::Moved(entry) => ("moved", Some(entry)),
+        let (how, record) = match self {
+            Self::By { record, .. } => (record.entry.kind(), Some(record)),
+            Self::Before(record) => ("before", Some(record)),
+            Self::Moved(record) => ("moved", Some(record)),
             Self::Held(_) => ("unrecorded", None),
             Self::Never => ("never", None),
         };
+        let entry = record.map(|record| &record.entry);
         let (state, maker, waivers) = match self {
             Self::By { state, maker, waivers, .. } => (state.clone(), maker.as_ref(), waivers.as_slice()),
             Self::Before(_) | Self::Moved(_) | Self::Held(_) | Self::Never => (None, None, &[][..]),
@@ -275,7 +320,7 @@ impl Came {
             Self::By { .. } | Self::Before(_) | Self::Moved(_) | Self::Never => None,
         };
         json!({
-            "how": how, "record": entry.map(Entry::number), "state": state,
+            "how": how, "record": entry.map(Entry::number), "ledger": record.map(|record| record.ledger.to_string_lossy()), "state": state,
             "time": entry.map(|entry| crate::ledger::moment(entry.moment_that_counts())),
             "ref": held.or_else(|| entry.and_then(|entry| entry.some("ref")).cloned()),
             "pusher": entry.and_then(|entry| entry.some("pusher")), "rules": entry.and_then(|entry| entry.some("rules")),

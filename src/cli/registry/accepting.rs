@@ -44,9 +44,9 @@ pub(super) fn run(common: &Common, arguments: &Accept, output: &mut Output) -> R
     let Accept { key, person, ledger, place } = arguments;
     let ledger = kept::to_ask(common, ledger.as_deref())?;
     let (name, mut seen, mut text) = (key.to_string(), false, None);
-    for entry in decisions(&ledger, &name, LOOKED_INTO)? {
+    for (ledger, entry) in decisions(&ledger.chain()?, &name, LOOKED_INTO)? {
         seen = true;
-        let kept = keys_of(&ledger, &entry)?.into_iter().find(|unknown| unknown.fingerprint == name);
+        let kept = keys_of(ledger, &entry)?.into_iter().find(|unknown| unknown.fingerprint == name);
         text = kept.and_then(|kept| kept.key);
         if text.is_some() {
             break;

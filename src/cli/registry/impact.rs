@@ -15,7 +15,7 @@ use std::{
     collections::{BTreeMap, HashSet},
     ffi::OsStr,
     os::unix::ffi::OsStrExt,
-    path::Path,
+    path::{Path, PathBuf},
 };
 
 /// Records that are read together.
@@ -32,6 +32,8 @@ pub(super) struct Impact {
 /// A decision that brought what the key signed.
 struct Brought {
     entry: Entry,
+    /// The folder of the ledger that it is in, where another continues that one.
+    former: Option<PathBuf>,
     is_before: bool,
     objects: usize,
 }
@@ -60,24 +62,27 @@ impl Impact {
             conditions: vec![vec![Subject::Key(key.clone()), Subject::UnknownKey(key.clone())]],
             ..Wanted::default()
         };
-        let mut before = None;
-        loop {
-            let numbers = ledger.find(&wanted, before, TOGETHER)?;
-            let Some(last) = numbers.last() else { break };
-            before = Some(*last);
-            for number in numbers {
-                let Some(entry) = ledger.entry(number)? else { continue };
-                let objects = signed(&ledger, &entry, &key)?;
-                // What was refused, or what git did not do, brought nothing.
-                if objects.is_empty() || ledger.state(number)?.as_deref() == Some("failed") {
-                    continue;
+        for (age, ledger) in ledger.chain()?.into_iter().enumerate() {
+            let former = (age > 0).then(|| ledger.folder().to_owned());
+            let mut before = None;
+            loop {
+                let numbers = ledger.find(&wanted, before, TOGETHER)?;
+                let Some(last) = numbers.last() else { break };
+                before = Some(*last);
+                for number in numbers {
+                    let Some(entry) = ledger.entry(number)? else { continue };
+                    let objects = signed(ledger, &entry, &key)?;
+                    // What was refused, or what git did not do, brought nothing.
+                    if objects.is_empty() || ledger.state(number)?.as_deref() == Some("failed") {
+                        continue;
+                    }
+                    let is_before = entry.moment_that_counts() < since;
+                    if !is_before {
+                        let repository = entry.some("repository").and_then(bytes_of).unwrap_or_default();
+                        doubtful.entry(repository).or_default().extend(&objects);
+                    }
+                    impact.decisions.push(Brought { entry, former: former.clone(), is_before, objects: objects.len() });
                 }
-                let is_before = entry.moment_that_counts() < since;
-                if !is_before {
-                    let repository = entry.some("repository").and_then(bytes_of).unwrap_or_default();
-                    doubtful.entry(repository).or_default().extend(&objects);
-                }
-                impact.decisions.push(Brought { entry, is_before, objects: objects.len() });
             }
         }
         for (path, objects) in doubtful {
@@ -132,14 +137,16 @@ impl Impact {
         if self.decisions.is_empty() {
             lines.push("no record says that anything signed by it was let in".to_owned());
         }
-        for Brought { entry, is_before, objects } in &self.decisions {
+        for Brought { entry, former, is_before, objects } in &self.decisions {
+            let of = former.as_ref().map(|former| escaped(&format!(" of the ledger in {}", former.display())));
             let place = |key| entry.some(key).and_then(bytes_of).map(|bytes| shown(&bytes)).unwrap_or_default();
             let said = |key| entry.some("pusher").and_then(|pusher| pusher.get(key)).and_then(Value::as_str);
             let pusher = said("id").map(escaped).or(said("account").map(|account| format!("({})", escaped(account))));
             lines.push(format!(
-                "{}  record {}, {}: {objects} signed by it, to {} of {}, pushed by {}",
+                "{}  record {}{}, {}: {objects} signed by it, to {} of {}, pushed by {}",
                 if *is_before { "before" } else { "after " },
                 entry.number(),
+                of.unwrap_or_default(),
                 crate::ledger::moment(entry.moment_that_counts()),
                 place("ref"),
                 place("repository"),
@@ -159,9 +166,9 @@ impl Impact {
     }
 
     pub(super) fn to_json(&self) -> Value {
-        let decisions = self.decisions.iter().map(|Brought { entry, is_before, objects }| {
+        let decisions = self.decisions.iter().map(|Brought { entry, former, is_before, objects }| {
             json!({
-                "record": entry.number(), "time": crate::ledger::moment(entry.moment_that_counts()),
+                "record": entry.number(), "former": former.as_ref().map(|former| former.to_string_lossy()), "time": crate::ledger::moment(entry.moment_that_counts()),
                 "before": is_before, "objects": objects, "repository": entry.some("repository"), "ref": entry.some("ref"),
                 "pusher": entry.some("pusher"),
             })

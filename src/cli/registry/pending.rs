@@ -41,8 +41,13 @@ pub(super) fn run(common: &Common, arguments: &Pending, output: &mut Output) -> 
         known.extend(registry.list(now).into_iter().map(|entry| entry.key.to_string()));
     }
     let mut pending = Vec::new();
-    for key in ledger.unknown_keys()?.into_iter().filter(|key| !known.contains(key)) {
-        pending.extend(Seen::of(&ledger, key)?);
+    let ledgers = ledger.chain()?;
+    let mut unknown = BTreeSet::new();
+    for ledger in &ledgers {
+        unknown.extend(ledger.unknown_keys()?);
+    }
+    for key in unknown.into_iter().filter(|key| !known.contains(key)) {
+        pending.extend(Seen::of(&ledgers, key)?);
     }
     // Whoever waits pushed last.
     pending.sort_by(|one, other| other.last.cmp(&one.last));
@@ -81,11 +86,20 @@ pub(super) fn keys_of(ledger: &Ledger, entry: &Entry) -> Result<Vec<UnknownKey>,
     list.map(|list| UnknownKey::read_list(&list)).transpose().map_err(damaged).map(Option::unwrap_or_default)
 }
 
-/// The decisions that an unknown key is about, the newest first, at most so many.
-pub(super) fn decisions(ledger: &Ledger, key: &str, at_most: usize) -> Result<Vec<Entry>, Undecided> {
+/// The decisions that an unknown key is about, the newest first, at most so many, each with its ledger.
+pub(super) fn decisions<'a>(
+    ledgers: &[&'a Ledger],
+    key: &str,
+    at_most: usize,
+) -> Result<Vec<(&'a Ledger, Entry)>, Undecided> {
     let wanted = Wanted { conditions: vec![vec![Subject::UnknownKey(key.to_owned())]], ..Wanted::default() };
-    let numbers = ledger.find(&wanted, None, at_most)?;
-    numbers.into_iter().map(|number| ledger.entry(number)).filter_map(Result::transpose).collect()
+    let mut decisions = Vec::new();
+    for &ledger in ledgers {
+        for number in ledger.find(&wanted, None, at_most.saturating_sub(decisions.len()))? {
+            decisions.extend(ledger.entry(number)?.map(|entry| (ledger, entry)));
+        }
+    }
+    Ok(decisions)
 }
 
 /// What was seen of a key.
@@ -108,11 +122,11 @@ struct Seen {
 
 impl Seen {
     /// `None` if no push is known that it was found wanting in: it came beside signatures that no rule asked for.
-    fn of(ledger: &Ledger, key: String) -> Result<Option<Self>, Undecided> {
-        let entries = decisions(ledger, &key, READ.saturating_add(1))?;
+    fn of(ledgers: &[&Ledger], key: String) -> Result<Option<Self>, Undecided> {
+        let entries = decisions(ledgers, &key, READ.saturating_add(1))?;
         let is_more = entries.len() > READ;
         let (mut pushes, mut seen) = (HashSet::new(), None::<Self>);
-        for entry in entries.iter().take(READ) {
+        for (ledger, entry) in entries.iter().take(READ) {
             let Some(unknown) = keys_of(ledger, entry)?.into_iter().find(|unknown| unknown.fingerprint == key) else {
                 continue;
             };
@@ -137,7 +151,7 @@ impl Seen {
             seen.pushers.extend(pusher);
             let place = |what| entry.some(what).and_then(bytes_of).unwrap_or_default();
             seen.refs.insert((place("repository"), place("ref")));
-            pushes.insert(entry.number_of("push").ok());
+            pushes.insert(entry.number_of("push").ok().map(|push| ledger.id(push)));
             seen.pushes = pushes.len();
         }
         Ok(seen)

@@ -27,12 +27,27 @@ pub(super) struct Asked<'a> {
 #[derive(Default)]
 struct Replayed {
     pushes: u64,
-    /// Pushes that would be refused, by the numbers of their first records.
-    refused: Vec<u64>,
+    /// Pushes that would be refused.
+    refused: Vec<First>,
     /// Those that could not be judged, and why.
-    gone: Vec<(u64, String)>,
+    gone: Vec<(First, String)>,
     /// By the place of the policy.
     groups: Vec<(usize, Group)>,
+}
+
+/// The first record of a push.
+#[derive(Clone)]
+struct First {
+    number: u64,
+    /// The folder of the ledger that it is in, where the one asked continues that.
+    former: Option<String>,
+}
+
+impl First {
+    fn shown(&self) -> String {
+        let of = self.former.as_ref().map(|former| format!(" of the ledger in {former}"));
+        escaped(&format!("{}{}", self.number, of.unwrap_or_default()))
+    }
 }
 
 pub(super) fn run(common: &Common, asked: &Asked<'_>, output: &mut Output) -> Result<Outcome, Undecided> {
@@ -41,8 +56,11 @@ pub(super) fn run(common: &Common, asked: &Asked<'_>, output: &mut Output) -> Re
     let place = kept::place_of(asked.repository)?;
     let progress = Progress::of("judging");
     let mut replayed = Replayed::default();
-    let outcome = pushes(&ledger, asked, &place).and_then(|pushes| {
-        pushes.iter().try_for_each(|push| replayed.judge(push, asked, (&ledger, &place, &policies), &progress))
+    let outcome = ledger.chain().and_then(|ledgers| {
+        ledgers.into_iter().rev().try_for_each(|of| {
+            let pushes = pushes(of, asked, &place)?;
+            pushes.iter().try_for_each(|push| replayed.judge(push, asked, (&ledger, of, &place, &policies), &progress))
+        })
     });
     progress.finish();
     outcome?;
@@ -80,11 +98,13 @@ impl Replayed {
         &mut self,
         numbers: &[u64],
         asked: &Asked<'_>,
-        (ledger, place, policies): (&Ledger, &Path, &[Loaded]),
+        (ledger, of, place, policies): (&Ledger, &Ledger, &Path, &[Loaded]),
         progress: &Progress,
     ) -> Result<(), Undecided> {
-        let Some(&first) = numbers.first() else { return Ok(()) };
-        let entries = numbers.iter().map(|&number| entry(ledger, number)).collect::<Result<Vec<_>, _>>()?;
+        let Some(&number) = numbers.first() else { return Ok(()) };
+        let former = (of.folder() != ledger.folder()).then(|| of.folder().to_string_lossy().into_owned());
+        let first = First { number, former };
+        let entries = numbers.iter().map(|&number| entry(of, number)).collect::<Result<Vec<_>, _>>()?;
         self.pushes += 1;
         let Some(recorded) = entries.first() else { return Ok(()) };
         let push = match push(&entries, asked.repository)? {
@@ -96,7 +116,8 @@ impl Replayed {
         };
         let evidence = Evidence::of_record(evidence(recorded));
         let now = recorded.moment_that_counts();
-        let memory = ledger.memory(place)?.as_of(recorded.number_of("push").unwrap_or(first), now);
+        let memory =
+            ledger.memory(place)?.as_of(recorded.number_of("push").map_or(of.id(number), |push| of.id(push)), now);
         let case = Case {
             push: &push,
             evidence: &evidence,
@@ -157,10 +178,15 @@ impl Replayed {
         rows.sort_by_key(|(_, group)| std::cmp::Reverse(group.count));
         if common.format == Form::Json {
             let verdict = if self.refused.is_empty() { "accepted" } else { "refused" };
-            let gone = self.gone.iter().map(|(number, why)| json!({ "record": number, "why": why }));
+            let gone = self.gone.iter();
+            let gone = gone.map(|(first, why)| json!({ "record": first.number, "former": first.former, "why": why }));
+            let refused = self.refused.iter().filter(|first| first.former.is_none()).map(|first| first.number);
+            let before = self.refused.iter().filter(|first| first.former.is_some());
+            let before = before.map(|first| json!({ "record": first.number, "former": first.former }));
             let replayed = json!({
                 "schema": SCHEMA, "verdict": verdict, "since": ledger::moment(asked.since),
-                "ref": asked.name.as_ref().map(ToString::to_string), "pushes": self.pushes, "refused": self.refused,
+                "ref": asked.name.as_ref().map(ToString::to_string), "pushes": self.pushes, "refused": refused.collect::<Vec<_>>(),
+                "refused-before": before.collect::<Vec<_>>(),
                 "gone": gone.collect::<Vec<_>>(), "commits": walked, "groups": groups_json(&rows),
             });
             return output.line(&replayed.to_string());
@@ -168,23 +194,22 @@ impl Replayed {
         for row in table(&rows) {
             output.line(&row)?;
         }
-        let numbers = |numbers: &[u64]| match numbers {
+        let refused = match self.refused.as_slice() {
             [] => String::new(),
-            numbers => {
-                let named: Vec<_> = numbers.iter().take(NAMED).map(ToString::to_string).collect();
-                let more = if numbers.len() > NAMED { ", …" } else { "" };
+            refused => {
+                let named: Vec<_> = refused.iter().take(NAMED).map(First::shown).collect();
+                let more = if refused.len() > NAMED { ", …" } else { "" };
                 format!(" (record {}{more})", named.join(", "))
             }
         };
-        let refused = numbers(&self.refused);
         output.line(&format!(
             "{} pushes since {}: {} would be refused{refused}; {walked} commits read",
             self.pushes,
             ledger::moment(asked.since),
             self.refused.len()
         ))?;
-        for (number, why) in &self.gone {
-            output.line(&escaped(&format!("not judged: record {number}: {why}")))?;
+        for (first, why) in &self.gone {
+            output.line(&format!("not judged: record {}: {}", first.shown(), escaped(why)))?;
         }
         Ok(())
     }

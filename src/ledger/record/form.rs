@@ -43,7 +43,10 @@ impl Record {
                 fields.add("program", json!(concat!("countersign ", env!("CARGO_PKG_VERSION"))));
                 fields.add("user", json!(opening.user));
                 fields.add("by", json!(if opening.by_hook { "hook" } else { "command" }));
-                fields.add_some("continues", opening.continues.as_ref().map(|checkpoint| json!(checkpoint)));
+                if let Some(continued) = &opening.continues {
+                    fields.add("continues", json!(continued.checkpoint));
+                    fields.add("former", bytes(&continued.folder));
+                }
             }
             Self::Decision(decision) => decision.write(fields),
             Self::Outcome(outcome) => {
@@ -76,7 +79,11 @@ impl Record {
                 fields.add("user", json!(adoption.user));
             }
             Self::Rotated(key) => fields.add("key", json!(key)),
-            Self::Closed(next) => fields.add("next", json!(next)),
+            Self::Closed(closing) => {
+                fields.add("next", json!(closing.next));
+                fields.add("key", json!(closing.key));
+                fields.add("folder", bytes(&closing.folder));
+            }
         }
     }
 }

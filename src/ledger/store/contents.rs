@@ -16,6 +16,29 @@ impl Ledger {
         memory::in_force(&self.connection(), path).map_err(|fault| fault.of(&self.reading))
     }
 
+    /// The policies and registries that were last recorded to be in force, each at its path.
+    ///
+    /// # Errors
+    /// The database's.
+    pub fn all_in_force(&self) -> Result<Vec<InForce>, Undecided> {
+        memory::all_in_force(&self.connection()).map_err(|fault| fault.of(&self.reading))
+    }
+
+    /// Whether a push was accepted with a push certificate of which this is the digest of what is signed, here or in a ledger
+    /// before this one.
+    ///
+    /// # Errors
+    /// The database's; those of [`Ledger::former`].
+    pub fn is_certificate_seen(&self, certificate: Digest) -> Result<bool, Undecided> {
+        for ledger in self.chain()? {
+            let seen = memory::is_certificate_seen(&ledger.connection(), certificate);
+            if seen.map_err(|fault| fault.of(&ledger.reading))? {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
     /// A content; `None` if it is not there.
     ///
     /// # Errors

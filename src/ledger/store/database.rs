@@ -1,7 +1,7 @@
 //! The connection to SQLite, and how it is set.
 
 use super::fault::Fault;
-use rusqlite::{Connection, OpenFlags, config::DbConfig, types::FromSql};
+use rusqlite::{Connection, OpenFlags, config::DbConfig, types::FromSql, vtab::array};
 use std::{ffi::OsStr, fmt::Write, os::unix::ffi::OsStrExt, path::Path, time::Duration};
 
 /// What was recorded.
@@ -94,6 +94,8 @@ pub(super) fn empty_log(connection: &Connection) -> Result<(), Fault> {
 fn set(connection: &Connection) -> Result<(), Fault> {
     connection.busy_timeout(PATIENCE)?;
     connection.set_prepared_statement_cache_capacity(STATEMENTS);
+    // The table-valued function `rarray`.
+    array::load_module(connection)?;
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true)?;
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_TRUSTED_SCHEMA, false)?;
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_TRIGGER, false)?;

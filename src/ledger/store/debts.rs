@@ -3,14 +3,13 @@
 //! The tables say what decisions said. What became of those, and so whether a debt was opened or settled at all, is looked up
 //! with each question: an outcome may be replaced by a later one.
 
-use super::{Ledger, Memory, derived, fault::Fault, memory};
+use super::{Ledger, Memory, derived, fault::Fault, memory, memory::Layer};
 use crate::{
     Undecided,
-    ledger::entry::Entry,
+    ledger::{entry::Entry, record::Digest},
     push::{ObjectId, RefName, Timestamp},
 };
 use rusqlite::{Connection, OptionalExtension, params};
-use std::sync::PoisonError;
 
 /// A review that is owed for a rule that an emergency waived.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -40,33 +39,31 @@ pub struct Debt {
 }
 
 impl Memory<'_> {
-    /// The decision that used up what declares an emergency, a commit or a tag, in whatever repository: one that accepted and
-    /// did not fail.
+    /// The decision that used up what declares an emergency, in whatever repository: one that accepted and did not fail.
+    /// It may be in a former ledger. `signed`: the digest of what is signed of the commit or tag.
     ///
     /// # Errors
     /// The database's.
-    pub fn declaration_used(&self, object: ObjectId) -> Result<Option<u64>, Undecided> {
-        self.look_everywhere(|connection, before| declaration_used(connection, object, before))
+    pub fn declaration_used(&self, signed: Digest) -> Result<Option<u64>, Undecided> {
+        for layer in &self.layers {
+            let used = layer.ledger.declaration_used(signed, self.known_of(layer))?;
+            if used.is_some() {
+                return Ok(used);
+            }
+        }
+        Ok(None)
     }
 
-    /// The debts of this repository that are not settled, the earliest first.
+    /// The debts of this repository that are not settled, the earliest first. None is of a former ledger: while a review is
+    /// owed, a ledger is not closed.
     ///
     /// # Errors
     /// The database's.
     pub fn debts(&self) -> Result<Vec<Debt>, Undecided> {
-        let before = self.before();
-        let debts = self.look(|connection, repository| debts(connection, Some(repository), None, before))?;
+        let Some(layer) = self.layers.last() else { return Ok(Vec::new()) };
+        let before = self.known_of(layer);
+        let debts = layer.look(|connection, repository| debts(connection, Some(repository), None, before))?;
         Ok(debts.unwrap_or_default().into_iter().filter(|debt| !debt.is_settled).collect())
-    }
-
-    /// The debts of this repository that a decision opened, one for each rule that was waived, settled or not.
-    ///
-    /// # Errors
-    /// The database's.
-    pub fn debt_of(&self, number: u64) -> Result<Vec<Debt>, Undecided> {
-        let before = self.before();
-        let debts = self.look(|connection, repository| debts(connection, Some(repository), Some(number), before))?;
-        Ok(debts.unwrap_or_default())
     }
 
     /// The decisions, of whatever repository, in which this person declared an emergency whose review is overdue.
@@ -74,32 +71,54 @@ impl Memory<'_> {
     /// # Errors
     /// The database's.
     pub fn overdue(&self, signer: &str, now: Timestamp) -> Result<Vec<u64>, Undecided> {
-        self.look_everywhere(|connection, before| {
-            let mut select = connection.prepare_cached(&format!(
-                "SELECT DISTINCT number FROM emergency JOIN decision USING (number)
-                 WHERE signer = ?2 AND due < ?3 AND number < ?1 AND {STANDS} AND NOT ({SETTLED}) ORDER BY number",
-            ))?;
-            let numbers = select.query_map(params![limit(before), signer, now.0], |row| row.get(0))?;
-            Ok(numbers.collect::<Result<_, _>>()?)
-        })
+        let Some(layer) = self.layers.last() else { return Ok(Vec::new()) };
+        let (connection, before) = (layer.ledger.connection(), self.known_of(layer));
+        overdue(&connection, signer, now, before).map_err(|fault| fault.of(&layer.ledger.reading))
     }
 
-    /// Whether a review of this rule of the policy at this path is owed on a ref.
+    /// Whether an approval, the raw tag, was counted for another value than `new` that a ref of this repository got.
     ///
     /// # Errors
     /// The database's.
-    pub fn owes(&self, name: &RefName, policy: &[u8], rule: &str) -> Result<bool, Undecided> {
-        let debts = self.debts()?;
-        Ok(debts.iter().any(|debt| debt.name == *name && debt.policy == policy && debt.rule == rule))
+    pub fn is_approval_spent(&self, tag: Digest, new: ObjectId) -> Result<bool, Undecided> {
+        for layer in &self.layers {
+            let before = self.known_of(layer);
+            let spent = layer.look(|connection, repository| {
+                let mut select = connection.prepare_cached(&format!(
+                    "SELECT 1 FROM counted JOIN decision USING (number)
+                     WHERE tag = ?2 AND repository = ?3 AND new IS NOT ?4 AND number < ?1 AND {STANDS}"
+                ))?;
+                Ok(select.exists(params![limit(before), tag.0, repository, new.as_bytes()])?)
+            })?;
+            if spent == Some(true) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
-    fn before(&self) -> u64 {
-        self.as_of.map_or(u64::MAX, |(number, _)| number)
+    /// What is known of a ledger: its records before this number.
+    fn known_of(&self, layer: &Layer<'_>) -> u64 {
+        match self.as_of {
+            Some((record, _)) if record.ledger < layer.ledger.generation => 0,
+            Some((record, _)) if record.ledger == layer.ledger.generation => record.number,
+            Some(_) | None => u64::MAX,
+        }
+    }
+}
+
+impl Ledger {
+    /// The debts that a decision opened, one for each rule that was waived, settled or not.
+    ///
+    /// # Errors
+    /// The database's.
+    pub fn debt_of(&self, number: u64) -> Result<Vec<Debt>, Undecided> {
+        let debts = debts(&self.connection(), None, Some(number), u64::MAX);
+        debts.map_err(|fault| fault.of(&self.reading))
     }
 
-    fn look_everywhere<T>(&self, look: impl FnOnce(&Connection, u64) -> Result<T, Fault>) -> Result<T, Undecided> {
-        let connection = self.connection.lock().unwrap_or_else(PoisonError::into_inner);
-        look(&connection, self.before()).map_err(|fault| fault.of(self.doing))
+    pub(super) fn declaration_used(&self, signed: Digest, before: u64) -> Result<Option<u64>, Undecided> {
+        declaration_used(&self.connection(), signed, before).map_err(|fault| fault.of(&self.reading))
     }
 }
 
@@ -152,11 +171,15 @@ pub(super) fn add(connection: &Connection, entry: &Entry) -> Result<(), Fault> {
             emergency.policy,
             emergency.rule,
             policy,
-            emergency.object.as_bytes(),
+            emergency.signed.0,
             emergency.signer,
             emergency.due.0,
             !emergency.settled_by.is_empty(),
         ])?;
+    }
+    let mut insert = connection.prepare_cached("INSERT OR IGNORE INTO counted VALUES (?1, ?2)")?;
+    for approval in entry.approvals()? {
+        insert.execute(params![approval.tag.0, number])?;
     }
     let mut owes = connection
         .prepare_cached("SELECT EXISTS (SELECT 1 FROM emergency WHERE number = ?1 AND place = ?2 AND rule = ?3)")?;
@@ -172,12 +195,12 @@ pub(super) fn add(connection: &Connection, entry: &Entry) -> Result<(), Fault> {
 }
 
 /// The first decision before the number `before` that used up a declaration, and did not fail.
-pub(super) fn declaration_used(connection: &Connection, object: ObjectId, before: u64) -> Result<Option<u64>, Fault> {
+pub(super) fn declaration_used(connection: &Connection, signed: Digest, before: u64) -> Result<Option<u64>, Fault> {
     let mut select = connection.prepare_cached(&format!(
         "SELECT number FROM emergency JOIN decision USING (number)
-         WHERE object = ?2 AND number < ?1 AND {STANDS} ORDER BY number LIMIT 1",
+         WHERE signed = ?2 AND number < ?1 AND {STANDS} ORDER BY number LIMIT 1",
     ))?;
-    Ok(select.query_row(params![limit(before), object.as_bytes()], |row| row.get(0)).optional()?)
+    Ok(select.query_row(params![limit(before), signed.0], |row| row.get(0)).optional()?)
 }
 
 /// Whether a rule was waived in a decision and it is certain that it was reviewed: that the approval is there.
@@ -229,6 +252,21 @@ fn debts(
         });
     }
     Ok(debts)
+}
+
+fn overdue(connection: &Connection, signer: &str, now: Timestamp, before: u64) -> Result<Vec<u64>, Fault> {
+    let mut select = connection.prepare_cached(&format!(
+        "SELECT DISTINCT number FROM emergency JOIN decision USING (number)
+         WHERE signer = ?2 AND due < ?3 AND number < ?1 AND {STANDS} AND NOT ({SETTLED}) ORDER BY number",
+    ))?;
+    let numbers = select.query_map(params![limit(before), signer, now.0], |row| row.get(0))?;
+    Ok(numbers.collect::<Result<_, _>>()?)
+}
+
+/// The numbers of all decisions that owe a review, whatever repository they are of.
+pub(super) fn owing(connection: &Connection) -> Result<Vec<u64>, Fault> {
+    let owed = debts(connection, None, None, u64::MAX)?;
+    Ok(owed.into_iter().filter(|debt| !debt.is_settled).map(|debt| debt.number).collect())
 }
 
 /// As SQLite holds it.

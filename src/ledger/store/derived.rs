@@ -16,7 +16,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 use serde_json::Value;
 
 /// The names of the derived tables.
-pub(super) const TABLES: [&str; 14] = [
+pub(super) const TABLES: [&str; 15] = [
     "entry",
     "repository",
     "decision",
@@ -27,6 +27,7 @@ pub(super) const TABLES: [&str; 14] = [
     "satisfied",
     "emergency",
     "settlement",
+    "counted",
     "in_force",
     "certificate",
     "mention",

@@ -79,13 +79,13 @@ CREATE TABLE emergency (
     place INTEGER NOT NULL, -- of the policy, among those of the decision
     rule TEXT NOT NULL,
     policy BLOB NOT NULL, -- its path
-    object BLOB NOT NULL, -- the commit or tag that declares it
+    signed BLOB NOT NULL, -- digest of what is signed of the declaration
     signer TEXT NOT NULL,
     due INTEGER NOT NULL, -- seconds since 1970
     settled INTEGER NOT NULL, -- 1 if an approval stood already
     PRIMARY KEY (number, place, rule)
 ) STRICT, WITHOUT ROWID;
-CREATE INDEX emergency_of_object ON emergency (object, number);
+CREATE INDEX emergency_of_signed ON emergency (signed, number);
 CREATE INDEX emergency_of_signer ON emergency (signer, number);
 
 -- The decisions about approvals that settle those.
@@ -95,6 +95,13 @@ CREATE TABLE settlement (
     rule TEXT NOT NULL,
     number INTEGER NOT NULL, -- the decision that settles
     PRIMARY KEY (emergency, place, rule, number)
+) STRICT, WITHOUT ROWID;
+
+-- The approvals that decisions which accepted have counted.
+CREATE TABLE counted (
+    tag BLOB NOT NULL, -- digest of the raw tag
+    number INTEGER NOT NULL,
+    PRIMARY KEY (tag, number)
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE in_force (

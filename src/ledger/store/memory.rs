@@ -1,6 +1,6 @@
 //! What is known of one repository from what was recorded.
 
-use super::{debts, derived, fault::Fault, receipts};
+use super::{Ledger, RecordId, debts, derived, fault::Fault, receipts};
 use crate::{
     Undecided,
     ledger::record::{Digest, InForce},
@@ -8,22 +8,27 @@ use crate::{
 };
 use rusqlite::{Connection, OptionalExtension, params};
 use std::{
-    collections::HashMap,
+    collections::{BTreeMap, HashMap},
     os::unix::ffi::OsStrExt,
     path::Path,
-    sync::{Mutex, PoisonError},
 };
 
-/// What was recorded of one repository so far. Of the objects, what counts is the first completed decision or adoption
-/// that brought them.
+/// What was recorded of one repository so far, in a ledger and in those before it. Of the objects, what counts is the first
+/// completed decision or adoption that brought them.
 #[derive(Debug)]
 pub struct Memory<'a> {
-    pub(super) connection: &'a Mutex<Connection>,
-    pub(super) doing: &'a str,
-    /// `None` if nothing was recorded of it.
+    /// The oldest first.
+    pub(super) layers: Vec<Layer<'a>>,
+    /// What was recorded from this record and moment on is not known yet.
+    pub(super) as_of: Option<(RecordId, Timestamp)>,
+}
+
+/// What one ledger says of it.
+#[derive(Debug)]
+pub(super) struct Layer<'a> {
+    pub ledger: &'a Ledger,
+    /// `None` if nothing was recorded of it there.
     repository: Option<i64>,
-    /// What was recorded from this number and moment on is not known yet.
-    pub(super) as_of: Option<(u64, Timestamp)>,
 }
 
 /// The value that a ref was last recorded to have.
@@ -32,7 +37,7 @@ pub struct Standing {
     /// `None` if it went.
     pub value: Option<ObjectId>,
     /// The record that says so: a completed decision, a move or an adoption.
-    pub number: u64,
+    pub record: RecordId,
 }
 
 /// A decision that accepted, of which it is not recorded what became of it.
@@ -53,15 +58,18 @@ pub struct OpenDecision {
 }
 
 impl<'a> Memory<'a> {
-    pub(super) fn new(connection: &'a Mutex<Connection>, doing: &'a str, path: &Path) -> Result<Self, Undecided> {
-        let repository = repository(&connection.lock().unwrap_or_else(PoisonError::into_inner), path)
-            .map_err(|fault| fault.of(doing))?;
-        Ok(Self { connection, doing, repository, as_of: None })
+    pub(super) fn new(ledger: &'a Ledger, path: &Path) -> Result<Self, Undecided> {
+        let layer = |ledger: &'a Ledger| {
+            let repository = repository(&ledger.connection(), path).map_err(|fault| fault.of(&ledger.reading))?;
+            Ok(Layer { ledger, repository })
+        };
+        let layers = ledger.chain()?.into_iter().rev().map(layer);
+        Ok(Self { layers: layers.collect::<Result<_, Undecided>>()?, as_of: None })
     }
 
-    /// What was known when a record was written: its number, and the moment that counts for it.
-    pub fn as_of(self, number: u64, moment: Timestamp) -> Self {
-        Self { as_of: Some((number, moment)), ..self }
+    /// What was known when a record was written, and the moment that counts for it.
+    pub fn as_of(self, record: RecordId, moment: Timestamp) -> Self {
+        Self { as_of: Some((record, moment)), ..self }
     }
 
     /// Whether it is as of a moment of the past.
@@ -82,8 +90,23 @@ impl<'a> Memory<'a> {
     /// # Errors
     /// The database's.
     pub fn received_of(&self, objects: &[ObjectId]) -> Result<HashMap<ObjectId, Timestamp>, Undecided> {
-        let received = self.look(|connection, repository| receipts::read(connection, repository, objects))?;
-        let mut received = received.unwrap_or_default();
+        let mut received = HashMap::new();
+        // What an older ledger knows, a newer one can only say of later.
+        let mut left: Option<Vec<ObjectId>> = None;
+        for layer in &self.layers {
+            let found = layer.look(|connection, repository| {
+                receipts::read(connection, repository, left.as_deref().unwrap_or(objects))
+            })?;
+            match found {
+                Some(found) if received.is_empty() => received = found,
+                Some(found) => received.extend(found),
+                None => continue,
+            }
+            if self.layers.len() > 1 {
+                let known = |object: &&ObjectId| !received.contains_key(*object);
+                left = Some(objects.iter().filter(known).copied().collect());
+            }
+        }
         if let Some((_, moment)) = self.as_of {
             received.retain(|_, received| *received < moment);
         }
@@ -98,7 +121,14 @@ impl<'a> Memory<'a> {
         if self.as_of.is_some() {
             return Ok(self.standings()?.into_iter().find(|(other, _)| other == name).map(|(_, standing)| standing));
         }
-        self.look(|connection, repository| standing(connection, repository, name)).map(Option::flatten)
+        for layer in self.layers.iter().rev() {
+            let generation = layer.ledger.generation;
+            let found = layer.look(|connection, repository| standing(connection, repository, name, generation))?;
+            if let Some(standing) = found.flatten() {
+                return Ok(Some(standing));
+            }
+        }
+        Ok(None)
     }
 
     /// The same of all refs of which anything was recorded, sorted by name.
@@ -106,23 +136,40 @@ impl<'a> Memory<'a> {
     /// # Errors
     /// The database's.
     pub fn standings(&self) -> Result<Vec<(RefName, Standing)>, Undecided> {
-        let before = self.as_of.map_or(i64::MAX.unsigned_abs(), |(number, _)| number);
-        self.look(|connection, repository| standings(connection, repository, before)).map(Option::unwrap_or_default)
+        let mut all: BTreeMap<RefName, Standing> = BTreeMap::new();
+        for layer in &self.layers {
+            let generation = layer.ledger.generation;
+            let before = match self.as_of {
+                Some((record, _)) if record.ledger < generation => continue,
+                Some((record, _)) if record.ledger == generation => record.number,
+                Some(_) | None => i64::MAX.unsigned_abs(),
+            };
+            let found = layer.look(|connection, repository| standings(connection, repository, before, generation))?;
+            let found = found.unwrap_or_default();
+            if self.layers.len() == 1 {
+                return Ok(found);
+            }
+            all.extend(found);
+        }
+        Ok(all.into_iter().collect())
     }
 
-    /// Whether decision `number` accepted with nothing found by this rule of the policy at this path, or with what an emergency
+    /// Whether a decision accepted with nothing found by this rule of the policy at this path, or with what an emergency
     /// waived and a review has settled since; or is an adoption, which stands for every rule.
     ///
     /// # Errors
     /// The database's.
-    pub fn is_satisfied(&self, number: u64, policy: &[u8], rule: &str) -> Result<bool, Undecided> {
-        let found = self.look(|connection, _| {
+    pub fn is_satisfied(&self, record: RecordId, policy: &[u8], rule: &str) -> Result<bool, Undecided> {
+        let Some(layer) = self.layers.iter().find(|layer| layer.ledger.generation == record.ledger) else {
+            return Ok(false);
+        };
+        let found = layer.look(|connection, _| {
             let mut select = connection.prepare_cached(
                 "SELECT EXISTS (SELECT 1 FROM satisfied WHERE number = ?1 AND policy = ?2 AND rule = ?3)
                      OR EXISTS (SELECT 1 FROM entry WHERE number = ?1 AND kind = 'adopted')",
             )?;
-            let satisfied: bool = select.query_row(params![number, policy, rule], |row| row.get(0))?;
-            Ok(satisfied || debts::is_settled(connection, number, policy, rule)?)
+            let satisfied: bool = select.query_row(params![record.number, policy, rule], |row| row.get(0))?;
+            Ok(satisfied || debts::is_settled(connection, record.number, policy, rule)?)
         });
         found.map(|found| found == Some(true))
     }
@@ -132,11 +179,7 @@ impl<'a> Memory<'a> {
     /// # Errors
     /// The database's.
     pub fn is_certificate_seen(&self, certificate: Digest) -> Result<bool, Undecided> {
-        let connection = self.connection.lock().unwrap_or_else(PoisonError::into_inner);
-        let found: Result<Option<u64>, _> = connection
-            .prepare_cached("SELECT push FROM certificate WHERE digest = ?1")
-            .and_then(|mut select| select.query_row([certificate.0], |row| row.get(0)).optional());
-        found.map(|found| found.is_some()).map_err(|error| Fault::from(error).of(self.doing))
+        self.layers.last().map_or(Ok(false), |layer| layer.ledger.is_certificate_seen(certificate))
     }
 
     /// The decisions that accepted, and of which it is not recorded what became of them; the earliest first.
@@ -144,31 +187,56 @@ impl<'a> Memory<'a> {
     /// # Errors
     /// The database's.
     pub fn open_decisions(&self) -> Result<Vec<OpenDecision>, Undecided> {
-        self.look(open_decisions).map(Option::unwrap_or_default)
+        // A ledger that is continued has none, but of repositories that are gone.
+        let found = self.layers.last().map_or(Ok(None), |layer| layer.look(open_decisions));
+        found.map(Option::unwrap_or_default)
     }
 
-    /// `None` if nothing was recorded of the repository.
+    pub(super) fn is_known(&self, record: RecordId) -> bool {
+        self.as_of.is_none_or(|(as_of, _)| record < as_of)
+    }
+}
+
+impl Layer<'_> {
+    /// `None` if nothing was recorded of the repository there.
     pub(super) fn look<T>(
         &self,
         look: impl FnOnce(&Connection, i64) -> Result<T, Fault>,
     ) -> Result<Option<T>, Undecided> {
         let Some(repository) = self.repository else { return Ok(None) };
-        // Who panicked while it looked something up has left nothing half done.
-        let connection = self.connection.lock().unwrap_or_else(PoisonError::into_inner);
-        look(&connection, repository).map(Some).map_err(|fault| fault.of(self.doing))
+        look(&self.ledger.connection(), repository).map(Some).map_err(|fault| fault.of(&self.ledger.reading))
     }
+}
+
+pub(super) fn is_certificate_seen(connection: &Connection, certificate: Digest) -> Result<bool, Fault> {
+    Ok(connection.prepare_cached("SELECT 1 FROM certificate WHERE digest = ?1")?.exists([certificate.0])?)
+}
+
+/// The numbers of all decisions that are open, whatever repository they are of.
+pub(super) fn all_open(connection: &Connection) -> Result<Vec<u64>, Fault> {
+    let mut select = connection.prepare_cached("SELECT number FROM decision WHERE state = 'open' ORDER BY number")?;
+    let numbers = select.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?;
+    Ok(numbers)
 }
 
 pub(super) fn repository(connection: &Connection, path: &Path) -> Result<Option<i64>, Fault> {
     derived::find_repository(connection, path.as_os_str().as_bytes())
 }
 
-pub(super) fn standing(connection: &Connection, repository: i64, name: &RefName) -> Result<Option<Standing>, Fault> {
+pub(super) fn standing(
+    connection: &Connection,
+    repository: i64,
+    name: &RefName,
+    generation: u64,
+) -> Result<Option<Standing>, Fault> {
     let mut select =
         connection.prepare_cached("SELECT value, number FROM standing WHERE repository = ?1 AND name = ?2")?;
     let mut rows = select.query(params![repository, name.as_bytes()])?;
     match rows.next()? {
-        Some(row) => Ok(Some(Standing { value: object(row.get(0)?)?, number: row.get(1)? })),
+        Some(row) => {
+            let record = RecordId { ledger: generation, number: row.get(1)? };
+            Ok(Some(Standing { value: object(row.get(0)?)?, record }))
+        }
         None => Ok(None),
     }
 }
@@ -217,8 +285,21 @@ pub(super) fn in_force(connection: &Connection, path: &[u8]) -> Result<Option<In
     }))
 }
 
+pub(super) fn all_in_force(connection: &Connection) -> Result<Vec<InForce>, Fault> {
+    let mut select = connection.prepare("SELECT path, policy, registry FROM in_force ORDER BY path")?;
+    let rows = select.query_map([], |row| {
+        Ok(InForce { path: row.get(0)?, policy: Digest(row.get(1)?), registry: Digest(row.get(2)?) })
+    })?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
 /// By records before this number.
-fn standings(connection: &Connection, repository: i64, before: u64) -> Result<Vec<(RefName, Standing)>, Fault> {
+fn standings(
+    connection: &Connection,
+    repository: i64,
+    before: u64,
+    generation: u64,
+) -> Result<Vec<(RefName, Standing)>, Fault> {
     // Where `max` is the only aggregate, SQLite takes the other columns from its row (lang_select.html, "bare columns").
     let mut select = connection.prepare_cached(match before == i64::MAX.unsigned_abs() {
         true => "SELECT name, value, number FROM standing WHERE repository = ?1 AND number < ?2 ORDER BY name",
@@ -229,7 +310,8 @@ fn standings(connection: &Connection, repository: i64, before: u64) -> Result<Ve
     let mut rows = select.query(params![repository, before])?;
     let mut standings = Vec::new();
     while let Some(row) = rows.next()? {
-        standings.push((ref_name(row.get(0)?)?, Standing { value: object(row.get(1)?)?, number: row.get(2)? }));
+        let record = RecordId { ledger: generation, number: row.get(2)? };
+        standings.push((ref_name(row.get(0)?)?, Standing { value: object(row.get(1)?)?, record }));
     }
     Ok(standings)
 }

@@ -3,6 +3,8 @@
 //! An append is one transaction: records, the nodes of the tree above them, what can be looked up of them, and the signed
 //! checkpoint of all, or nothing.
 
+mod chain;
+mod closing;
 mod contents;
 mod database;
 mod debts;
@@ -20,17 +22,20 @@ mod rotating;
 mod verify;
 mod writing;
 
+pub use chain::RecordId;
+pub use closing::Closed;
 pub use debts::Debt;
 pub use memory::{Memory, OpenDecision, Standing};
 pub use queries::{Brought, Subject, Wanted};
 pub use restoring::Restoring;
 pub use verify::{Computed, Damage, Place};
+use writing::Before;
 pub use writing::{Appended, Writing};
 
 use super::{
     folder::{LedgerFolder, Making},
     key::SigningKey,
-    record::{Opening, Record},
+    record::{Continued, Opening, Record},
 };
 use crate::{Undecided, push::Timestamp, trusted::TrustedFiles};
 use fault::Fault;
@@ -50,6 +55,9 @@ pub struct Ledger {
     folder: LedgerFolder,
     /// Of the file that is open.
     identity: (u64, u64),
+    /// How many came before it.
+    generation: u64,
+    former: Option<chain::Former>,
     reading: String,
     writing: String,
 }
@@ -59,12 +67,13 @@ impl Ledger {
     ///
     /// # Errors
     /// Others can write there; a part is missing or cannot be read; the database is damaged, or of another version; its last
-    /// checkpoint was not signed with its key; it cannot be made.
+    /// checkpoint was not signed with its key; it cannot be made; the ledger that it continues is not there, or not as it was
+    /// left.
     pub fn open(folder: &Path, trusted: &TrustedFiles, making: &Making) -> Result<Self, Undecided> {
         let folder = match LedgerFolder::open(folder, trusted)? {
             Some(folder) => folder,
             None => LedgerFolder::make(folder, trusted, &making.origin, |file, key| {
-                create(file, key, making)
+                create(file, key, making, None, &|_| Ok(()))
                     .map_err(|fault| fault.of(&format!("making the ledger `{}`", folder.display())))
             })?,
         };
@@ -80,14 +89,24 @@ impl Ledger {
             last().map_err(|fault| fault.of(&ledger.reading))?;
         }
         drop(connection);
+        ledger.open_former(trusted);
+        ledger.chain()?;
         Ok(ledger)
     }
 
     /// Opens the ledger in `folder` to be read alone; `None` if there is none. Makes and changes nothing, and needs no key.
     ///
     /// # Errors
-    /// Others can write there; the database is damaged, or of another version.
+    /// Others can write there; the database is damaged, or of another version. What is wrong with a ledger that it continues,
+    /// [`Ledger::former`] says.
     pub fn read(folder: &Path, trusted: &TrustedFiles) -> Result<Option<Self>, Undecided> {
+        let Some(mut ledger) = Self::read_alone(folder, trusted)? else { return Ok(None) };
+        ledger.open_former(trusted);
+        Ok(Some(ledger))
+    }
+
+    /// The same without the ledgers that it continues.
+    fn read_alone(folder: &Path, trusted: &TrustedFiles) -> Result<Option<Self>, Undecided> {
         let Some(folder) = LedgerFolder::open_to_read(folder, trusted)? else { return Ok(None) };
         Self::over(folder, None, |folder| {
             let file = folder.database();
@@ -110,7 +129,8 @@ impl Ledger {
         let (reading, writing) = (format!("reading the ledger `{shown}`"), format!("writing the ledger `{shown}`"));
         let identity = folder.identity()?;
         let connection = open(&folder).map_err(|fault| fault.of(&reading))?;
-        let ledger = Self { connection: Mutex::new(connection), key, folder, identity, reading, writing };
+        let connection = Mutex::new(connection);
+        let ledger = Self { connection, key, folder, identity, generation: 0, former: None, reading, writing };
         check_place(&ledger.folder, identity, &ledger.reading)?;
         Ok(ledger)
     }
@@ -138,6 +158,8 @@ impl Ledger {
         let Some(key) = &mut self.key else {
             return Err(Undecided::server(&self.writing, "it was opened to be read"));
         };
+        let before = chain::opened(self.former.as_ref(), &self.reading)?;
+        let before = Before { former: before, generation: self.generation };
         let connection = self.connection.get_mut().unwrap_or_else(PoisonError::into_inner);
         let append = || {
             #[expect(clippy::disallowed_methods, reason = "how long others held the lock is known here alone")]
@@ -148,7 +170,10 @@ impl Ledger {
             // It may have been another's turn since it was read.
             rotating::settled(&transaction, &self.folder, key)?;
             let last = reading::last(&transaction, key.verifier())?;
-            let mut writing = Writing::new(&transaction, &self.writing, Some(&last), clock(), waited);
+            if last.kind() == "closed" {
+                return Err(Undecided::server(&self.writing, chain::closed(&chain::read_closing(&last)?)).into());
+            }
+            let mut writing = Writing::new(&transaction, &self.writing, before, Some(&last), clock(), waited);
             let next = write(&mut writing, &self.folder)?;
             let appended = writing.finish(key, next.as_ref())?;
             if appended.is_some() {
@@ -166,7 +191,7 @@ impl Ledger {
     /// # Errors
     /// The database's.
     pub fn memory(&self, repository: &Path) -> Result<Memory<'_>, Undecided> {
-        Memory::new(&self.connection, &self.reading, repository)
+        Memory::new(self, repository)
     }
 
     /// Reads everything and computes it anew. What is damaged is told to `found`, in no certain order; nothing means that all
@@ -225,17 +250,30 @@ fn check_place(folder: &LedgerFolder, identity: (u64, u64), doing: &str) -> Resu
     Err(Undecided::server(doing, "another database was put in its place meanwhile: try again"))
 }
 
-fn create(file: &Path, key: &SigningKey, making: &Making) -> Result<(), Fault> {
+/// `continued`: what the ledger continues, if it does, and the latest moment recorded there. `fill` writes what comes after the
+/// first record.
+fn create(
+    file: &Path,
+    key: &SigningKey,
+    making: &Making,
+    continued: Option<(Continued, Timestamp)>,
+    fill: &dyn Fn(&mut Writing<'_>) -> Result<(), Undecided>,
+) -> Result<(), Fault> {
     let mut connection = database::create(file)?;
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-    let mut writing = Writing::new(&transaction, "making the ledger", None, making.now, 0);
+    let mut writing = Writing::new(&transaction, "making the ledger", Before::default(), None, making.now, 0);
+    let continues = continued.map(|(continued, latest)| {
+        writing.count_from(latest);
+        continued
+    });
     writing.record(&Record::Opened(Opening {
         origin: making.origin.clone(),
         key: key.verifier().to_string(),
         user: making.user,
         by_hook: making.by_hook,
-        continues: None,
+        continues,
     }))?;
+    fill(&mut writing)?;
     writing.finish(key, None)?;
     transaction.commit()?;
     // So that the file alone is the database. Closing would do it too, and not say so if it failed.

@@ -35,7 +35,7 @@ pub(super) fn is_signed_alone(connection: &Connection, key: &VerifierKey) -> Res
     Ok(Note::parse(&note).is_ok_and(|note| matches!(note.lines(), [line] if line.is_by(key))))
 }
 
-fn last_note(connection: &Connection) -> Result<Option<Vec<u8>>, Fault> {
+pub(super) fn last_note(connection: &Connection) -> Result<Option<Vec<u8>>, Fault> {
     let mut select = connection.prepare_cached("SELECT note FROM checkpoint ORDER BY size DESC LIMIT 1")?;
     Ok(select.query_row([], |row| row.get(0)).optional()?)
 }
@@ -51,6 +51,11 @@ pub(super) fn last(connection: &Connection, key: &VerifierKey) -> Result<Entry, 
         Ok(checkpoint) => checkpoint,
         Err(why) => return Fault::damaged(format!("the last checkpoint and the ledger's `key` do not fit: {why}")),
     };
+    covered(connection, &checkpoint)
+}
+
+/// The last record, if the checkpoint covers all that was recorded, and its root is that of the tree.
+pub(super) fn covered(connection: &Connection, checkpoint: &Checkpoint) -> Result<Entry, Fault> {
     let size = checkpoint.size();
     let last = size.checked_sub(1);
     let numbered: Option<u64> =

@@ -1,6 +1,6 @@
 //! One transaction of the ledger.
 
-use super::{debts, derived, fault::Fault, memory, memory::Standing, reading};
+use super::{Ledger, RecordId, debts, derived, fault::Fault, memory, memory::Standing, reading};
 use crate::{
     Undecided,
     ledger::{
@@ -12,7 +12,7 @@ use crate::{
     },
     push::{ObjectId, RefName, Timestamp},
 };
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{Connection, params};
 use std::path::Path;
 
 /// The end of the ledger, while nobody else writes. What is written becomes part of it all at once, or not at all.
@@ -20,6 +20,7 @@ use std::path::Path;
 pub struct Writing<'a> {
     connection: &'a Connection,
     doing: &'a str,
+    before: Before<'a>,
     now: Timestamp,
     /// The latest moment that was recorded.
     latest: Option<Timestamp>,
@@ -28,6 +29,15 @@ pub struct Writing<'a> {
     waited: u64,
     /// Something of a record may be there that is not whole.
     failed: bool,
+}
+
+/// What came before a ledger.
+#[derive(Clone, Copy, Default, Debug)]
+pub(super) struct Before<'a> {
+    /// The ledger that it continues.
+    pub former: Option<&'a Ledger>,
+    /// How many there are.
+    pub generation: u64,
 }
 
 /// What an append has made durable.
@@ -52,13 +62,19 @@ impl<'a> Writing<'a> {
     pub(super) fn new(
         connection: &'a Connection,
         doing: &'a str,
+        before: Before<'a>,
         last: Option<&Entry>,
         now: Timestamp,
         waited: u64,
     ) -> Self {
         let first = last.map_or(0, |last| last.number().saturating_add(1));
         let latest = last.map(Entry::moment_that_counts);
-        Self { connection, doing, now, latest, first, next: first, waited, failed: false }
+        Self { connection, doing, before, now, latest, first, next: first, waited, failed: false }
+    }
+
+    /// That this moment is recorded already, in the ledger that this one continues.
+    pub(super) fn count_from(&mut self, latest: Timestamp) {
+        self.latest = Some(latest);
     }
 
     /// Adds a record. What it names by digest has been added before, by [`Writing::content`].
@@ -110,6 +126,11 @@ impl<'a> Writing<'a> {
         self.next
     }
 
+    /// The record of that number, of this ledger.
+    pub fn id(&self, number: u64) -> RecordId {
+        RecordId { ledger: self.before.generation, number }
+    }
+
     /// The server's clock, once the ledger could be written.
     pub fn now(&self) -> Timestamp {
         self.now
@@ -126,10 +147,13 @@ impl<'a> Writing<'a> {
     /// The database's.
     pub fn standing(&self, repository: &Path, name: &RefName) -> Result<Option<Standing>, Undecided> {
         let standing = || match memory::repository(self.connection, repository)? {
-            Some(repository) => memory::standing(self.connection, repository, name),
+            Some(repository) => memory::standing(self.connection, repository, name, self.before.generation),
             None => Ok(None),
         };
-        standing().map_err(|fault: Fault| fault.of(self.doing))
+        match (standing().map_err(|fault: Fault| fault.of(self.doing))?, self.before.former) {
+            (None, Some(former)) => former.memory(repository)?.standing(name),
+            (standing, _) => Ok(standing),
+        }
     }
 
     /// The decisions that accepted, and of which it is not recorded what became of them; see
@@ -172,23 +196,48 @@ impl<'a> Writing<'a> {
         memory::in_force(self.connection, path).map_err(|fault| fault.of(self.doing))
     }
 
-    /// The number of the push that brought a push certificate of which this is the digest of what is signed, if one did.
+    /// Whether a push was accepted with a push certificate of which this is the digest of what is signed; see
+    /// [`super::Memory::is_certificate_seen`].
     ///
     /// # Errors
     /// The database's.
-    pub fn certificate_seen(&self, certificate: Digest) -> Result<Option<u64>, Undecided> {
-        self.connection
-            .prepare_cached("SELECT push FROM certificate WHERE digest = ?1")
-            .and_then(|mut select| select.query_row([certificate.0], |row| row.get(0)).optional())
-            .map_err(|error| Fault::from(error).of(self.doing))
+    pub fn is_certificate_seen(&self, certificate: Digest) -> Result<bool, Undecided> {
+        let here = memory::is_certificate_seen(self.connection, certificate).map_err(|fault| fault.of(self.doing))?;
+        match self.before.former {
+            Some(former) if !here => former.is_certificate_seen(certificate),
+            Some(_) | None => Ok(here),
+        }
+    }
+
+    /// The numbers of all decisions that accepted, and of which it is not recorded what became of them.
+    ///
+    /// # Errors
+    /// The database's.
+    pub(super) fn all_open(&self) -> Result<Vec<u64>, Undecided> {
+        memory::all_open(self.connection).map_err(|fault| fault.of(self.doing))
     }
 
     /// The decision that used up an emergency's declaration, if one did; see [`super::Memory::declaration_used`].
     ///
     /// # Errors
     /// The database's.
-    pub fn declaration_used(&self, object: ObjectId) -> Result<Option<u64>, Undecided> {
-        debts::declaration_used(self.connection, object, u64::MAX).map_err(|fault| fault.of(self.doing))
+    pub fn declaration_used(&self, signed: Digest) -> Result<Option<u64>, Undecided> {
+        let here = debts::declaration_used(self.connection, signed, u64::MAX).map_err(|fault| fault.of(self.doing))?;
+        let mut former = self.before.former;
+        let mut used = here;
+        while let (None, Some(ledger)) = (used, former) {
+            used = ledger.declaration_used(signed, u64::MAX)?;
+            former = ledger.former()?;
+        }
+        Ok(used)
+    }
+
+    /// The numbers of all decisions that owe a review.
+    ///
+    /// # Errors
+    /// The database's.
+    pub(super) fn owing(&self) -> Result<Vec<u64>, Undecided> {
+        debts::owing(self.connection).map_err(|fault| fault.of(self.doing))
     }
 
     /// A content; `None` if it is not there.

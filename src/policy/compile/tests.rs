@@ -40,7 +40,7 @@ fn every_mistake_is_told_with_its_line() {
         "11: unknown key `ref`",
         "14: `main` is no full ref name, and would match nothing; write `refs/heads/main`",
         "15: `warm` is not one of `enforce`, `warn`, `observe`, `off`",
-        "16: this version does not support `review`",
+        "16: an empty list asks nothing",
     ] {
         assert!(found.iter().any(|found| found == expected), "{expected}\n{found:#?}");
     }
@@ -54,10 +54,28 @@ fn every_mistake_is_told_with_its_line() {
 }
 
 #[test]
-fn keys_of_later_versions_are_refused_by_name() {
-    for key in ["review", "emergency"] {
-        let found = mistakes(&format!("{HEAD}[[rule]]\nname = \"x\"\nrefs = [\"HEAD\"]\n{key} = 1\n"));
-        assert_eq!(found, [format!("6: this version does not support `{key}`")]);
+fn mistakes_in_reviews_and_emergencies_are_told() {
+    let found = |key: &str| {
+        let source = format!("{HEAD}[[rule]]\nname = \"x\"\nrefs = [\"HEAD\"]\n{key}\n");
+        mistakes(&source).into_iter().map(|found| found.replacen("6: ", "", 1)).collect::<Vec<_>>()
+    };
+    let kinds = "`updates`, `tags`, `signatures`, `pusher`, `paths`, `identity`, `history`, `messages`, `review`";
+    let none_of = format!("`emergency` is not one of {kinds}");
+    for (key, expected) in [
+        ("review = { approvals = 1 }", "this has to be a list, and is a table"),
+        ("review = [{ approvals = 0 }]", "`0` is not a whole number from 1 to 100"),
+        ("review = [{ approval = 1 }]", "unknown key `approval`"),
+        ("review = [{ match = 'trees' }]", "`trees` is not one of `commit`, `tree`"),
+        ("review = [{ by = ['@nobody'] }]", "there is no group `nobody`"),
+        ("emergency = { waives = ['review'] }", "`by` is missing"),
+        ("emergency = { by = ['a'] }", "`waives` is missing"),
+        ("emergency = { by = ['a'], waives = [] }", "an emergency that waives nothing is none"),
+        ("emergency = { by = ['a'], waives = ['emergency'] }", &none_of),
+        ("emergency = { by = ['a'], waives = ['review'], ticket = '(' }", "no regular expression"),
+        ("emergency = { by = ['a'], waives = ['review'], review-within = '72' }", "`72` is not a duration"),
+    ] {
+        let found = found(key);
+        assert!(found.len() == 1 && found[0].starts_with(expected), "{key}: {found:#?}");
     }
 }
 

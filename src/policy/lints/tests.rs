@@ -204,3 +204,34 @@ fn groups_that_are_used_nowhere() {
     assert_eq!(unused(&signed_by("@empty")), ["5: the group `other` is used nowhere"]);
     assert_eq!(unused(&signed_by("@other")), [""; 0]);
 }
+
+#[test]
+fn reviews_that_nobody_can_give_are_told() {
+    let told = |people: &[&str], lines: &str| {
+        let head = format!("version = 1\nunmatched-refs = 'accept'\n[[rule]]\nname = 'x'\nrefs = ['HEAD']\n{SIGNED}\n");
+        let policy = compile(&(head + lines), &Groups::new()).unwrap();
+        let signers: String =
+            people.iter().map(|id| format!("[[signer]]\nid = '{id}'\nemails = ['{id}@example.com']\n")).collect();
+        let parts = Parts { signers: signers.into_bytes(), ..Parts::default() };
+        let registry = Registry::from_parts("/registry".as_ref(), parts, &TimeZone::UTC).unwrap();
+        let found = lints(&policy, &registry, Timestamp(1_800_000_000));
+        found.into_iter().map(|lint| lint.what.replacen("rule `x`: ", "", 1)).collect::<Vec<_>>()
+    };
+    let any = "any registered person";
+    let two = "review = [{ approvals = 2 }]";
+    assert_eq!(told(&["a", "b"], two), [""; 0]);
+    let too_few = format!("`review` asks for the approval of 2 of {any}: there are 1 in `signers.toml`");
+    assert_eq!(told(&["a"], two), [too_few]);
+    let nameless = ["`b c` can approve nothing: no ref can have that id in its name"];
+    assert_eq!(told(&["a", "b c"], two), nameless);
+    let emergency = |more: &str| format!("emergency = {{ by = ['*'], waives = ['signatures'{more} }}");
+    assert_eq!(told(&["a", "b"], &emergency("]")), [""; 0]);
+    assert_eq!(told(&["a"], &emergency("]")), [format!("nobody is there to review an emergency: {any}")]);
+    assert_eq!(told(&["a", "b"], &emergency("], approvals = 1")), [""; 0]);
+    let not_so_many = format!("`emergency` asks for the approval of 2 others of {any}: there are not so many");
+    assert_eq!(told(&["a", "b"], &emergency("], approvals = 2")), [not_so_many]);
+    assert_eq!(
+        told(&["a", "b"], &emergency(", 'paths']")),
+        ["`emergency` waives `paths`, of which the rule asks nothing"]
+    );
+}

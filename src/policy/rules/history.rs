@@ -19,7 +19,7 @@ use crate::{
         who::Who,
     },
     push::ObjectId,
-    registry::Signer,
+    registry::{Fault, Signer},
 };
 
 /// The requirement.
@@ -188,5 +188,9 @@ impl Kind for History {
 
     fn is_ambiguous(_: &Reason) -> bool {
         false
+    }
+
+    fn fault(_: &Reason) -> Option<&Fault> {
+        None
     }
 }

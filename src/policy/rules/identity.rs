@@ -306,6 +306,10 @@ impl Kind for Identity {
     fn is_ambiguous(reason: &Reason) -> bool {
         matches!(reason, Reason::Ambiguous(_))
     }
+
+    fn fault(reason: &Reason) -> Option<&Fault> {
+        if let Reason::Ambiguous(fault) = reason { Some(fault) } else { None }
+    }
 }
 
 fn quoted(email: &[u8]) -> String {

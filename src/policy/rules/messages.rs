@@ -29,7 +29,7 @@ use crate::{
         who::Who,
     },
     push::ObjectId,
-    registry::{Signer, folded},
+    registry::{Fault, Signer, folded},
 };
 use regex::bytes::{Regex, RegexBuilder};
 
@@ -214,6 +214,10 @@ impl Kind for Messages {
     fn is_ambiguous(_: &Reason) -> bool {
         false
     }
+
+    fn fault(_: &Reason) -> Option<&Fault> {
+        None
+    }
 }
 
 /// As git shows it: without blank lines before the first line and after the last, and without that line's end.
@@ -272,7 +276,7 @@ fn read_patterns(value: &Value<'_>, reader: &mut Reader<'_>) -> Option<Vec<Regex
     Some(patterns)
 }
 
-fn compile(pattern: &str) -> Result<Regex, String> {
+pub(super) fn compile(pattern: &str) -> Result<Regex, String> {
     if pattern.is_empty() {
         return Err("an empty pattern matches everything".into());
     }

@@ -12,7 +12,7 @@ use super::{
 use crate::{
     document::{Fields, Reader, Value, What},
     push::ObjectId,
-    registry::Signer,
+    registry::{Fault, Signer},
 };
 
 /// How much of what an update brings a requirement looks at.
@@ -46,8 +46,12 @@ pub struct Needs {
     pub sizes: bool,
     /// The tags that a merge says it merged.
     pub merge_tags: bool,
-    /// How many commits there are: what another ref of the push brings, too, is not passed over.
+    /// How many commits there are, or who made them: what another ref of the push brings, too, is not passed over.
     pub counted: bool,
+    /// The approvals of what the ref gets.
+    pub approvals: bool,
+    /// Those of other commits with its tree, too.
+    pub same_tree: bool,
 }
 
 impl Needs {
@@ -62,6 +66,8 @@ impl Needs {
             sizes: self.sizes || other.sizes,
             merge_tags: self.merge_tags || other.merge_tags,
             counted: self.counted || other.counted,
+            approvals: self.approvals || other.approvals,
+            same_tree: self.same_tree || other.same_tree,
         }
     }
 }
@@ -105,6 +111,8 @@ pub trait Kind: Sized {
     fn explain(reason: &Self::Reason, said: &Said<'_>) -> Explanation;
     /// Whether the object itself is ambiguous, which no mode softens.
     fn is_ambiguous(reason: &Self::Reason) -> bool;
+    /// Why a signature does not count, where that is the reason.
+    fn fault(reason: &Self::Reason) -> Option<&Fault>;
 }
 
 macro_rules! kinds {
@@ -192,6 +200,14 @@ macro_rules! kinds {
             pub fn explain(&self, said: &Said<'_>) -> Explanation {
                 match self { $(Self::$Kind(reason) => <$module::$Kind as Kind>::explain(reason, said)),* }
             }
+            /// See [`Kind::fault`].
+            pub fn fault(&self) -> Option<&Fault> {
+                match self { $(Self::$Kind(reason) => <$module::$Kind as Kind>::fault(reason)),* }
+            }
+            /// The [`Kind::KEY`] of the kind whose reason it is.
+            pub fn key(&self) -> &'static str {
+                match self { $(Self::$Kind(_) => <$module::$Kind as Kind>::KEY),* }
+            }
             /// See [`Kind::is_ambiguous`].
             pub fn is_ambiguous(&self) -> bool {
                 match self { $(Self::$Kind(reason) => <$module::$Kind as Kind>::is_ambiguous(reason)),* }
@@ -229,6 +245,10 @@ kinds! {
     history::History,
     /// What commit messages must say.
     messages::Messages,
+    /// Approvals by other people.
+    review::Review,
+    /// What a declared emergency waives.
+    emergency::Emergency,
 }
 
 /// Reports requirements of one rule that do not go together.

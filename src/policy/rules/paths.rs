@@ -256,6 +256,13 @@ impl Kind for Paths {
     fn is_ambiguous(reason: &Reason) -> bool {
         matches!(reason, Reason::NotAllowed { signed: Signed::Badly(fault), .. } if fault.status == Status::Ambiguous)
     }
+
+    fn fault(reason: &Reason) -> Option<&Fault> {
+        match reason {
+            Reason::NotAllowed { signed: Signed::Badly(fault), .. } => Some(fault),
+            Reason::NotAllowed { .. } | Reason::Forbidden { .. } | Reason::TooLarge { .. } | Reason::NotLookedFor => None,
+        }
+    }
 }
 
 fn read_entry(value: &Value<'_>, reader: &mut Reader<'_>) -> Option<Entry> {

@@ -18,8 +18,7 @@
 //!
 //! A push certificate that is there and does not count refuses the whole push, under every policy and whatever a rule's
 //! `mode`: its signature must be good, its key registered, its nonce `OK`, its lines exactly the updates, and its signer the
-//! person whose account it is. Whether the same certificate was seen before is not looked at yet: for as long as
-//! `receive.certNonceSlop` allows, it could be sent again, for exactly the same updates.
+//! person whose account it is. It is good for one push that is accepted.
 //!
 //! A deploy key is the account `deploy-key:<id>`, never its owner.
 
@@ -33,7 +32,7 @@ use crate::{
         who::Who,
     },
     push::{Change, ObjectId},
-    registry::Signer,
+    registry::{Fault, Signer},
 };
 
 /// The requirement.
@@ -210,6 +209,10 @@ impl Kind for Pusher {
 
     fn is_ambiguous(_: &Reason) -> bool {
         false
+    }
+
+    fn fault(_: &Reason) -> Option<&Fault> {
+        None
     }
 }
 

@@ -411,6 +411,10 @@ impl Kind for Signatures {
             Reason::Fault(fault) | Reason::MergeTag(MergeTagFault::NotGood(fault)) if fault.status == Status::Ambiguous
         )
     }
+
+    fn fault(reason: &Reason) -> Option<&Fault> {
+        if let Reason::Fault(fault) | Reason::MergeTag(MergeTagFault::NotGood(fault)) = reason { Some(fault) } else { None }
+    }
 }
 
 fn sign_it_yourself(said: &Said<'_>) -> Vec<String> {
@@ -465,7 +469,7 @@ fn explain_security_key(
 }
 
 /// In the largest unit that leaves nothing over: "3 days".
-fn duration(seconds: i64) -> String {
+pub(super) fn duration(seconds: i64) -> String {
     let units = [("day", 86_400), ("hour", 3_600), ("minute", 60)];
     let (unit, length) = units.into_iter().find(|(_, length)| seconds % length == 0).unwrap_or(("second", 1));
     let count = seconds / length;

@@ -249,4 +249,11 @@ impl Kind for Tags {
     fn is_ambiguous(reason: &Reason) -> bool {
         matches!(reason, Reason::Fault(fault) if fault.status == Status::Ambiguous)
     }
+
+    fn fault(reason: &Reason) -> Option<&Fault> {
+        match reason {
+            Reason::Fault(fault) => Some(fault),
+            Reason::NotAnnotated | Reason::Unsigned | Reason::NotAllowed(..) | Reason::OtherName(_) | Reason::NotOn(_) => None,
+        }
+    }
 }

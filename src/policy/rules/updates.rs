@@ -18,7 +18,7 @@ use crate::{
         who::Who,
     },
     push::{Change, ObjectId},
-    registry::Signer,
+    registry::{Fault, Signer},
 };
 
 /// The requirement.
@@ -305,5 +305,9 @@ impl Kind for Updates {
 
     fn is_ambiguous(reason: &Reason) -> bool {
         matches!(reason, Reason::NotACommit(..))
+    }
+
+    fn fault(_: &Reason) -> Option<&Fault> {
+        None
     }
 }

@@ -156,7 +156,7 @@ fn put_back(world: &World, kept: &Path) {
 }
 
 /// Nobody uses it.
-fn copy(from: &Path, to: &Path) {
+pub(super) fn copy(from: &Path, to: &Path) {
     fs::create_dir(to).unwrap();
     set_mode(to, 0o700);
     for entry in fs::read_dir(from).unwrap() {

@@ -229,7 +229,7 @@ fn a_writer_adds_nothing_to_what_is_damaged() {
         let error = ground.try_open().unwrap_err().to_string();
         assert!(error.contains(why), "{damage}: {error}");
         if !damage.contains("PRAGMA") {
-            let error = ledger.append(&at(9_000), |writing| writing.record(&Record::Closed("x".into())).map(drop));
+            let error = ledger.append(&at(9_000), |writing| writing.record(&nothing()).map(drop));
             let error = error.unwrap_err().to_string();
             assert!(error.contains(why) && error.contains("countersign ledger verify"), "{damage}: {error}");
         }

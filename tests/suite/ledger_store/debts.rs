@@ -6,7 +6,7 @@ use countersign::{
         BroughtList, ChangedPaths, CountedApproval, Debt, Decision, Digest, Effect, Emergency, Entry, Ledger, Record,
         Settlement, Verdict, Writing,
     },
-    push::{ObjectId, RefName, Timestamp},
+    push::{ObjectId, Timestamp},
 };
 use std::path::Path;
 
@@ -26,6 +26,7 @@ pub fn emergency(writing: &Writing<'_>, tip: u32) -> Decision {
         key: "SHA256:dave".into(),
         object: object(tip),
         declaration,
+        signed: signed(tip),
         form: "commit",
         commit: object(tip),
         waived: vec!["paths".into(), "review".into()],
@@ -47,6 +48,10 @@ pub fn approval(writing: &Writing<'_>, number: u64, tip: u32) -> Decision {
     decision
 }
 
+fn signed(tip: u32) -> Digest {
+    Digest::of(format!("what is signed of {tip}").as_bytes())
+}
+
 fn record_one(ledger: &mut Ledger, make: impl FnOnce(&Writing<'_>) -> Decision) -> u64 {
     let recorded = append(ledger, 2_000, |writing| {
         let decision = make(writing);
@@ -65,8 +70,8 @@ fn approve(ledger: &mut Ledger, number: u64, tip: u32) -> u64 {
 
 fn used(ledger: &Ledger, tip: u32) -> Option<u64> {
     // In whatever repository.
-    let elsewhere = ledger.memory(Path::new("/srv/git/other.git")).unwrap().declaration_used(object(tip)).unwrap();
-    assert_eq!(memory(ledger).declaration_used(object(tip)).unwrap(), elsewhere);
+    let elsewhere = ledger.memory(Path::new("/srv/git/other.git")).unwrap().declaration_used(signed(tip)).unwrap();
+    assert_eq!(memory(ledger).declaration_used(signed(tip)).unwrap(), elsewhere);
     elsewhere
 }
 
@@ -102,9 +107,10 @@ fn a_decision_says_who_approved_what_was_waived_and_what_it_settles() {
     let keys = ["approvals", "emergencies", "paths"].map(|key| body.find(&format!("\"{key}\":")).unwrap());
     assert!(keys.is_sorted(), "{body}");
     let expected = format!(
-        r#""emergencies":[{{"policy":0,"rule":"main","ticket":"INC-7","reason":{{"base64":"dGhlIGdhdGV3YXkgaXMgZG93biD/"}},"signer":"dave","key":"SHA256:dave","object":"{0}","declaration":"{1}","form":"commit","commit":"{0}","waived":["paths","review"],"excluded":["dave"],"reviewers":["*"],"due":"1970-01-01T02:46:40Z","settled-by":[]}}]"#,
+        r#""emergencies":[{{"policy":0,"rule":"main","ticket":"INC-7","reason":{{"base64":"dGhlIGdhdGV3YXkgaXMgZG93biD/"}},"signer":"dave","key":"SHA256:dave","object":"{0}","declaration":"{1}","signed":"{2}","form":"commit","commit":"{0}","waived":["paths","review"],"excluded":["dave"],"reviewers":["*"],"due":"1970-01-01T02:46:40Z","settled-by":[]}}]"#,
         object(7),
         Digest::of(b"commit 7"),
+        signed(7),
     );
     assert!(body.contains(&expected), "{body}\n{expected}");
     // All that it names is known to be named.
@@ -164,10 +170,10 @@ fn a_declaration_is_used_up_unless_its_push_failed() {
     append(&mut ledger, 2_000, |writing| outcome(writing, &[], &[first]));
     assert_eq!(used(&ledger, 7), None, "failed");
     let second = append(&mut ledger, 2_000, |writing| {
-        assert_eq!(writing.declaration_used(object(7)).unwrap(), None);
+        assert_eq!(writing.declaration_used(signed(7)).unwrap(), None);
         let decision = emergency(writing, 7);
         record(writing, decision);
-        assert_eq!(writing.declaration_used(object(7)).unwrap(), Some(writing.next_number() - 1));
+        assert_eq!(writing.declaration_used(signed(7)).unwrap(), Some(writing.next_number() - 1));
     });
     append(&mut ledger, 2_000, |writing| outcome(writing, &[second.first], &[]));
     assert_eq!(used(&ledger, 7), Some(second.first), "completed");
@@ -181,10 +187,13 @@ fn a_declaration_is_used_up_unless_its_push_failed() {
     });
     assert_eq!((used(&ledger, 9), owing(&ledger)), (None, vec![first, second.first]));
     // What happened later was not known then.
-    let memory_then = memory(&ledger).as_of(first, Timestamp(2_000));
-    assert_eq!(memory_then.declaration_used(object(7)).unwrap(), None);
+    let memory_then = memory(&ledger).as_of(ledger.id(first), Timestamp(2_000));
+    assert_eq!(memory_then.declaration_used(signed(7)).unwrap(), None);
     assert_eq!(memory_then.debts().unwrap(), []);
-    assert_eq!(memory(&ledger).as_of(refused, Timestamp(2_000)).declaration_used(object(7)).unwrap(), Some(first));
+    assert_eq!(
+        memory(&ledger).as_of(ledger.id(refused), Timestamp(2_000)).declaration_used(signed(7)).unwrap(),
+        Some(first)
+    );
     reindexed(&mut ledger);
     assert_eq!(used(&ledger, 7), Some(first));
 }
@@ -211,19 +220,14 @@ fn a_debt_is_owed_until_an_approval_settles_it() {
     assert_eq!(memory(&ledger).debts().unwrap(), std::slice::from_ref(&debt), "open");
     append(&mut ledger, 2_000, |writing| outcome(writing, &[declared], &[]));
     assert_eq!(memory(&ledger).debts().unwrap(), std::slice::from_ref(&debt));
-    assert_eq!(memory(&ledger).debt_of(declared).unwrap(), std::slice::from_ref(&debt));
-    assert_eq!(memory(&ledger).debt_of(declared + 1).unwrap(), []);
-    let owes = |ledger: &Ledger, name: &RefName, policy, rule| memory(ledger).owes(name, policy, rule).unwrap();
-    assert!(owes(&ledger, &main, POLICY, "main"));
-    assert!(!owes(&ledger, &super::name("refs/heads/other"), POLICY, "main"));
-    assert!(!owes(&ledger, &main, b"/etc/other.toml", "main"));
-    assert!(!owes(&ledger, &main, POLICY, "other"));
+    assert_eq!(ledger.debt_of(declared).unwrap(), std::slice::from_ref(&debt));
+    assert_eq!(ledger.debt_of(declared + 1).unwrap(), []);
     let other = ledger.memory(Path::new("/srv/git/other.git")).unwrap();
-    assert_eq!((other.debts().unwrap(), other.debt_of(declared).unwrap()), (vec![], vec![]));
+    assert_eq!(other.debts().unwrap(), []);
     // It is overdue once its moment has passed, in whatever repository.
     assert_eq!((overdue(&ledger, 10_000), overdue(&ledger, 10_001)), (vec![], vec![declared]));
     assert_eq!(memory(&ledger).overdue("erin", Timestamp(99_999)).unwrap(), [0; 0]);
-    let satisfied = |ledger: &Ledger| memory(ledger).is_satisfied(declared, POLICY, "main").unwrap();
+    let satisfied = |ledger: &Ledger| memory(ledger).is_satisfied(ledger.id(declared), POLICY, "main").unwrap();
     assert!(!satisfied(&ledger));
 
     let approved = approve(&mut ledger, declared, 7);
@@ -231,10 +235,9 @@ fn a_debt_is_owed_until_an_approval_settles_it() {
     assert!(!satisfied(&ledger), "it is not known that the approval is there");
     append(&mut ledger, 2_000, |writing| outcome(writing, &[approved], &[]));
     assert!(satisfied(&ledger));
-    assert!(!memory(&ledger).is_satisfied(declared, POLICY, "other").unwrap());
-    assert!(!owes(&ledger, &main, POLICY, "main"));
-    assert_eq!(memory(&ledger).debt_of(declared).unwrap(), [Debt { is_settled: true, ..debt.clone() }]);
-    assert_eq!(memory(&ledger).as_of(approved, Timestamp(2_000)).debts().unwrap(), [debt]);
+    assert!(!memory(&ledger).is_satisfied(ledger.id(declared), POLICY, "other").unwrap());
+    assert_eq!(ledger.debt_of(declared).unwrap(), [Debt { is_settled: true, ..debt.clone() }]);
+    assert_eq!(memory(&ledger).as_of(ledger.id(approved), Timestamp(2_000)).debts().unwrap(), [debt]);
 
     // The approval did not come after all; a second one does.
     append(&mut ledger, 2_000, |writing| outcome(writing, &[], &[approved]));
@@ -248,7 +251,7 @@ fn a_debt_is_owed_until_an_approval_settles_it() {
     assert!(satisfied(&ledger));
     // Nor did the emergency.
     append(&mut ledger, 2_000, |writing| outcome(writing, &[], &[declared]));
-    assert_eq!(memory(&ledger).debt_of(declared).unwrap(), []);
+    assert_eq!(ledger.debt_of(declared).unwrap(), []);
     assert_eq!(verify(&ledger), [""; 0]);
 }
 
@@ -272,7 +275,8 @@ fn an_approval_settles_the_debt_of_the_rule_that_it_names() {
     };
     let (site, other) = ((POLICY.to_vec(), "main".to_owned()), (b"/other.toml".to_vec(), "main".to_owned()));
     assert_eq!(owed(&ledger), [site, other.clone()]);
-    let satisfied = |ledger: &Ledger, policy, rule| memory(ledger).is_satisfied(declared, policy, rule).unwrap();
+    let satisfied =
+        |ledger: &Ledger, policy, rule| memory(ledger).is_satisfied(ledger.id(declared), policy, rule).unwrap();
     assert!(satisfied(&ledger, POLICY, "reviewed"), "an approval stood already");
     assert_eq!(overdue(&ledger, 10_001), [declared], "once, for two rules");
     let approved = approve(&mut ledger, declared, 7);
@@ -351,4 +355,27 @@ fn the_fullest_emergency_fits_into_a_record() {
     let length = ledger.body(recorded.first).unwrap().unwrap().len();
     // What is left is for rules, findings, and a second rule that was waived.
     assert!((30_000..40_000).contains(&length), "{length}");
+}
+
+#[test]
+fn a_ledger_is_not_closed_while_a_review_is_owed_and_the_next_one_knows_what_was_used() {
+    let ground = Ground::new();
+    let mut ledger = ground.open();
+    let declared = declare(&mut ledger, 7);
+    append(&mut ledger, 2_000, |writing| outcome(writing, &[declared], &[]));
+    let next = ground.temporary.path().join("next");
+    let close = |ledger: &mut Ledger| {
+        ledger.close(&next, &std::collections::BTreeSet::new(), &ground.trusted, &super::making(), &|| Timestamp(3_000))
+    };
+    let why = close(&mut ledger).unwrap_err().to_string();
+    assert!(
+        why.ends_with(&format!("record {declared} is an emergency that nobody has reviewed: see to that first")),
+        "{why}"
+    );
+    let approved = approve(&mut ledger, declared, 7);
+    append(&mut ledger, 2_500, |writing| outcome(writing, &[approved], &[]));
+    close(&mut ledger).unwrap();
+    let continued = Ledger::open(&next, &ground.trusted, &super::making()).unwrap();
+    assert_eq!((used(&continued, 7), owing(&continued)), (Some(declared), vec![]));
+    assert!(memory(&continued).is_satisfied(ledger.id(declared), POLICY, "main").unwrap());
 }

@@ -101,7 +101,7 @@ fn nothing_is_acknowledged_in_a_folder_that_went() {
         if put_back {
             drop(ground.open());
         }
-        let error = ledger.append(&at(2_000), |writing| writing.record(&Record::Closed("x".into())).map(drop));
+        let error = ledger.append(&at(2_000), |writing| writing.record(&nothing()).map(drop));
         let error = error.unwrap_err().cause.to_string();
         let why = if put_back { "another database was put in its place meanwhile" } else { "No such file" };
         assert!(error.contains(why), "{error}");
@@ -110,7 +110,7 @@ fn nothing_is_acknowledged_in_a_folder_that_went() {
         let again = ground.temporary.path().join("again");
         let appended = ledger.append(&at(2_000), |writing| {
             fs::rename(ground.folder(), &again).unwrap();
-            writing.record(&Record::Closed("x".into())).map(drop)
+            writing.record(&nothing()).map(drop)
         });
         assert!(appended.unwrap_err().cause.to_string().contains("No such file"));
     }

@@ -39,17 +39,22 @@ impl Pushed {
 
 /// Whether a refusal is told in the words for this reason.
 pub fn is_told(told: &str, reason: &str) -> bool {
-    let otherwise = match reason {
-        "bad" => Some("signed, and the signature does not count\n"),
-        "unknown-key" => Some("signed by a key that counts for nobody\n"),
-        "create" => Some("may create it\n"),
-        "update" => Some("may update it\n"),
-        "force-push" => Some("may force-push it, and"),
-        "delete" => Some("may delete it\n"),
-        "tag-moved" => Some("may move it, and"),
-        _ => None,
+    let otherwise: &[&str] = match reason {
+        "bad" => &["signed, and the signature does not count\n"],
+        "unknown-key" => {
+            &["signed by a key that counts for nobody\n", "the tag's signature does not count (unknown-key)"]
+        }
+        "create" => &["may create it\n"],
+        "update" => &["may update it\n"],
+        "force-push" => &["may force-push it, and"],
+        "delete" => &["may delete it\n"],
+        "tag-moved" => &["may move it, and"],
+        "approval-form" => &["it is no annotated tag of a commit", "calls itself", "points at another object than"],
+        "approval-settles" => &["owes no review of", "it does not settle record"],
+        "emergency-tag" => &["calls itself", "points at no commit", "declares no emergency: ", "has another ticket, "],
+        _ => &[],
     };
-    told.contains(phrase_of(reason)) || otherwise.is_some_and(|words| told.contains(words))
+    told.contains(phrase_of(reason)) || otherwise.iter().any(|words| told.contains(words))
 }
 
 /// Words that a refusal for this reason holds.
@@ -118,6 +123,23 @@ pub fn phrase_of(reason: &str) -> &'static str {
         "message-missing" => "not match `",
         "message-forbidden" => ", and must not",
         "sign-off" => "no `Signed-off-by` of the",
+        "review" => "it must be approved by ",
+        "emergency-form" => "declares no emergency: ",
+        "emergency-unsigned" => "declares an emergency and is not signed",
+        "emergency-signature" => "declares an emergency, and its signature does not count (",
+        "emergency-ref" => "declares an emergency of another ref, ",
+        "emergency-not-allowed" => ", who signed it, may not\n",
+        "emergency-pusher" => "declares an emergency of `",
+        "emergency-ticket" => "is no ticket: it must match ",
+        "emergency-used" => "and was used already (record ",
+        "emergency-approvals" => " must approve first, and ",
+        "emergency-overdue" => "an earlier one was not reviewed in time: record ",
+        "approval-form" => "its name is not made so: ",
+        "approval-signer" => "`, who signed it",
+        "approval-settles" => "its trailer `Settles` has no record's number: ",
+        "emergency-tag" => "its name is not made so: ",
+        "signed-tag-moved" => "is never moved\n",
+        "signed-tag-deleted" => "only who signed it may delete it, and ",
         other => panic!("no words are stated for `{other}`"),
     }
 }

@@ -262,6 +262,7 @@ impl Year {
                 signer,
                 object: new,
                 declaration: content(format!("commit {new}")),
+                signed: Digest::of(format!("what is signed of {new}").as_bytes()),
                 form: "commit",
                 commit: new,
                 waived: vec!["paths".into(), "review".into()],

@@ -21,11 +21,12 @@ pub(super) struct Walk<'a> {
     tree: Tree,
     keys: Keys,
     latest: Option<Timestamp>,
+    is_closed: bool,
 }
 
 impl<'a> Walk<'a> {
     pub fn new(connection: &'a Connection) -> Self {
-        Self { connection, tree: Tree::default(), keys: Keys::default(), latest: None }
+        Self { connection, tree: Tree::default(), keys: Keys::default(), latest: None, is_closed: false }
     }
 
     /// How many records there are, the root hash of the tree of all, and the key that signs now.
@@ -121,7 +122,13 @@ impl<'a> Walk<'a> {
         if (entry.kind() == "opened") != (number == 0) {
             tell("the first record, and no other, says how the ledger began");
         }
-        let behind = self.latest.filter(|latest| entry.time() < *latest);
+        if self.is_closed {
+            tell("it comes after the one that closed the ledger");
+        }
+        self.is_closed |= entry.kind() == "closed";
+        // A ledger that continues another begins after that one's latest moment, which is recorded there.
+        let latest = self.latest.or(entry.clock_behind().filter(|_| entry.some("continues").is_some()));
+        let behind = latest.filter(|latest| entry.time() < *latest);
         if entry.clock_behind() != behind {
             tell("its times do not follow those before it");
         }
