@@ -411,3 +411,5 @@ cd "$seeds/ref_updates"
 cat ssh-sha1 ssh-sha1 >twice
 printf '%s %s refs/heads/caf\351\n' "$(printf '%040d' 1)" "$(printf '%040d' 2)" >latin
 printf '%s %s main\n' "$(printf '%040d' 1)" "$(printf '%040d' 2)" >short-name
+printf '%s %s refs/approvals/refs/heads/main/%s/bob\n' "$(printf '%040d' 0)" "$(printf '%040d' 2)" "$(printf '%040d' 1)" >approval
+printf '%s %s refs/emergencies/INC-7/1\n' "$(printf '%040d' 0)" "$(printf '%040d' 2)" >emergency

@@ -2,7 +2,7 @@
 
 use super::{assert_escapable, known, object::last_armor, signature::assert_sealed};
 use countersign::{
-    push::{ObjectFormat, Push, PushCertificate, parse_lines},
+    push::{ApprovalName, EmergencyName, ObjectFormat, Push, PushCertificate, RefName, parse_lines},
     signature::Signature,
 };
 use std::collections::HashSet;
@@ -43,6 +43,21 @@ fn well_formed(push: &Push) {
     for name in names {
         assert!(name.as_bytes().starts_with(b"refs/") && !name.as_bytes().iter().any(u8::is_ascii_control));
         assert_escapable(&name.to_string());
+        means_what_it_says(name);
+    }
+}
+
+/// The name of an approval or of a declared emergency is what its parts make.
+fn means_what_it_says(name: &RefName) {
+    if let Some(approval) = ApprovalName::parse(name) {
+        assert_eq!(ApprovalName::new(approval.name(), approval.commit(), approval.signer()).as_ref(), Some(&approval));
+        assert_eq!([b"refs/", approval.tag_name()].concat(), name.as_bytes());
+    }
+    if let Some(emergency) = EmergencyName::parse(name) {
+        let parts = [b"refs/emergencies/", emergency.ticket(), b"/", emergency.number().as_bytes()].concat();
+        assert_eq!(parts, name.as_bytes());
+        assert!(!emergency.ticket().is_empty() && emergency.number().parse::<f64>().is_ok());
+        assert!(ApprovalName::parse(name).is_none());
     }
 }
 

@@ -13,14 +13,13 @@ use super::{
 use crate::{
     Undecided,
     push::{ApprovalName, ObjectId, RefName},
-    registry::folded,
     report::escaped,
 };
 use brought::Brought;
 use clap::Args;
 use git::Git;
 use remote::{Meant, Remote};
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use tag::Made;
 
 /// Approves a commit for a ref: signs a tag that says so, with the key that `git tag --sign` takes, and pushes it.
@@ -73,91 +72,92 @@ struct Proposal {
     message: String,
 }
 
+/// Why nothing comes of it.
+enum Stopped {
+    /// The user was told.
+    Told(Outcome),
+    Undecided(Undecided),
+}
+
+impl From<Undecided> for Stopped {
+    fn from(undecided: Undecided) -> Self {
+        Self::Undecided(undecided)
+    }
+}
+
 pub(super) fn run(common: &Common, arguments: &Arguments, output: &mut Output) -> Result<Outcome, Undecided> {
+    match approve(common, arguments, output) {
+        Ok(()) => Ok(Outcome::Good),
+        Err(Stopped::Told(outcome)) => Ok(outcome),
+        Err(Stopped::Undecided(undecided)) => Err(undecided),
+    }
+}
+
+fn approve(common: &Common, arguments: &Arguments, output: &mut Output) -> Result<(), Stopped> {
     if !common.format.is_usual() {
-        return Ok(wrong("`approve` has `--format human` and `json`"));
+        return Err(wrong("`approve` has `--format human` and `json`"));
     }
     let git = Git::here(common.repo.as_deref())?;
-    let proposal = match proposed(&git, arguments)? {
-        Ok(proposal) => proposal,
-        Err(outcome) => return Ok(outcome),
-    };
+    let proposal = proposed(&git, arguments)?;
     let human = common.format == Form::Human;
     if human {
         said::proposal(&proposal, output)?;
     }
     tell(&said::warnings(&proposal, arguments.settles.is_some()));
     if arguments.dry_run {
-        return said::by_hand(&proposal, human, output).map(|()| Outcome::Good);
+        return Ok(said::by_hand(&proposal, human, output)?);
     }
     if !arguments.yes {
         output.flush()?;
         let own = if proposal.brought.own.is_empty() { "" } else { ", though it will not count" };
         if !human || !agreed(&format!("approve it{own}")) {
-            tell("error: nothing is approved for want of a yes; --yes does not ask\n");
-            return Ok(Outcome::NotGood);
+            return Err(stopped("error: nothing is approved for want of a yes; --yes does not ask\n"));
         }
     }
-    let Some(made) = Made::sign(&git, &proposal)? else { return Ok(Outcome::NotGood) };
+    let made = Made::sign(&git, &proposal)?;
     if let Some(signed) = made.key.as_ref().and_then(|key| proposal.brought.keys.get(key)) {
         tell(&format!("warning: the same key signed {}, so this approval does not count\n", signed.short()));
     }
     let pushed = !arguments.no_push && made.push(&git, &proposal)?;
     said::made(&proposal, &made, pushed, human, output)?;
     if !pushed && !arguments.no_push {
-        tell(&said::not_pushed(&proposal, &made));
-        return Ok(Outcome::NotGood);
+        return Err(stopped(&said::not_pushed(&proposal, &made)));
     }
     if let Some(id) =
         arguments.id.as_ref().filter(|id| configured(&git, "countersign.id").ok().flatten().as_ref() != Some(id))
     {
         tell(&said::remember(id));
     }
-    Ok(Outcome::Good)
+    Ok(())
 }
 
-/// Finds out all that is to be said; `Err` if there is nothing that could be approved, of which the user is told then.
-fn proposed(git: &Git, arguments: &Arguments) -> Result<Result<Proposal, Outcome>, Undecided> {
-    let Some(id) = signer_id(git, arguments.id.as_ref())? else {
-        return Ok(Err(wrong("say what the server calls you, with --as ID or `git config countersign.id ID`")));
-    };
+/// Finds out all that is to be said.
+fn proposed(git: &Git, arguments: &Arguments) -> Result<Proposal, Stopped> {
+    let id = signer_id(git, arguments.id.as_ref())?
+        .ok_or_else(|| wrong("say what the server calls you, with --as ID or `git config countersign.id ID`"))?;
     let named = arguments.remote.clone().map_or_else(|| remote::default_name(git), |name| Ok(Some(name)))?;
-    let Some(named) = named else {
-        return Ok(Err(wrong("say with --remote where the ref is: there is no remote `origin`, nor only one other")));
-    };
-    let commit = match commit(git, arguments, &named)? {
-        Ok(commit) => commit,
-        Err(outcome) => return Ok(Err(outcome)),
-    };
+    let named = named
+        .ok_or_else(|| wrong("say with --remote where the ref is: there is no remote `origin`, nor only one other"))?;
+    let commit = commit(git, &arguments.commit)?;
+    let commit = commit.ok_or_else(|| stopped(&said::no_commit(&arguments.commit, &named)))?;
     let remote = Remote::ask(git, named)?;
-    let target = match target(&remote, arguments) {
-        Ok(target) => target,
-        Err(outcome) => return Ok(Err(outcome)),
-    };
-    let Some(name) = ApprovalName::new(&target, commit, &id) else {
-        let why =
-            format!("`{id}` cannot be a part of a ref's name; the server's administrator has to give you another id");
-        return Ok(Err(wrong(&why)));
-    };
+    let target = target(&remote, &arguments.target)?;
+    let name = ApprovalName::new(&target, commit, &id).ok_or_else(|| wrong(&said::unfit_id(&id)))?;
     if remote.has(name.to_ref()) {
-        tell(&said::stands_already(&name, &remote));
-        return Ok(Err(Outcome::NotGood));
+        return Err(stopped(&said::stands_already(&name, &remote)));
     }
-    let over = match brought::over(git, &remote, &target, commit)? {
-        Ok(over) => over,
-        Err(absent) => {
-            tell(&said::to_fetch(&remote, &target, absent));
-            return Ok(Err(Outcome::NotGood));
-        }
-    };
-    let Some(message) = tag::message(&name, arguments.message.as_deref(), arguments.settles) else {
-        return Ok(Err(wrong("what --message says ends in something that keeps git from reading a trailer below it")));
-    };
+    let message = tag::message(&name, arguments.message.as_deref(), arguments.settles)
+        .ok_or_else(|| wrong("what --message says ends in something that keeps git from reading a trailer below it"))?;
+    let over = brought::over(&remote, &target);
+    if let Some(base) = over.commit()
+        && !brought::is_here(git, base)?
+    {
+        return Err(stopped(&said::to_fetch(&remote, &target, base)));
+    }
     let emails = emails(git, &id)?;
-    let folded: Vec<_> = emails.iter().map(|email| folded(email)).collect();
-    let brought = Brought::find(git, commit, over, &folded)?;
+    let brought = Brought::find(git, commit, over, &emails)?;
     let shallow = git.answer(&[&"rev-parse", &"--is-shallow-repository"])? == b"true";
-    Ok(Ok(Proposal { name, remote, brought, emails, shallow, message }))
+    Ok(Proposal { name, remote, brought, emails, shallow, message })
 }
 
 /// What the server calls the approver, as far as this machine knows.
@@ -193,22 +193,15 @@ fn emails(git: &Git, id: &str) -> Result<Vec<String>, Undecided> {
 }
 
 /// The commit that is meant, tags peeled.
-fn commit(git: &Git, arguments: &Arguments, remote: &OsString) -> Result<Result<ObjectId, Outcome>, Undecided> {
-    let verify = |word: &dyn AsRef<std::ffi::OsStr>| {
-        git.id(&[&"rev-parse", &"--verify", &"--quiet", &"--end-of-options", &word])
-    };
-    let object = verify(&arguments.commit)?;
-    let found = object.map(|id| verify(&format!("{id}^{{commit}}"))).transpose()?.flatten();
-    Ok(found.ok_or_else(|| {
-        tell(&said::no_commit(&arguments.commit, remote));
-        Outcome::NotGood
-    }))
+fn commit(git: &Git, word: &OsStr) -> Result<Option<ObjectId>, Undecided> {
+    let verify = |word: &OsStr| git.id(&[&"rev-parse", &"--verify", &"--quiet", &"--end-of-options", &word]);
+    let peeled = |id: ObjectId| verify(OsStr::new(&format!("{id}^{{commit}}")));
+    Ok(verify(word)?.map(peeled).transpose()?.flatten())
 }
 
-fn target(remote: &Remote, arguments: &Arguments) -> Result<RefName, Outcome> {
-    let word = arguments.target.to_string_lossy();
-    let there = remote.name.to_string_lossy();
-    Err(wrong(&match remote.meant(&arguments.target) {
+fn target(remote: &Remote, written: &OsStr) -> Result<RefName, Stopped> {
+    let (word, there) = (written.to_string_lossy(), remote.name.to_string_lossy());
+    Err(wrong(&match remote.meant(written) {
         Meant::This(name) => return Ok(name),
         Meant::Both => format!("{there} has a branch and a tag `{word}`; say refs/heads/{word} or refs/tags/{word}"),
         Meant::Nothing => {
@@ -219,7 +212,13 @@ fn target(remote: &Remote, arguments: &Arguments) -> Result<RefName, Outcome> {
 }
 
 /// Arguments that do not fit.
-fn wrong(why: &str) -> Outcome {
+fn wrong(why: &str) -> Stopped {
     tell(&(escaped(&format!("error: {why}")) + "\n"));
-    Outcome::Usage
+    Stopped::Told(Outcome::Usage)
+}
+
+/// Nothing is approved, for this reason.
+fn stopped(why: &str) -> Stopped {
+    tell(why);
+    Stopped::Told(Outcome::NotGood)
 }

@@ -378,6 +378,18 @@ fn where_git_does_not_sign_nothing_is_left() {
     review.approves(&words);
 }
 
+#[test]
+fn a_message_that_git_takes_for_a_signature_makes_no_approval() {
+    let review = Review::new();
+    let before = (review.local_refs(), review.world.refs());
+    let message = "Fine\n-----BEGIN PGP SIGNATURE-----\n\nabcd\n-----END PGP SIGNATURE-----";
+    let (status, out, error) = review.approve(&["topic", "--for", "main", "--as", "bob", "--yes", "-m", message]);
+    assert_eq!(status, 3, "{out}{error}");
+    let why = "looking at the tag that git made: it is not what was to be signed, or not signed once\n";
+    assert!(error.ends_with(why), "{error}");
+    assert_eq!((review.local_refs(), review.world.refs()), before);
+}
+
 /// What stands for the key in somebody's hand does not sign before it is interrupted from the terminal.
 #[test]
 fn interrupted_as_it_signs_nothing_is_left() {

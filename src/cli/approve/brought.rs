@@ -33,7 +33,8 @@ pub(super) enum Over {
 }
 
 impl Over {
-    fn commit(self) -> Option<ObjectId> {
+    /// The commit that it is held against.
+    pub(super) fn commit(self) -> Option<ObjectId> {
         match self {
             Self::Present(id) | Self::Default(id) => Some(id),
             Self::Parent(parent) => parent,
@@ -85,29 +86,18 @@ pub(super) struct Brought {
     pub(super) paths: Paths,
 }
 
-/// What the commit is to be held against; `Err` with the ref and its value, if this clone lacks that.
-pub(super) fn over(
-    git: &Git,
-    remote: &Remote,
-    name: &RefName,
-    commit: ObjectId,
-) -> Result<Result<Over, ObjectId>, Undecided> {
-    let over = match (remote.peeled(name), remote.head) {
+/// What a commit for this ref is held against.
+pub(super) fn over(remote: &Remote, name: &RefName) -> Over {
+    match (remote.peeled(name), remote.head) {
         (Some(present), _) => Over::Present(present),
         (None, Some(head)) => Over::Default(head),
-        (None, None) => return Ok(Ok(Over::Nothing)),
-    };
-    if let Some(base) = over.commit()
-        && git.id(&[&"rev-parse", &"--verify", &"--quiet", &format!("{base}^{{commit}}")])?.is_none()
-    {
-        return Ok(Err(base));
+        (None, None) => Over::Nothing,
     }
-    match over.commit() {
-        Some(base) if is_ancestor(git, commit, base)? => {
-            Ok(Ok(Over::Parent(git.id(&[&"rev-parse", &"--verify", &"--quiet", &format!("{commit}^1")])?)))
-        }
-        _ => Ok(Ok(over)),
-    }
+}
+
+/// Whether this clone has the commit.
+pub(super) fn is_here(git: &Git, commit: ObjectId) -> Result<bool, Undecided> {
+    Ok(git.asked(&[&"cat-file", &"-e", &format!("{commit}^{{commit}}")])?.is_some())
 }
 
 fn is_ancestor(git: &Git, below: ObjectId, above: ObjectId) -> Result<bool, Undecided> {
@@ -116,8 +106,15 @@ fn is_ancestor(git: &Git, below: ObjectId, above: ObjectId) -> Result<bool, Unde
 }
 
 impl Brought {
-    /// `emails` are the approver's, as names are compared.
+    /// `over` is in this clone; `emails` are the approver's.
     pub(super) fn find(git: &Git, commit: ObjectId, over: Over, emails: &[String]) -> Result<Self, Undecided> {
+        let emails: Vec<_> = emails.iter().map(|email| folded(email)).collect();
+        let over = match over.commit() {
+            Some(base) if is_ancestor(git, commit, base)? => {
+                Over::Parent(git.id(&[&"rev-parse", &"--verify", &"--quiet", &format!("{commit}^1")])?)
+            }
+            _ => over,
+        };
         let (ids, count, lacks) = match over {
             Over::Parent(_) => (vec![commit], 0, 0),
             Over::Nothing => (listed(git, &commit.to_string())?, counted(git, &commit.to_string())?, 0),
@@ -136,7 +133,7 @@ impl Brought {
             keys: BTreeMap::new(),
             paths: Paths::between(git, over, commit)?,
         };
-        git.commits(&ids, &mut |id, bytes| found.look_at(id, bytes, emails))?;
+        git.commits(&ids, &mut |id, bytes| found.look_at(id, bytes, &emails))?;
         Ok(found)
     }
 

@@ -209,6 +209,10 @@ pub(super) fn not_signed() -> String {
     ])
 }
 
+pub(super) fn unfit_id(id: &str) -> String {
+    format!("`{id}` cannot be a part of a ref's name; the server's administrator has to give you another id")
+}
+
 pub(super) fn stands_already(name: &ApprovalName, remote: &Remote) -> String {
     let there = word(remote.name.as_bytes());
     lines(&[

@@ -1,6 +1,6 @@
 //! The tag: what it says, how git signs it, how it comes to the remote.
 
-use super::{Proposal, git::Git, said};
+use super::{Proposal, Stopped, git::Git, said, stopped};
 use crate::{
     Undecided,
     object::{Slot, Tag, TargetKind},
@@ -32,11 +32,11 @@ pub(super) fn message(name: &ApprovalName, stated: Option<&str>, settles: Option
 }
 
 impl Made {
-    /// Has git sign it, as it signs here. `None` if git does not, of which the user is told then.
+    /// Has git sign it, as it signs here.
     ///
     /// `git tag` is all that knows how, and it leaves a ref below `refs/tags/`. That goes at once, also one that somebody who
     /// was interrupted has left.
-    pub(super) fn sign(git: &Git, proposal: &Proposal) -> Result<Option<Self>, Undecided> {
+    pub(super) fn sign(git: &Git, proposal: &Proposal) -> Result<Self, Stopped> {
         let name = OsStr::from_bytes(proposal.name.tag_name());
         let commit = proposal.name.commit();
         let signed = git.done(
@@ -44,8 +44,7 @@ impl Made {
             Some(proposal.message.as_bytes()),
         )?;
         if !signed {
-            super::tell(&said::not_signed());
-            return Ok(None);
+            return Err(stopped(&said::not_signed()));
         }
         let full = [b"refs/tags/", proposal.name.tag_name()].concat();
         let full = OsStr::from_bytes(&full);
@@ -60,10 +59,10 @@ impl Made {
             .map_err(|malformed| Undecided::server(doing, format!("it {}", malformed.0)))?;
         let says_so = tag.target == commit && tag.kind == TargetKind::Commit && tag.name == proposal.name.tag_name();
         if !says_so || !matches!(tag.signature, Slot::One(_)) {
-            return Err(Undecided::server(doing, "it is not what was to be signed, or not signed once"));
+            return Err(Undecided::server(doing, "it is not what was to be signed, or not signed once").into());
         }
         let (signed, key) = super::brought::key_of(&signature::verify(&tag.signature, &Certificates::default()));
-        Ok(Some(Self { id, signed, key }))
+        Ok(Self { id, signed, key })
     }
 
     /// Pushes it alone, whatever else the configuration would push with it. Whether the remote took it; what it says is

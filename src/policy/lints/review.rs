@@ -2,9 +2,15 @@
 
 use crate::{
     policy::{Rule, Who},
-    push::Timestamp,
+    push::{ApprovalName, ObjectId, RefName, Timestamp},
     registry::Registry,
 };
+
+/// Whether an approval of theirs has a name that git takes.
+fn may_be_named(id: &str) -> bool {
+    let (name, commit) = (RefName::new(b"refs/heads/main"), ObjectId::from_bytes(&[1; 20]));
+    name.zip(commit).is_some_and(|(name, commit)| ApprovalName::new(&name, commit, id).is_some())
+}
 
 /// What a rule asks of people who may not be there.
 pub(super) fn of_review(rule: &Rule, registry: &Registry, now: Timestamp, say: &mut impl FnMut(usize, String)) {
@@ -21,6 +27,12 @@ pub(super) fn of_review(rule: &Rule, registry: &Registry, now: Timestamp, say: &
                 "`review` asks for the approval of {approvals} of {}: there are {there} in `signers.toml`",
                 by.described()
             ));
+        }
+    }
+    if rule.asks_who_had_a_hand() {
+        let nameless = registry.persons().filter(|signer| !may_be_named(&signer.id.0));
+        for signer in nameless {
+            say(format!("`{}` can approve nothing: no ref can have that id in its name", signer.id.0));
         }
     }
     let Some(emergency) = rule.emergency() else { return };

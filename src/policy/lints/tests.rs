@@ -222,6 +222,8 @@ fn reviews_that_nobody_can_give_are_told() {
     assert_eq!(told(&["a", "b"], two), [""; 0]);
     let too_few = format!("`review` asks for the approval of 2 of {any}: there are 1 in `signers.toml`");
     assert_eq!(told(&["a"], two), [too_few]);
+    let nameless = ["`b c` can approve nothing: no ref can have that id in its name"];
+    assert_eq!(told(&["a", "b c"], two), nameless);
     let emergency = |more: &str| format!("emergency = {{ by = ['*'], waives = ['signatures'{more} }}");
     assert_eq!(told(&["a", "b"], &emergency("]")), [""; 0]);
     assert_eq!(told(&["a"], &emergency("]")), [format!("nobody is there to review an emergency: {any}")]);
