@@ -577,3 +577,21 @@ fn the_life_of_an_emergency() {
     let name = format!("refs/approvals/{MAIN}/{tip}/dave");
     assert_eq!(settled["ref"], name.as_str());
 }
+
+#[test]
+fn a_tag_that_is_pushed_and_declares_it_itself() {
+    let lines = "tags = { signed = true, by = [\"bob\"] }\nemergency = { by = [\"alice\"], waives = [\"tags\"] }";
+    let server = Server::new(lines);
+    server.world.policy(&policy(lines).replace(&format!("\"{MAIN}\""), "\"refs/tags/**\""));
+    let name = "refs/tags/v1";
+    let tag = |key, target: (&str, &str), message: &str| to(&server.tag(key, target, "v1", message), name);
+    let root = (server.root.as_str(), "commit");
+    let (good, other) = (declaration("INC-42", name), declaration("INC-42", "refs/tags/v2"));
+    server.refuses("alice", &[&tag(ALICE_SSH, root, "Release")], &["not-allowed"]);
+    server.refuses("alice", &[&tag(ALICE_SSH, root, &other)], &["emergency-ref", "not-allowed"]);
+    server.refuses("alice", &[&tag(MALLORY_SSH, root, &good)], &["emergency-signature", "unknown-key"]);
+    // The outermost one declares, and no other.
+    let inner = server.tag(ALICE_SSH, root, "v1", &good);
+    server.refuses("alice", &[&tag(ALICE_SSH, (&inner, "tag"), "Release")], &["not-allowed"]);
+    server.waives("alice", &[&tag(ALICE_SSH, root, &good)], &["not-allowed"]);
+}
