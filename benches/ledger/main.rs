@@ -45,17 +45,27 @@ fn compare(records: u64) {
     let begin = Instant::now();
     fill(&big, records);
     println!("{records} records made in {:.0} s; medians of {RUNS}, in milliseconds\n", begin.elapsed().as_secs_f64());
-    println!("{:<58}{:>10}{:>12}", "", 10_000, records);
-    println!("{:<58}{sync:>10.3}{sync:>12.3}", "4 KiB written and synced by the disk, once");
+    println!("{:<69}{:>10}{:>12}", "", 10_000, records);
+    println!("{:<69}{sync:>10.3}{sync:>12.3}", "4 KiB written and synced by the disk, once");
     for (what, measure) in measures() {
-        println!("{what:<58}{:>10.3}{:>12.3}", median(|| measure(&small)), median(|| measure(&big)));
+        println!("{what:<69}{:>10.3}{:>12.3}", median(|| measure(&small)), median(|| measure(&big)));
+    }
+    let next = |folder: &Path| {
+        continued(folder, &ground.path().join(format!("after-{}", folder.file_name().unwrap().display())))
+    };
+    let (after_small, after_big) = (next(&small), next(&big));
+    for (what, measure) in
+        measures().into_iter().filter(|(what, _)| what.starts_with("opened") || what.contains("looked up"))
+    {
+        let what = format!("continued: {what}");
+        println!("{what:<69}{:>10.3}{:>12.3}", median(|| measure(&after_small)), median(|| measure(&after_big)));
     }
     let verify = |folder: &Path| timed(|| open(folder).verify(&mut |damage| panic!("{damage}")).unwrap());
-    println!("{:<58}{:>10.1}{:>12.1}", "all verified, once", verify(&small), verify(&big));
+    println!("{:<69}{:>10.1}{:>12.1}", "all verified, once", verify(&small), verify(&big));
     let reindex = |folder: &Path| timed(|| open(folder).reindex().unwrap());
-    println!("{:<58}{:>10.1}{:>12.1}", "what is looked up made anew, once", reindex(&small), reindex(&big));
+    println!("{:<69}{:>10.1}{:>12.1}", "what is looked up made anew, once", reindex(&small), reindex(&big));
     let size = |folder: &Path| std::fs::metadata(folder.join("ledger.sqlite")).unwrap().len() as f64 / 1e6;
-    println!("{:<58}{:>10.1}{:>12.1}", "size in MB", size(&small), size(&big));
+    println!("{:<69}{:>10.1}{:>12.1}", "size in MB", size(&small), size(&big));
 }
 
 type Measure = (&'static str, fn(&Path) -> f64);
@@ -117,9 +127,21 @@ fn measures() -> [Measure; 9] {
 }
 
 fn open(folder: &Path) -> Ledger {
-    let origin = "git.example.com/ledger".into();
-    let making = Making { origin, by_hook: true, user: 0, now: clock() };
-    Ledger::open(folder, &TrustedFiles::new(&[]).unwrap(), &making).unwrap()
+    Ledger::open(folder, &TrustedFiles::new(&[]).unwrap(), &making()).unwrap()
+}
+
+fn making() -> Making {
+    Making { origin: "git.example.com/ledger".into(), by_hook: true, user: 0, now: clock() }
+}
+
+/// A new ledger that continues this one.
+fn continued(folder: &Path, next: &Path) -> PathBuf {
+    let mut ledger = open(folder);
+    // Those that were appended to be measured.
+    let open = ledger.memory(Path::new(REPOSITORY)).unwrap().open_decisions().unwrap();
+    let open = open.into_iter().map(|open| open.number).collect();
+    ledger.close(next, &open, &TrustedFiles::new(&[]).unwrap(), &making(), &clock).unwrap();
+    next.to_owned()
 }
 
 fn append_once(folder: &Path) {

@@ -15,8 +15,8 @@ impl Memory<'_> {
     pub fn first_receipt(&self, objects: &[ObjectId]) -> Result<Option<(RecordId, Timestamp)>, Undecided> {
         for layer in &self.layers {
             let first = layer.look(|connection, repository| receipts::first(connection, repository, objects))?;
-            let first = first.unwrap_or_default().into_values();
-            let first = first.map(|(number, moment)| (layer.ledger.id(number), moment));
+            let first = first.unwrap_or_default().into_iter();
+            let first = first.map(|receipt| (layer.ledger.id(receipt.number), receipt.moment));
             if let Some(first) = first.filter(|(record, _)| self.is_known(*record)).min() {
                 return Ok(Some(first));
             }
