@@ -58,6 +58,15 @@ fn pushes_refusals_and_signers_are_counted() {
     assert_eq!((&report["pushes"], &report["reasons"]), (&json!({}), &json!([])));
     let (_, report) = ledger_json(&world, &["report", "--ref", "release"]);
     assert_eq!(report["pushes"], json!({"accepted": 1}));
+    assert_eq!(report["coverage"]["former"], json!(null));
+    // A ledger that continues another says where the rest is.
+    let (former, next) = (world.path("ledger").canonicalize().unwrap(), world.path("next"));
+    let (status, _, error) = ledger(&world, &["close", "--next", next.to_str().unwrap(), "--yes"]);
+    assert_eq!(status, 0, "{error}");
+    let (_, report) = ledger_json(&world, &["report", "--ledger", next.to_str().unwrap()]);
+    assert_eq!((&report["pushes"], &report["coverage"]["former"]), (&json!({}), &json!(former)));
+    let limits = report["coverage"]["limits"].to_string();
+    assert!(limits.contains("stands in the ledger that it continues, in "), "{limits}");
 }
 
 #[test]
