@@ -3,12 +3,12 @@
 use crate::{
     ledger_queries::{ledger, ledger_json, pushes, world},
     support::{
-        self, keys,
+        self, browser, keys,
         year::{WEAKER, Year},
     },
 };
 use serde_json::{Value, json};
-use std::{fs, process::Command};
+use std::{fs, path::Path, process::Command};
 
 #[test]
 fn pushes_refusals_and_signers_are_counted() {
@@ -101,6 +101,20 @@ fn what_became_weaker_what_moved_and_what_was_an_emergency_is_told() {
         assert!(out.contains(expected), "{expected}\n{out}");
     }
     assert!(!out.contains('\u{202e}'), "{out}");
+    let (status, page) = ask(&["--format", "html"]);
+    assert_eq!(status, 0);
+    for never in ["<script", "<img", "<b>", "\u{202e}"] {
+        assert!(!page.contains(never), "{never}");
+    }
+    // Left for whoever wants to look at it.
+    let file = Path::new(env!("CARGO_TARGET_TMPDIR")).join("report.html");
+    fs::write(&file, &page).unwrap();
+    let rendered = browser::render(&file, browser::Scheme::Dark, (1100, 900));
+    assert_eq!(rendered.requests, [""; 0]);
+    assert_eq!(rendered.screen.at(5, 5), [0x0f, 0x13, 0x18]);
+    for (text, count) in [("<table>", 8), ("<bdi>emergency-used</bdi>", 1), ("review overdue</span>", 1)] {
+        assert_eq!(rendered.document.matches(text).count(), count, "{text}");
+    }
     let (status, _) = ask(&["--format", "csv"]);
     assert_eq!(status, 2);
 }

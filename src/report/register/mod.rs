@@ -11,6 +11,7 @@ mod text;
 pub use coverage::{Checkpoint, Coverage, Witness};
 pub use csv::csv;
 pub use html::html;
+pub(super) use html::{badge, page};
 pub use json::{json, waiver as waiver_json};
 pub use standing::{Laxity, Standing};
 pub(super) use text::{coverage as coverage_lines, others as other_lines};
