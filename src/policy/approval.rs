@@ -1,6 +1,6 @@
 //! Approvals: signed tags at `refs/approvals/`, each bound by its name to a ref, a commit and its approver.
 
-use super::built_in::TagFault;
+use super::{built_in::TagFault, declaration};
 use crate::{
     object::{Tag, TargetKind},
     push::{ApprovalName, ObjectId, Timestamp},
@@ -20,6 +20,8 @@ pub struct Approval {
     pub approver: Arc<Signer>,
     /// The key they signed with.
     pub key: Fingerprint,
+    /// The ticket of the emergency that it is about, if it says so, raw bytes.
+    pub ticket: Option<Vec<u8>>,
     /// What makes it one of the update.
     pub of: Approved,
 }
@@ -61,7 +63,8 @@ impl Approval {
             return Err(TagFault::NoPerson(signer.id().clone()));
         };
         let (approver, key) = (Arc::clone(approver), signer.proof().key().clone());
-        Ok(Self { tag: id, commit: tag.target, approver, key, of: Approved::Tip })
+        let ticket = declaration::ticket(tag);
+        Ok(Self { tag: id, commit: tag.target, approver, key, ticket, of: Approved::Tip })
     }
 }
 
@@ -89,7 +92,7 @@ pub fn attribute(tag: &Tag<'_>, signature: &Signature, registry: &Registry, now:
 /// Who of these approvals' approvers may be counted: each person once, whatever number of tags, and none who had a hand in what
 /// is approved.
 pub fn approvers<'a>(
-    approvals: &'a [Approval],
+    approvals: impl IntoIterator<Item = &'a Approval>,
     involved: &BTreeSet<SignerId>,
     may: impl Fn(&Signer) -> bool,
 ) -> Vec<&'a Approval> {

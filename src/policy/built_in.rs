@@ -60,6 +60,8 @@ pub enum TagFault {
     Settles(String),
     /// It would move.
     Moved,
+    /// It was taken back, and another brings it again: who the pusher is taken for, in words.
+    Withdrawn(String),
     /// It is another's: who the pusher is taken for, in words.
     NotYours(String),
 }
@@ -72,6 +74,7 @@ pub const CODES: &[&str] = &[
     "emergency-tag",
     "signed-tag-moved",
     "signed-tag-deleted",
+    "signed-tag-withdrawn",
 ];
 
 impl BuiltIn {
@@ -108,7 +111,15 @@ impl BuiltIn {
         }
     }
 
-    /// Whether the pusher may take the tag away: theirs alone, or what should not stand there anyhow.
+    /// Whether the pusher may bring back a tag where one was taken away: theirs alone.
+    ///
+    /// # Errors
+    /// Why not.
+    pub fn may_bring_back(pusher: &Pusher, signer: Option<&SignerId>) -> Result<(), TagFault> {
+        Self::may_delete(pusher, signer).map_err(|_| TagFault::Withdrawn(pusher.described()))
+    }
+
+    /// Whether the pusher may take the tag away: theirs alone.
     ///
     /// # Errors
     /// Why not.
@@ -142,6 +153,9 @@ impl fmt::Display for TagFault {
             }
             Self::Settles(why) => f.write_str(why),
             Self::Moved => f.write_str("an approval or a declared emergency is never moved"),
+            Self::Withdrawn(pusher) => {
+                write!(f, "it was taken back; only who signed it may bring it again, and {pusher}")
+            }
             Self::NotYours(pusher) => write!(f, "only who signed it may delete it, and {pusher}"),
         }
     }
@@ -157,6 +171,7 @@ pub(super) fn explain(fault: &TagFault, said: &Said<'_>) -> Explanation {
         TagFault::OtherSigner { .. } | TagFault::NoPerson(_) => "approval-signer",
         TagFault::Settles(_) => "approval-settles",
         TagFault::Moved => "signed-tag-moved",
+        TagFault::Withdrawn(_) => "signed-tag-withdrawn",
         TagFault::NotYours(_) => "signed-tag-deleted",
         TagFault::Name(_)
         | TagFault::NoTag

@@ -92,7 +92,13 @@ impl ObjectId {
 
 impl fmt::Display for ObjectId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.as_bytes().iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+        // At once: lists of a push have thousands.
+        let (mut hex, bytes) = ([0; 64], self.as_bytes());
+        for (pair, byte) in hex.chunks_exact_mut(2).zip(bytes) {
+            pair.copy_from_slice(&[digit_of(byte >> 4), digit_of(byte & 15)]);
+        }
+        let hex = hex.get(..bytes.len() * 2).unwrap_or_default();
+        f.write_str(std::str::from_utf8(hex).unwrap_or_default())
     }
 }
 
@@ -100,6 +106,11 @@ impl fmt::Debug for ObjectId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(self, f)
     }
+}
+
+/// Of a number below 16.
+fn digit_of(number: u8) -> u8 {
+    if number < 10 { b'0' + number } else { b'a' + (number - 10) }
 }
 
 fn digit(byte: u8) -> Option<u8> {

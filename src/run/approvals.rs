@@ -286,8 +286,13 @@ impl<'a> SignedTags<'a> {
                 BuiltIn::may_delete(self.pusher, signer.as_ref()).map(|()| Vec::new())
             }
             Change::Create { new } => {
+                let was_taken_back = past.is_gone(&update.name)?;
                 let may = self.with_tag(new, |tag, signature| {
-                    built_in.may_create((new, tag, signature), self.registry, self.now).map(|()| settles(tag))
+                    built_in.may_create((new, tag, signature), self.registry, self.now)?;
+                    if was_taken_back {
+                        BuiltIn::may_bring_back(self.pusher, self.signer(tag, signature).as_ref())?;
+                    }
+                    Ok(settles(tag))
                 })?;
                 match (may.unwrap_or(Err(TagFault::NoTag)), &built_in) {
                     (Ok(settles), BuiltIn::Approval(name)) => self.settled(name, new, settles, past)?,
@@ -326,8 +331,8 @@ impl<'a> SignedTags<'a> {
             }
         };
         let Some(approval) = self.approval(name, tag)? else { return Ok(Ok(Vec::new())) };
-        let debts = past.debts()?;
-        let of_commit = |debt: &&Debt| debt.name == *name.name() && debt.commit == name.commit() && self.judges(debt);
+        let (debts, written) = (past.debts()?, past.written(name.name()));
+        let of_commit = |debt: &&Debt| debt.name == written && debt.commit == name.commit() && self.judges(debt);
         let (mut settled, mut refused) = (Vec::new(), None);
         for debt in debts.iter().filter(of_commit) {
             match may_settle(&approval, debt) {

@@ -81,6 +81,17 @@ impl<'a> Past<'a> {
         Ok(groups)
     }
 
+    /// Whether a ref was there and went, as far as is recorded.
+    pub(super) fn is_gone(&self, name: &RefName) -> Result<bool, Undecided> {
+        let standing = self.memory.map_or(Ok(None), |memory| memory.standing(name))?;
+        Ok(standing.is_some_and(|standing| standing.value.is_none()))
+    }
+
+    /// The ref that is written under this name: what records call it.
+    pub(super) fn written(&self, name: &RefName) -> RefName {
+        self.references.written(name)
+    }
+
     /// The record of the update that used a declared emergency up.
     pub(super) fn declaration_used(&self, payload: [u8; 32]) -> Result<Option<u64>, Undecided> {
         self.memory.map_or(Ok(None), |memory| memory.declaration_used(Digest(payload)))

@@ -1,6 +1,8 @@
 //! Each attack refused for its reason; its legitimate twin accepted.
 
+mod approvals;
 mod certificates;
+mod emergencies;
 mod grammar;
 mod paths;
 mod program;
@@ -8,3 +10,4 @@ mod pushers;
 mod selection;
 mod tags;
 mod trust;
+mod two_people;

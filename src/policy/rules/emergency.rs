@@ -17,14 +17,17 @@
 //!
 //! Each use is recorded with what it waived, and opens a debt: the commit has to be approved for that ref
 //! (`countersign approve COMMIT --for REF --settles RECORD`) by one who may and had no hand in it. Until then the ref
-//! vouches for nothing. Whoever has declared an emergency that was not reviewed in time needs one approval more of another in
-//! `by` for the next, ahead of it.
+//! vouches for nothing. Whoever has declared an emergency that was not reviewed in time needs the approval of another in `by`
+//! for the next, ahead of it.
+//!
+//! An approval that stands already may be older than the emergency: it says that the ref may become a commit, not that it may go
+//! back to it, or go. There, one counts only if it names the ticket (`countersign approve … --emergency TICKET`).
 
 use super::{Kind, Needs, Reach, signatures::duration};
 use crate::{
     document::{Reader, Value, What},
     policy::{
-        Effect, Finding,
+        self, Effect, Finding,
         approval::{Approval, Approved, approvers},
         declaration::{Declaration, Form},
         diff::{Setting, Strictness},
@@ -32,7 +35,7 @@ use crate::{
         sentences::{Explanation, Said, abbreviated, shell_word},
         who::Who,
     },
-    push::{Change, ObjectId, RefName, Timestamp},
+    push::{Change, ObjectId, RefName, RefUpdate, Timestamp},
     registry::{Attribution, Fault, Signer, SignerId},
     signature::Fingerprint,
 };
@@ -96,6 +99,8 @@ pub enum Reason {
         overdue: Vec<u64>,
         /// What has to be approved.
         commit: ObjectId,
+        /// The ticket that approvals have to name, raw bytes, where others may stand there already.
+        ticket: Option<Vec<u8>>,
     },
 }
 
@@ -151,6 +156,16 @@ impl Emergency {
         (self.approvals, self.review_by.as_ref().unwrap_or(&self.by))
     }
 
+    /// Whether declaring one, or declaring it anew, would let in what was found.
+    pub(crate) fn helps(&self, finding: &Finding) -> bool {
+        let declared_badly = if let policy::Reason::Rule(super::Reason::Emergency(reason)) = &finding.reason {
+            !matches!(reason, Reason::NotAllowed(..) | Reason::Approvals { .. })
+        } else {
+            false
+        };
+        declared_badly || self.may_waive(finding)
+    }
+
     /// Who may declare one.
     pub(crate) fn by(&self) -> &Who {
         &self.by
@@ -193,9 +208,18 @@ impl Emergency {
         if involved.len() > MOST_INVOLVED {
             return Err(Reason::NoDeclaration("more people had a hand in it than are recorded, so that none of them reviews it".into()));
         }
-        let mut tips = facts.approvals.to_vec();
-        tips.retain(|approval| approval.of == Approved::Tip);
-        let counted = approvers(&tips, &involved, |signer| self.by.includes(signer));
+        // That the ref may become a commit was perhaps said long ago: not that it may go back to it, or go.
+        let goes_back = match facts.update.change {
+            Change::Create { .. } => false,
+            Change::Move { .. } => facts.gained == 0,
+            Change::Delete { .. } => true,
+        };
+        let is_meant = |approval: &&Approval| {
+            let of_this = !goes_back || approval.ticket.as_ref() == Some(&said.ticket);
+            approval.of == Approved::Tip && of_this
+        };
+        let tips = || facts.approvals.iter().filter(is_meant);
+        let counted = approvers(tips(), &involved, |signer| self.by.includes(signer));
         let wanted = self.approvals.max(u64::from(!declaration.overdue.is_empty()));
         if u64::try_from(counted.len()).is_ok_and(|counted| counted < wanted) {
             return Err(Reason::Approvals {
@@ -204,10 +228,11 @@ impl Emergency {
                 counted: counted.iter().map(|approval| approval.approver.id.clone()).collect(),
                 overdue: declaration.overdue.clone(),
                 commit,
+                ticket: goes_back.then(|| said.ticket.clone()),
             });
         }
         let reviewers = self.review_by.as_ref().unwrap_or(&self.by);
-        let reviewed = approvers(&tips, &involved, |signer| reviewers.includes(signer));
+        let reviewed = approvers(tips(), &involved, |signer| reviewers.includes(signer));
         let mut approvals: Vec<Approval> = Vec::new();
         for approval in counted.iter().filter(|_| wanted > 0).chain(&reviewed) {
             if !approvals.iter().any(|held| held.tag == approval.tag) {
@@ -234,24 +259,31 @@ impl Emergency {
     }
 
     /// How one is declared, for who may: by the tip of the push, or by a tag where there is no message to sign.
-    pub(crate) fn hint(&self, update: &crate::push::RefUpdate, about: Option<ObjectId>, gains: bool) -> Option<String> {
-        let name = shell_word(update.name.as_bytes())?;
+    pub(crate) fn hints(&self, update: &RefUpdate, about: Option<ObjectId>, gains: bool) -> Vec<String> {
+        let Some(name) = shell_word(update.name.as_bytes()) else { return Vec::new() };
+        let name = name.trim_matches('\'');
         let is_new = gains && update.name.is_branch() && !matches!(update.change, Change::Delete { .. });
-        Some(if is_new {
-            format!(
-                "in an emergency: git commit --allow-empty -S -m 'Break glass' --trailer 'Emergency: TICKET REASON' \
-                 --trailer 'Emergency-Ref: {}'",
-                name.trim_matches('\'')
-            )
-        } else {
-            let commit = abbreviated(about?);
-            format!(
-                "in an emergency: printf 'Break glass\\n\\nEmergency: TICKET REASON\\nEmergency-Ref: {}\\n' | git tag -s -F - \
-                 emergencies/TICKET/1 {commit} && git push origin \
-                 refs/tags/emergencies/TICKET/1:refs/emergencies/TICKET/1",
-                name.trim_matches('\'')
-            )
-        })
+        let command = match about {
+            Some(_) if is_new => format!(
+                "git commit --allow-empty -S -m 'Break glass' --trailer 'Emergency: TICKET REASON' \
+                 --trailer 'Emergency-Ref: {name}'"
+            ),
+            Some(about) => format!(
+                "printf 'Break glass\\n\\nEmergency: TICKET REASON\\nEmergency-Ref: {name}\\n' | git tag -s -F - \
+                 emergencies/TICKET/1 {} && git push origin refs/tags/emergencies/TICKET/1:refs/emergencies/TICKET/1",
+                abbreviated(about)
+            ),
+            None => return Vec::new(),
+        };
+        let mut hints = vec![format!("in an emergency, with TICKET and REASON filled in: {command}")];
+        hints.extend(self.ticket.as_ref().map(|ticket| format!("a ticket here matches `{}`", ticket.written)));
+        let reviewers = self.review_by.as_ref().unwrap_or(&self.by).described();
+        let within = duration(self.review_within);
+        hints.push(match self.approvals {
+            0 => format!("then push again; within {within}, somebody else of {reviewers} has to review it"),
+            _ => "then push again: you are told what others have to approve first".to_owned(),
+        });
+        hints
     }
 }
 
@@ -409,10 +441,14 @@ impl Kind for Emergency {
             }
         };
         let hints = match reason {
-            Reason::Approvals { commit, .. } => shell_word(said.update.name.as_bytes())
-                .map(|name| format!("ask one of them for: countersign approve {commit} --for {name}"))
-                .into_iter()
-                .collect(),
+            Reason::Approvals { commit, ticket, .. } => {
+                let named = ticket.as_ref().and_then(|ticket| shell_word(ticket));
+                let named = named.map(|ticket| format!(" --emergency {ticket}")).unwrap_or_default();
+                shell_word(said.update.name.as_bytes())
+                    .map(|name| format!("ask one of them for: countersign approve {commit} --for {name}{named}"))
+                    .into_iter()
+                    .collect()
+            }
             Reason::Used(_) => vec!["declare it anew, in a message that is signed now".to_owned()],
             Reason::NoDeclaration(_)
             | Reason::Unsigned

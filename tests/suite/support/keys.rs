@@ -85,6 +85,11 @@ pub fn sign_at(name: &str, time: &str, payload: &[u8]) -> String {
     sign_openpgp(name, &["--faked-system-time", time], payload)
 }
 
+/// An OpenPGP signature over a hash that proves nothing any more; by an RSA key, others refuse to.
+pub fn sign_weakly(name: &str, payload: &[u8]) -> String {
+    sign_openpgp(name, &["--digest-algo", "SHA1"], payload)
+}
+
 fn sign_openpgp(name: &str, options: &[&str], payload: &[u8]) -> String {
     let mut command = gpg();
     command.args(options).args(["--armor", "--detach-sign", "--local-user", &user_id(name)]);

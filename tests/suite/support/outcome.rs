@@ -51,7 +51,13 @@ pub fn is_told(told: &str, reason: &str) -> bool {
         "tag-moved" => &["may move it, and"],
         "approval-form" => &["it is no annotated tag of a commit", "calls itself", "points at another object than"],
         "approval-settles" => &["owes no review of", "it does not settle record"],
-        "emergency-tag" => &["calls itself", "points at no commit", "declares no emergency: ", "has another ticket, "],
+        "emergency-tag" => &[
+            "it is no annotated tag of a commit",
+            "calls itself",
+            "points at no commit",
+            "declares no emergency: ",
+            "has another ticket, ",
+        ],
         _ => &[],
     };
     told.contains(phrase_of(reason)) || otherwise.iter().any(|words| told.contains(words))
@@ -139,6 +145,7 @@ pub fn phrase_of(reason: &str) -> &'static str {
         "approval-settles" => "its trailer `Settles` has no record's number: ",
         "emergency-tag" => "its name is not made so: ",
         "signed-tag-moved" => "is never moved\n",
+        "signed-tag-withdrawn" => "it was taken back; only who signed it may bring it again, and ",
         "signed-tag-deleted" => "only who signed it may delete it, and ",
         other => panic!("no words are stated for `{other}`"),
     }
