@@ -96,6 +96,13 @@ impl Coverage {
                 self.checkpoint.size - size
             ));
         }
+        if !self.witnesses.is_empty() {
+            limits.push(
+                "What witnesses signed was verified when it was published; with their keys, `ledger verify --witness-key` \
+                 shows it again."
+                    .to_owned(),
+            );
+        }
         if self.open > 0 {
             let changes =
                 if self.open == 1 { "1 accepted change".to_owned() } else { format!("{} accepted changes", self.open) };
