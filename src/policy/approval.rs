@@ -22,6 +22,8 @@ pub struct Approval {
     pub key: Fingerprint,
     /// What makes it one of the update.
     pub of: Approved,
+    /// Whether it may have been given before the ref got the value that it has: then it does not mean that to be taken back.
+    pub is_old: bool,
 }
 
 /// What of an update an approval is of.
@@ -61,7 +63,7 @@ impl Approval {
             return Err(TagFault::NoPerson(signer.id().clone()));
         };
         let (approver, key) = (Arc::clone(approver), signer.proof().key().clone());
-        Ok(Self { tag: id, commit: tag.target, approver, key, of: Approved::Tip })
+        Ok(Self { tag: id, commit: tag.target, approver, key, of: Approved::Tip, is_old: false })
     }
 }
 

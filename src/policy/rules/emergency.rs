@@ -12,7 +12,8 @@
 //! (required): the kinds of requirements of this rule that it waives, any but `emergency` itself. Never waived are the
 //! declaration's own signature, the grammar of objects, more than one signature, and weak algorithms. `ticket`: a regular
 //! expression that the whole ticket, the first word, must match. Default: any word. `approvals`: so many others of `by` must
-//! have approved the commit as `review` describes. Default 0. `review-within`: the time in which the emergency has to be
+//! have approved the commit as `review` describes, and where the ref goes back or is deleted, since it got its present value.
+//! Default 0. `review-within`: the time in which the emergency has to be
 //! reviewed. Default `"72h"`. `review-by`: who may. Default: `by`.
 //!
 //! Each use is recorded with what it waived, and opens a debt: the commit has to be approved for that ref
@@ -193,7 +194,9 @@ impl Emergency {
         if involved.len() > MOST_INVOLVED {
             return Err(Reason::NoDeclaration("more people had a hand in it than are recorded, so that none of them reviews it".into()));
         }
-        let tips = || facts.approvals.iter().filter(|approval| approval.of == Approved::Tip);
+        // That a ref went to a commit was approved once; that it goes back there, or is deleted, is another matter.
+        let is_meant = |approval: &&Approval| approval.of == Approved::Tip && (facts.gained > 0 || !approval.is_old);
+        let tips = || facts.approvals.iter().filter(is_meant);
         let counted = approvers(tips(), &involved, |signer| self.by.includes(signer));
         let wanted = self.approvals.max(u64::from(!declaration.overdue.is_empty()));
         if u64::try_from(counted.len()).is_ok_and(|counted| counted < wanted) {
@@ -234,23 +237,22 @@ impl Emergency {
 
     /// How one is declared, for who may: by the tip of the push, or by a tag where there is no message to sign.
     pub(crate) fn hint(&self, update: &crate::push::RefUpdate, about: Option<ObjectId>, gains: bool) -> Option<String> {
-        let name = shell_word(update.name.as_bytes())?;
+        let name = std::str::from_utf8(update.name.as_bytes()).ok()?;
         let is_new = gains && update.name.is_branch() && !matches!(update.change, Change::Delete { .. });
-        Some(if is_new {
-            format!(
-                "in an emergency: git commit --allow-empty -S -m 'Break glass' --trailer 'Emergency: TICKET REASON' \
-                 --trailer 'Emergency-Ref: {}'",
-                name.trim_matches('\'')
-            )
+        let declared = if is_new {
+            let trailer = shell_word(format!("Emergency-Ref: {name}").as_bytes())?;
+            format!("git commit --allow-empty -S -m 'Break glass' --trailer 'Emergency: TICKET REASON' --trailer {trailer}")
         } else {
             let commit = abbreviated(about?);
+            let name = name.replace('%', "%%");
+            let message = format!("Break glass\\n\\nEmergency: TICKET REASON\\nEmergency-Ref: {name}\\n");
             format!(
-                "in an emergency: printf 'Break glass\\n\\nEmergency: TICKET REASON\\nEmergency-Ref: {}\\n' | git tag -s -F - \
-                 emergencies/TICKET/1 {commit} && git push origin \
+                "printf {} | git tag -s -F - emergencies/TICKET/1 {commit} && git push origin \
                  refs/tags/emergencies/TICKET/1:refs/emergencies/TICKET/1",
-                name.trim_matches('\'')
+                shell_word(message.as_bytes())?
             )
-        })
+        };
+        Some(format!("in an emergency: {declared}"))
     }
 }
 
