@@ -15,7 +15,7 @@ use crate::{
     push::{ApprovalName, ObjectId, RefName},
     report::escaped,
 };
-use brought::Brought;
+use brought::{Brought, Over};
 use clap::Args;
 use git::Git;
 use remote::{Meant, Remote};
@@ -39,6 +39,9 @@ pub(super) struct Arguments {
     /// The record that an emergency was accepted with, if this is its review
     #[arg(long, value_name = "N")]
     settles: Option<u64>,
+    /// What the ref held before the emergency, so that all is shown that it brought
+    #[arg(long, value_name = "COMMIT", requires = "settles")]
+    over: Option<OsString>,
     /// Where the ref is: a remote or a URL [default: the only remote, or origin]
     #[arg(long, value_name = "NAME")]
     remote: Option<OsString>,
@@ -138,8 +141,12 @@ fn proposed(git: &Git, arguments: &Arguments) -> Result<Proposal, Stopped> {
     let named = arguments.remote.clone().map_or_else(|| remote::default_name(git), |name| Ok(Some(name)))?;
     let named = named
         .ok_or_else(|| wrong("say with --remote where the ref is: there is no remote `origin`, nor only one other"))?;
-    let commit = commit(git, &arguments.commit)?;
+    let commit = self::commit(git, &arguments.commit)?;
     let commit = commit.ok_or_else(|| stopped(&said::no_commit(&arguments.commit, &named)))?;
+    let before = match &arguments.over {
+        Some(over) => Some(self::commit(git, over)?.ok_or_else(|| stopped(&said::no_former(over)))?),
+        None => None,
+    };
     let remote = Remote::ask(git, named)?;
     let target = target(&remote, &arguments.target)?;
     let name = ApprovalName::new(&target, commit, &id).ok_or_else(|| wrong(&said::unfit_id(&id)))?;
@@ -148,7 +155,7 @@ fn proposed(git: &Git, arguments: &Arguments) -> Result<Proposal, Stopped> {
     }
     let message = tag::message(&name, arguments.message.as_deref(), arguments.settles)
         .ok_or_else(|| wrong("what --message says ends in something that keeps git from reading a trailer below it"))?;
-    let over = brought::over(&remote, &target);
+    let over = before.map_or_else(|| brought::over(&remote, &target), Over::Before);
     if let Some(base) = over.commit()
         && !brought::is_here(git, base)?
     {

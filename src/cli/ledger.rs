@@ -12,6 +12,7 @@ mod prove;
 mod publish;
 mod register;
 mod reindex;
+mod report;
 mod restore;
 mod rotate;
 mod show;
@@ -35,6 +36,7 @@ pub(super) enum Commands {
     Show(show::Arguments),
     Trace(trace::Arguments),
     Emergencies(emergencies::Arguments),
+    Report(report::Arguments),
     Adopt(adopt::Arguments),
     Verify(verify::Arguments),
     Checkpoint(checkpoint::Arguments),
@@ -66,6 +68,7 @@ pub(super) fn run(common: &Common, commands: &Commands, output: &mut Output) -> 
         Commands::Show(arguments) => show::run(common, arguments, output),
         Commands::Trace(arguments) => trace::run(common, arguments, output),
         Commands::Emergencies(arguments) => emergencies::run(common, arguments, output),
+        Commands::Report(arguments) => report::run(common, arguments, output),
         Commands::Adopt(arguments) => adopt::run(common, arguments, output),
         Commands::Verify(arguments) => verify::run(common, arguments, output),
         Commands::Checkpoint(arguments) => checkpoint::run(common, arguments, output),

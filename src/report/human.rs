@@ -7,7 +7,7 @@ use crate::{
         Effect, Finding, Reason, Rule, Verdict, Waived,
         sentences::{Said, explain, shell_word},
     },
-    push::{RefName, RefUpdate, Timestamp},
+    push::{Change, RefName, RefUpdate, Timestamp},
 };
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -94,11 +94,10 @@ fn lay_out(findings: &[&Finding], judged: &Judged<'_>, lines: &mut Vec<String>) 
 }
 
 /// How an emergency is declared that waives all of this, for one who may.
-fn break_glass(findings: &[&Finding], rule: Option<&Rule>, update: &RefUpdate) -> Option<String> {
-    let (emergency, brought) = (rule?.emergency()?, &findings.first()?.brought);
-    let all = findings.iter().all(|finding| emergency.may_waive(finding));
-    let hint = || emergency.hint(update, brought.about, brought.gained > 0);
-    (all && brought.may_declare).then(hint).flatten()
+fn break_glass(findings: &[&Finding], rule: Option<&Rule>, update: &RefUpdate) -> Vec<String> {
+    let (Some(emergency), Some(first)) = (rule.and_then(Rule::emergency), findings.first()) else { return Vec::new() };
+    let helps = first.brought.may_declare && findings.iter().all(|finding| emergency.helps(finding));
+    if helps { emergency.hints(update, first.brought.about, first.brought.gained > 0) } else { Vec::new() }
 }
 
 /// What declared emergencies waived, and what is owed for each; empty if there is none.
@@ -138,8 +137,12 @@ pub fn waivers(verdict: &Verdict, judged: &Judged<'_>) -> String {
         let name = shell_word(update.name.as_bytes());
         if let (Some(name), Some(number)) = (name, number) {
             let commit = waiver.commit;
+            let over = match &update.change {
+                Change::Move { old, .. } => format!(" --over {old}"),
+                Change::Create { .. } | Change::Delete { .. } => String::new(),
+            };
             lines.push(format!(
-                "hint: ask one of them for: countersign approve {commit} --for {name} --settles {number}"
+                "hint: ask one of them for: countersign approve {commit} --for {name} --settles {number}{over}"
             ));
         }
     }

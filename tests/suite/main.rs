@@ -23,6 +23,7 @@ mod ledger_past;
 mod ledger_proofs;
 mod ledger_queries;
 mod ledger_register;
+mod ledger_report;
 mod ledger_store;
 mod ledger_witness;
 mod legitimate;

@@ -72,7 +72,10 @@ fn names_of_registries() -> Vec<String> {
 #[test]
 fn the_examples_of_registries_are_in_order_and_know_whom_the_policies_name() {
     let names = names_of_registries();
-    assert_eq!(names, ["company", "gradual", "maintainers", "monorepo", "release-tags", "ssh-ca"]);
+    assert_eq!(
+        names,
+        ["company", "gradual", "infra", "maintainers", "monorepo", "release-tags", "ssh-ca", "two-person-release"]
+    );
     for name in names {
         let world = world_of(&name, &[]);
         let told = |arguments: &[&str], path: &Path| {
@@ -498,4 +501,161 @@ fn ssh_ca_takes_certificates_of_today_and_within_grace_of_yesterday() {
     world.registry(&[("allowed_signers", &plain), ("revoked_keys", "")]);
     world.git(&["config", "user.signingkey", &keys::signing_key(keys::ALICE_SSH)]);
     main_with(0, &["format"]);
+}
+
+/// A signed tag by which `id`, whose key this is, approves the commit for the ref, and the push of it.
+fn approval(world: &World, key: &str, id: &str, name: &str, commit: &str) -> String {
+    let tag = format!("approvals/{name}/{commit}/{id}");
+    format!("{}:refs/{tag}", objects::signed_tag(world, key, commit, "commit", &tag))
+}
+
+/// Approves, pushes that, and says what the hook told.
+fn approve(world: &World, key: &str, id: &str, name: &str, commit: &str) {
+    world.accepts(&[&approval(world, key, id, name, commit)]);
+}
+
+const HEAD: &str = "refs/heads/main";
+
+fn infra() -> World {
+    world_of("infra", &[("alice", keys::ALICE_SSH), ("bob", keys::BOB_SSH), ("carol", keys::MALLORY_SSH)])
+}
+
+/// A commit of Alice's that changes one file.
+fn changing(world: &World, parent: &str, path: &str, message: &str) -> String {
+    Commit { tree: tree_with(world, path, b"new"), ..Commit::new(world, &[parent], message) }
+        .signed(world, keys::ALICE_SSH)
+}
+
+#[test]
+fn infra_asks_for_as_many_approvals_as_a_path_deserves() {
+    let world = infra();
+    let root = objects::by_alice(&world, &[], "root");
+    let to_main = |id: &str| format!("{id}:{HEAD}");
+    world.refuses(&[&to_main(&root)], &["review"]);
+    // Nobody approves their own work.
+    approve(&world, keys::ALICE_SSH, "alice", HEAD, &root);
+    world.refuses(&[&to_main(&root)], &["review"]);
+    approve(&world, keys::BOB_SSH, "bob", HEAD, &root);
+    world.accepts(&[&to_main(&root)]);
+    let roles = changing(&world, &root, "iam/roles", "Let Bob in");
+    approve(&world, keys::BOB_SSH, "bob", HEAD, &roles);
+    let refused = world.refuses(&[&to_main(&roles)], &["review"]);
+    assert!(refused.told().contains("(`@security`) for what it changes at `iam/**`"), "{}", refused.output);
+    approve(&world, keys::MALLORY_SSH, "carol", HEAD, &roles);
+    world.accepts(&[&to_main(&roles)]);
+    let load = changing(&world, &roles, "production/load", "Move the load");
+    approve(&world, keys::BOB_SSH, "bob", HEAD, &load);
+    let refused = world.refuses(&[&to_main(&load)], &["review"]);
+    assert!(refused.told().contains("by 2 other people (`@platform` or `@security`)"), "{}", refused.output);
+    approve(&world, keys::MALLORY_SSH, "carol", HEAD, &load);
+    world.accepts(&[&to_main(&load)]);
+    // What the default branch accepted, a release branch has without another word; what is new there, not.
+    world.accepts(&[&format!("{load}:refs/heads/release/1")]);
+    let fix = changing(&world, &load, "README", "Fix it");
+    world.refuses(&[&format!("{fix}:refs/heads/release/1")], &["review"]);
+    let tag = objects::signed_tag(&world, keys::ALICE_SSH, &fix, "commit", "v1");
+    world.refuses(&[&format!("{tag}:refs/tags/v1")], &["tag-not-on"]);
+    let tag = objects::signed_tag(&world, keys::ALICE_SSH, &load, "commit", "v1");
+    world.accepts(&[&format!("{tag}:refs/tags/v1")]);
+    world.refuses(&[&format!("{load}:refs/notes/commits")], &["unmatched-ref"]);
+}
+
+#[test]
+fn infra_lets_whoever_is_on_call_break_the_glass_and_has_it_reviewed() {
+    let world = infra();
+    let root = objects::by_alice(&world, &[], "root");
+    approve(&world, keys::BOB_SSH, "bob", HEAD, &root);
+    world.accepts(&[&format!("{root}:{HEAD}")]);
+    let declaring = |what: &str, name: &str| format!("Serve again\n\nEmergency: {what}\nEmergency-Ref: {name}");
+    let by = |key: &str, who: &str, path: &str, message: &str| {
+        let commit = Commit { tree: tree_with(&world, path, b"new"), ..Commit::new(&world, &[&root], message) };
+        commit.by(who).signed(&world, key)
+    };
+    let by_alice =
+        |path: &str, what: &str, name: &str| by(keys::ALICE_SSH, objects::ALICE, path, &declaring(what, name));
+    let to_main = |id: &str| format!("{id}:{HEAD}");
+    for (id, reasons) in [
+        (by_alice("iam/roles", "SOON it is dark", HEAD), &["emergency-ticket", "review"][..]),
+        (by_alice("iam/roles", "INC-7 it is dark", "refs/heads/release/1"), &["emergency-ref", "review"]),
+        (by_alice("iam/root.key", "INC-7 it is dark", HEAD), &["path-forbidden"]),
+        (
+            by(
+                keys::MALLORY_SSH,
+                "Carol Example <carol@example.com>",
+                "iam/roles",
+                &declaring("INC-7 it is dark", HEAD),
+            ),
+            &["emergency-not-allowed", "review"],
+        ),
+    ] {
+        world.refuses(&[&to_main(&id)], reasons);
+    }
+    let declared = by_alice("production/load", "INC-7 it is dark", HEAD);
+    let pushed = world.push(&[&to_main(&declared)]);
+    assert!(pushed.succeeded && world.found_by_hook("waived") == ["review".to_owned()].into(), "{}", pushed.output);
+    let told = pushed.told();
+    let record = told.split("--settles ").nth(1).and_then(|rest| rest.split(' ').next()).unwrap();
+    // Until somebody has read it, it is taken for granted nowhere.
+    let release = format!("{declared}:refs/heads/release/1");
+    world.refuses(&[&release], &["emergency-ref", "review"]);
+    let settling = |key: &str, id: &str| {
+        let tag = format!("approvals/{HEAD}/{declared}/{id}");
+        let payload = objects::tag_payload(&declared, "commit", &tag) + "\nSettles: " + record + "\n";
+        let signature = keys::sign(key, payload.as_bytes());
+        format!("{}:refs/{tag}", objects::write(&world, "tag", (payload + &signature).as_bytes()))
+    };
+    world.refuses_in_words(&[&settling(keys::ALICE_SSH, "alice")], &["approval-settles"]);
+    let settled = world.accepts(&[&settling(keys::MALLORY_SSH, "carol")]);
+    assert!(settled.told().contains(&format!("record {record} owes no review any more")), "{}", settled.output);
+    world.accepts(&[&release]);
+}
+
+/// A drill is declared, pushed and reviewed as an emergency is, beside what it might harm.
+#[test]
+fn infra_has_a_place_for_drills() {
+    let world = infra();
+    let root = objects::by_alice(&world, &[], "root");
+    approve(&world, keys::BOB_SSH, "bob", HEAD, &root);
+    world.accepts(&[&format!("{root}:{HEAD}")]);
+    let drill = "refs/heads/drill/spring";
+    // What the default branch accepted counts here, too.
+    world.accepts(&[&format!("{root}:{drill}")]);
+    let undeclared = objects::by_alice(&world, &[&root], "drill");
+    world.refuses(&[&format!("{undeclared}:{drill}")], &["review"]);
+    let message = format!("Drill\n\nEmergency: DRILL-3 who is on call finds the way\nEmergency-Ref: {drill}");
+    let declared = objects::by_alice(&world, &[&root], &message);
+    world.refuses(&[&format!("{declared}:{HEAD}")], &["emergency-ref", "review"]);
+    let pushed = world.push(&[&format!("{declared}:{drill}")]);
+    assert!(pushed.succeeded && pushed.told().contains("emergency DRILL-3 of `alice`"), "{}", pushed.output);
+}
+
+#[test]
+fn two_person_release_takes_one_who_approves_and_another_who_signs() {
+    let people = [("alice", keys::ALICE_SSH), ("bob", keys::BOB_SSH), ("erin", keys::MALLORY_SSH)];
+    let world = world_of("two-person-release", &people);
+    let root = objects::by_alice(&world, &[], "root");
+    let main = format!("{root}:{HEAD}");
+    let tag_name = |version: &str| format!("refs/tags/{version}");
+    let tag = |key: &str, target: &str, version: &str| {
+        format!("{}:{}", objects::signed_tag(&world, key, target, "commit", version), tag_name(version))
+    };
+    world.refuses(&[&main], &["review"]);
+    approve(&world, keys::MALLORY_SSH, "erin", HEAD, &root);
+    world.accepts(&[&main]);
+    let v1 = tag(keys::ALICE_SSH, &root, "v1");
+    world.refuses(&[&v1], &["review"]);
+    // Who signs the tag is one person, and who does not release is none of the two.
+    approve(&world, keys::ALICE_SSH, "alice", &tag_name("v1"), &root);
+    approve(&world, keys::MALLORY_SSH, "erin", &tag_name("v1"), &root);
+    world.refuses(&[&v1], &["review"]);
+    approve(&world, keys::BOB_SSH, "bob", &tag_name("v1"), &root);
+    world.refuses(&[&tag(keys::MALLORY_SSH, &root, "v1")], &["not-allowed"]);
+    world.refuses(&[&tag(keys::ALICE_SSH, &root, "v2")], &["review"]);
+    let other = objects::by_alice(&world, &[&root], "other");
+    approve(&world, keys::BOB_SSH, "bob", HEAD, &other);
+    world.accepts(&[&format!("{other}:{HEAD}")]);
+    world.refuses(&[&tag(keys::ALICE_SSH, &other, "v1")], &["review"]);
+    world.accepts(&[&v1]);
+    world.refuses(&[&format!("+{}", tag(keys::ALICE_SSH, &other, "v1"))], &["review", "tag-moved"]);
+    world.refuses(&[":refs/tags/v1"], &["delete"]);
 }

@@ -26,6 +26,8 @@ pub(super) enum Over {
     Present(ObjectId),
     /// The ref is not there: the tip of the remote's default branch.
     Default(ObjectId),
+    /// What the ref held before an emergency, by which it has the commit already.
+    Before(ObjectId),
     /// There is nothing to hold it against.
     Nothing,
     /// What it would be held against has the commit already: its first parent.
@@ -36,7 +38,7 @@ impl Over {
     /// The commit that it is held against.
     pub(super) fn commit(self) -> Option<ObjectId> {
         match self {
-            Self::Present(id) | Self::Default(id) => Some(id),
+            Self::Present(id) | Self::Default(id) | Self::Before(id) => Some(id),
             Self::Parent(parent) => parent,
             Self::Nothing => None,
         }
@@ -109,7 +111,8 @@ impl Brought {
     /// `over` is in this clone; `emails` are the approver's.
     pub(super) fn find(git: &Git, commit: ObjectId, over: Over, emails: &[String]) -> Result<Self, Undecided> {
         let emails: Vec<_> = emails.iter().map(|email| folded(email)).collect();
-        let over = match over.commit() {
+        let is_past = matches!(over, Over::Before(_));
+        let over = match over.commit().filter(|_| !is_past) {
             Some(base) if is_ancestor(git, commit, base)? => {
                 Over::Parent(git.id(&[&"rev-parse", &"--verify", &"--quiet", &format!("{commit}^1")])?)
             }
@@ -118,9 +121,9 @@ impl Brought {
         let (ids, count, lacks) = match over {
             Over::Parent(_) => (vec![commit], 0, 0),
             Over::Nothing => (listed(git, &commit.to_string())?, counted(git, &commit.to_string())?, 0),
-            Over::Present(base) | Over::Default(base) => {
-                let range = format!("{base}..{commit}");
-                (listed(git, &range)?, counted(git, &range)?, counted(git, &format!("{commit}..{base}"))?)
+            Over::Present(base) | Over::Default(base) | Over::Before(base) => {
+                let (range, back) = (format!("{base}..{commit}"), format!("{commit}..{base}"));
+                (listed(git, &range)?, counted(git, &range)?, counted(git, &back)?)
             }
         };
         let mut found = Self {
@@ -134,6 +137,14 @@ impl Brought {
             paths: Paths::between(git, over, commit)?,
         };
         git.commits(&ids, &mut |id, bytes| found.look_at(id, bytes, &emails))?;
+        if let Over::Before(base) = over
+            && count == 0
+        {
+            // The ref went back. What it no longer holds is shown, and nobody had a hand in that.
+            let ids = listed(git, &format!("{commit}..{base}"))?;
+            git.commits(&ids, &mut |id, bytes| found.look_at(id, bytes, &[]))?;
+            found.keys.clear();
+        }
         Ok(found)
     }
 
@@ -195,10 +206,11 @@ pub(super) fn key_of(signature: &Signature) -> (String, Option<Fingerprint>) {
 }
 
 impl Paths {
-    /// What a merge of the commit would change: from where the two parted, or from nothing.
+    /// What a merge of the commit would change: from where the two parted, or from nothing. Of an emergency, what it has changed.
     fn between(git: &Git, over: Over, commit: ObjectId) -> Result<Self, Undecided> {
         let base = match over {
             Over::Parent(parent) => parent,
+            Over::Before(base) => Some(base),
             Over::Present(base) | Over::Default(base) => {
                 git.id(&[&"merge-base", &base.to_string(), &commit.to_string()])?
             }

@@ -62,6 +62,13 @@ pub(super) fn proposal(proposal: &Proposal, output: &mut Output) -> Result<(), U
         Over::Default(base) => {
             format!("{target} is not at {there}; it brings {commits} over {}, which HEAD is there:", base.short())
         }
+        Over::Before(base) if brought.count > 0 => {
+            format!("it brought {commits} over {}, which {target} was before:", base.short())
+        }
+        Over::Before(base) => {
+            let gone = counted(brought.lacks, "commit", "commits");
+            format!("it took {gone} away from {target}, which was {} before:", base.short())
+        }
         Over::Nothing => format!("nothing is at {there}; it brings {commits}:"),
         Over::Parent(_) if remote.has(name.name()) => format!("{target} has it already; this commit alone:"),
         Over::Parent(_) => format!("{target} is not at {there}, and HEAD there has it already; this commit alone:"),
@@ -70,8 +77,13 @@ pub(super) fn proposal(proposal: &Proposal, output: &mut Output) -> Result<(), U
         output.line(&format!("  {}", line_of(commit)))?;
     }
     let listed = u64::try_from(brought.newest.len()).unwrap_or(u64::MAX);
-    and_more(brought.count.saturating_sub(listed), output)?;
+    let all = if brought.count == 0 { brought.lacks } else { brought.count };
+    and_more(all.saturating_sub(listed), output)?;
     let paths = &brought.paths;
+    if paths.count == 0 {
+        output.line("it changes no path")?;
+        return output.flush();
+    }
     let files = counted(paths.count, "path", "paths");
     let added = counted(paths.added, "line", "lines");
     output.line(&format!("it changes {files}, {added} added, {} removed:", paths.removed))?;
@@ -111,7 +123,8 @@ pub(super) fn warnings(proposal: &Proposal, settles: bool) -> String {
     if !brought.all_looked_at {
         said.push("warning: only the newest of the commits were looked at for whether they are your own".to_owned());
     }
-    if brought.lacks > 0 {
+    let happened = matches!(brought.over, Over::Parent(_) | Over::Before(_));
+    if brought.lacks > 0 && !happened {
         let behind = counted(brought.lacks, "commit", "commits");
         said.push(format!("warning: {} has {behind} that it lacks", name.name()));
         said.push(
@@ -124,7 +137,7 @@ pub(super) fn warnings(proposal: &Proposal, settles: bool) -> String {
     if matches!(brought.over, Over::Parent(_)) && remote.has(name.name()) && !settles {
         said.push(format!("warning: {} has it already, so no push will ask for this approval", name.name()));
     }
-    if !remote.has_branch_at(name.commit()) && !matches!(brought.over, Over::Parent(_)) {
+    if !remote.has_branch_at(name.commit()) && !happened {
         said.push(format!(
             "note: it is the tip of no branch at {there}; what of it is not there yet comes with the approval"
         ));
@@ -244,6 +257,14 @@ pub(super) fn no_commit(commit: &OsStr, remote: &OsStr) -> String {
         format!("error: this clone has no commit `{}`", commit.to_string_lossy()),
         format!("hint: fetch it first: git fetch {}", word(remote.as_bytes())),
         "hint: if it is on no branch there, whoever made it has to push it to one that they may push to".to_owned(),
+    ])
+}
+
+pub(super) fn no_former(commit: &OsStr) -> String {
+    lines(&[
+        format!("error: this clone has no commit `{}`, which the ref held before", commit.to_string_lossy()),
+        "hint: fetch first; if it is on no branch there any more, leave --over out, and see the commit alone"
+            .to_owned(),
     ])
 }
 

@@ -25,7 +25,7 @@ use super::{Kind, Needs, Reach, signatures::duration};
 use crate::{
     document::{Reader, Value, What},
     policy::{
-        Effect, Finding,
+        self, Effect, Finding,
         approval::{Approval, Approved, approvers},
         declaration::{Declaration, Form},
         diff::{Setting, Strictness},
@@ -33,7 +33,7 @@ use crate::{
         sentences::{Explanation, Said, abbreviated, shell_word},
         who::Who,
     },
-    push::{Change, ObjectId, RefName, Timestamp},
+    push::{Change, ObjectId, RefName, RefUpdate, Timestamp},
     registry::{Attribution, Fault, Signer, SignerId},
     signature::Fingerprint,
 };
@@ -152,6 +152,16 @@ impl Emergency {
         (self.approvals, self.review_by.as_ref().unwrap_or(&self.by))
     }
 
+    /// Whether declaring one, or declaring it anew, would let in what was found.
+    pub(crate) fn helps(&self, finding: &Finding) -> bool {
+        let declared_badly = if let policy::Reason::Rule(super::Reason::Emergency(reason)) = &finding.reason {
+            !matches!(reason, Reason::NotAllowed(..) | Reason::Approvals { .. })
+        } else {
+            false
+        };
+        declared_badly || self.may_waive(finding)
+    }
+
     /// Who may declare one.
     pub(crate) fn by(&self) -> &Who {
         &self.by
@@ -236,24 +246,37 @@ impl Emergency {
     }
 
     /// How one is declared, for who may: by the tip of the push, or by a tag where there is no message to sign.
-    pub(crate) fn hint(&self, update: &crate::push::RefUpdate, about: Option<ObjectId>, gains: bool) -> Option<String> {
-        let name = std::str::from_utf8(update.name.as_bytes()).ok()?;
-        let is_new = gains && update.name.is_branch() && !matches!(update.change, Change::Delete { .. });
-        let declared = if is_new {
-            let trailer = shell_word(format!("Emergency-Ref: {name}").as_bytes())?;
-            format!("git commit --allow-empty -S -m 'Break glass' --trailer 'Emergency: TICKET REASON' --trailer {trailer}")
-        } else {
-            let commit = abbreviated(about?);
-            let name = name.replace('%', "%%");
-            let message = format!("Break glass\\n\\nEmergency: TICKET REASON\\nEmergency-Ref: {name}\\n");
-            format!(
-                "printf {} | git tag -s -F - emergencies/TICKET/1 {commit} && git push origin \
-                 refs/tags/emergencies/TICKET/1:refs/emergencies/TICKET/1",
-                shell_word(message.as_bytes())?
-            )
-        };
-        Some(format!("in an emergency: {declared}"))
+    pub(crate) fn hints(&self, update: &RefUpdate, about: Option<ObjectId>, gains: bool) -> Vec<String> {
+        let Some(command) = command(update, about, gains) else { return Vec::new() };
+        let mut hints = vec![format!("in an emergency, with TICKET and REASON filled in: {command}")];
+        hints.extend(self.ticket.as_ref().map(|ticket| format!("a ticket here matches `{}`", ticket.written)));
+        let reviewers = self.review_by.as_ref().unwrap_or(&self.by).described();
+        let within = duration(self.review_within);
+        hints.push(match self.approvals {
+            0 => format!("then push again; within {within}, somebody else of {reviewers} has to review it"),
+            _ => "then push again: you are told what others have to approve first".to_owned(),
+        });
+        hints
     }
+}
+
+/// What makes the signed object that declares it.
+fn command(update: &RefUpdate, about: Option<ObjectId>, gains: bool) -> Option<String> {
+    let (name, about) = (std::str::from_utf8(update.name.as_bytes()).ok()?, about?);
+    if gains && update.name.is_branch() && !matches!(update.change, Change::Delete { .. }) {
+        let trailer = shell_word(format!("Emergency-Ref: {name}").as_bytes())?;
+        return Some(format!(
+            "git commit --allow-empty -S -m 'Break glass' --trailer 'Emergency: TICKET REASON' --trailer {trailer}"
+        ));
+    }
+    let name = name.replace('%', "%%");
+    let message = format!("Break glass\\n\\nEmergency: TICKET REASON\\nEmergency-Ref: {name}\\n");
+    Some(format!(
+        "printf {} | git tag -s -F - emergencies/TICKET/1 {} && git push origin \
+         refs/tags/emergencies/TICKET/1:refs/emergencies/TICKET/1",
+        shell_word(message.as_bytes())?,
+        abbreviated(about)
+    ))
 }
 
 impl Kind for Emergency {

@@ -255,7 +255,7 @@ impl Kind for Review {
     }
 
     fn explain(reason: &Reason, said: &Said<'_>) -> Explanation {
-        let about = reason.paths.as_ref().map(|paths| format!(" of changes to {paths}")).unwrap_or_default();
+        let about = reason.paths.as_ref().map(|paths| format!(" for what it changes at {paths}")).unwrap_or_default();
         let has = match reason.counted.as_slice() {
             [] => "has none".to_owned(),
             counted => format!("has {}: {}", counted.len(), listed(counted)),

@@ -86,7 +86,8 @@ fn one_use(one: &Use) -> Value {
     with(value, &one.record, &one.change)
 }
 
-fn waiver(waiver: &Waiver) -> Value {
+/// A rule that was waived.
+pub fn waiver(waiver: &Waiver) -> Value {
     let emergency = &waiver.emergency;
     let reviews = waiver.reviews.iter().map(|(record, review)| {
         json!({

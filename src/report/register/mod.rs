@@ -8,8 +8,9 @@ mod text;
 
 pub use csv::csv;
 pub use html::html;
-pub use json::json;
-pub use text::text;
+pub use json::{json, waiver as waiver_json};
+pub(super) use text::{coverage as coverage_lines, others as other_lines};
+pub use text::{text, waiver as waiver_lines};
 
 use crate::{
     ledger::{ChangedPaths, CountedApproval, Digest, Emergency, Settlement},
@@ -482,7 +483,7 @@ impl Coverage {
 }
 
 /// A moment, for people.
-fn spoken(time: Timestamp) -> String {
+pub(super) fn spoken(time: Timestamp) -> String {
     moment(time).replacen('T', " ", 1).replacen('Z', " UTC", 1)
 }
 
@@ -492,7 +493,7 @@ fn moment(time: Timestamp) -> String {
 }
 
 /// Bytes that somebody else chose, for people, on one line on which nothing acts.
-fn shown(bytes: &[u8]) -> String {
+pub(super) fn shown(bytes: &[u8]) -> String {
     super::escaped(&String::from_utf8_lossy(bytes))
 }
 

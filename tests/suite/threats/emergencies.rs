@@ -21,6 +21,9 @@ use std::{fs, thread, time::Duration};
 const BREAK: &str = "review = [ { approvals = 1 } ]\n\
                      emergency = { by = [\"alice\", \"dave\"], waives = [\"review\", \"updates\"], review-by = [\"*\"] }";
 
+/// What the hint begins with that says how one is declared.
+const BREAK_GLASS: &str = "in an emergency, with TICKET and REASON filled in: ";
+
 /// The record that a refusal or a waiver names.
 fn record(pushed: &Pushed) -> u64 {
     let told = pushed.told();
@@ -514,7 +517,7 @@ fn the_life_of_an_emergency() {
     let fix = change(&server, &[&server.root], "fix");
     world.git(&["reset", "-q", "--hard", &fix]);
     let refused = server.refuses("alice", &[&to(&fix, MAIN)], &["review"]);
-    let hint = refused.hints().into_iter().find_map(|hint| hint.strip_prefix("in an emergency: ").map(str::to_owned));
+    let hint = refused.hints().into_iter().find_map(|hint| hint.strip_prefix(BREAK_GLASS).map(str::to_owned));
     let hint = hint.unwrap_or_else(|| panic!("{}", refused.told())).replace("TICKET REASON", "INC-42 the site is down");
     let pushed = commands("alice", &format!("{hint}\ngit push origin HEAD:{MAIN}"));
     server.was_waived(&pushed, &["review"]);
@@ -610,8 +613,7 @@ fn a_rollback_and_a_deletion_as_the_hint_says() {
             .enumerate()
     {
         let refused = server.refuses("alice", &[&refspec], &[reason]);
-        let hint =
-            refused.hints().into_iter().find_map(|hint| hint.strip_prefix("in an emergency: ").map(str::to_owned));
+        let hint = refused.hints().into_iter().find_map(|hint| hint.strip_prefix(BREAK_GLASS).map(str::to_owned));
         let hint = hint.unwrap_or_else(|| panic!("{}", refused.told()));
         let hint = hint.replace("TICKET REASON", "TICKET the site is down").replace("TICKET", &format!("INC-{number}"));
         let mut shell = world.command("sh", &world.clone_path());
