@@ -58,9 +58,16 @@ pub(super) struct Place {
 }
 
 pub(super) fn run(common: &Common, commands: &Commands, output: &mut Output) -> Result<Outcome, Undecided> {
-    let is_register = matches!(commands, Commands::Emergencies(_)) && common.format != Form::Porcelain;
-    if !common.format.is_usual() && !is_register {
-        tell("error: `ledger` has `--format human` and `json`; `emergencies` also `csv` and `html`\n");
+    let has = match common.format {
+        Form::Human | Form::Json => true,
+        Form::Html => matches!(commands, Commands::Emergencies(_) | Commands::Report(_)),
+        Form::Csv => matches!(commands, Commands::Emergencies(_)),
+        Form::Porcelain => false,
+    };
+    if !has {
+        tell(
+            "error: `ledger` has `--format human` and `json`; `emergencies` also `csv` and `html`, `report` also `html`\n",
+        );
         return Ok(Outcome::Usage);
     }
     match commands {

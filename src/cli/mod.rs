@@ -71,7 +71,7 @@ enum Form {
     Porcelain,
     /// `ledger emergencies` only: RFC 4180, for spreadsheets
     Csv,
-    /// `ledger emergencies` only: one page that needs nothing beside itself
+    /// `ledger emergencies` and `ledger report` only: one page that needs nothing beside itself
     Html,
 }
 

@@ -32,7 +32,7 @@ pub fn world() -> World {
     world
 }
 
-fn push_as(world: &World, account: &str, refspecs: &[&str]) -> bool {
+pub fn push_as(world: &World, account: &str, refspecs: &[&str]) -> bool {
     let mut command = world.command("git", &world.clone_path());
     command.arg("push").arg(world.server()).args(refspecs).env("GL_USER", account).env("GL_REPO", "team/app");
     world.pushed_by(command).succeeded

@@ -149,6 +149,8 @@ fn a_part_of_it_says_which() {
     assert_eq!(register["coverage"]["ref"], "refs/heads/main");
     assert_eq!(register["earlier"], json!([{"record": 15, "overdue": true}]));
     assert_eq!(each(&register["periods"], "rule"), [""; 0], "none reaches into it");
+    let periods = &ground.register(&["--from", "2026-05-15", "--to", "2026-05-20"])["periods"];
+    assert_eq!((each(periods, "how"), each(periods, "until-record")), (vec![&json!("weaker")], vec![&json!(14)]));
     let (_, out, _) = ground.ask(&["emergencies", "--from", "2026-07-01", "--ref", "main"]);
     assert!(out.contains("\n  only        the ref refs/heads/main\n"), "{out}");
     assert!(out.contains("\n  still owed from before: records 15 (overdue)\n"), "{out}");

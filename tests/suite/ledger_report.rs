@@ -3,12 +3,12 @@
 use crate::{
     ledger_queries::{ledger, ledger_json, pushes, world},
     support::{
-        self, keys,
+        self, browser, keys,
         year::{WEAKER, Year},
     },
 };
 use serde_json::{Value, json};
-use std::{fs, process::Command};
+use std::{fs, path::Path, process::Command};
 
 #[test]
 fn pushes_refusals_and_signers_are_counted() {
@@ -58,6 +58,15 @@ fn pushes_refusals_and_signers_are_counted() {
     assert_eq!((&report["pushes"], &report["reasons"]), (&json!({}), &json!([])));
     let (_, report) = ledger_json(&world, &["report", "--ref", "release"]);
     assert_eq!(report["pushes"], json!({"accepted": 1}));
+    assert_eq!(report["coverage"]["former"], json!(null));
+    // A ledger that continues another says where the rest is.
+    let (former, next) = (world.path("ledger").canonicalize().unwrap(), world.path("next"));
+    let (status, _, error) = ledger(&world, &["close", "--next", next.to_str().unwrap(), "--yes"]);
+    assert_eq!(status, 0, "{error}");
+    let (_, report) = ledger_json(&world, &["report", "--ledger", next.to_str().unwrap()]);
+    assert_eq!((&report["pushes"], &report["coverage"]["former"]), (&json!({}), &json!(former)));
+    let limits = report["coverage"]["limits"].to_string();
+    assert!(limits.contains("stands in the ledger that it continues, in "), "{limits}");
 }
 
 #[test]
@@ -92,6 +101,20 @@ fn what_became_weaker_what_moved_and_what_was_an_emergency_is_told() {
         assert!(out.contains(expected), "{expected}\n{out}");
     }
     assert!(!out.contains('\u{202e}'), "{out}");
+    let (status, page) = ask(&["--format", "html"]);
+    assert_eq!(status, 0);
+    for never in ["<script", "<img", "<b>", "\u{202e}"] {
+        assert!(!page.contains(never), "{never}");
+    }
+    // Left for whoever wants to look at it.
+    let file = Path::new(env!("CARGO_TARGET_TMPDIR")).join("report.html");
+    fs::write(&file, &page).unwrap();
+    let rendered = browser::render(&file, browser::Scheme::Dark, (1100, 900));
+    assert_eq!(rendered.requests, [""; 0]);
+    assert_eq!(rendered.screen.at(5, 5), [0x0f, 0x13, 0x18]);
+    for (text, count) in [("<table>", 8), ("<bdi>emergency-used</bdi>", 1), ("review overdue</span>", 1)] {
+        assert_eq!(rendered.document.matches(text).count(), count, "{text}");
+    }
     let (status, _) = ask(&["--format", "csv"]);
     assert_eq!(status, 2);
 }

@@ -16,6 +16,7 @@ mod hints;
 mod install;
 mod ledger_checks;
 mod ledger_closing;
+mod ledger_emergency;
 mod ledger_export;
 mod ledger_faults;
 mod ledger_keeping;

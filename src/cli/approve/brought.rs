@@ -111,9 +111,8 @@ impl Brought {
     /// `over` is in this clone; `emails` are the approver's.
     pub(super) fn find(git: &Git, commit: ObjectId, over: Over, emails: &[String]) -> Result<Self, Undecided> {
         let emails: Vec<_> = emails.iter().map(|email| folded(email)).collect();
-        let is_past = matches!(over, Over::Before(_));
-        let over = match over.commit().filter(|_| !is_past) {
-            Some(base) if is_ancestor(git, commit, base)? => {
+        let over = match over.commit() {
+            Some(base) if !matches!(over, Over::Before(_)) && is_ancestor(git, commit, base)? => {
                 Over::Parent(git.id(&[&"rev-parse", &"--verify", &"--quiet", &format!("{commit}^1")])?)
             }
             _ => over,

@@ -16,7 +16,8 @@ use std::path::PathBuf;
 /// Writes the report of a period, such as a year: pushes and what became of them, refusals by reason, who pushed and who signed with which
 /// keys, keys that end soon, when policies changed and what became weaker, emergencies, and refs that moved without a decision.
 ///
-/// It begins with what it covers and what not. `ledger emergencies` has more on each emergency.
+/// It begins with what it covers and what not. `ledger emergencies` has more on each emergency. `--format html` is
+/// one page that needs nothing beside itself.
 #[derive(Args, Debug)]
 pub(in crate::cli) struct Arguments {
     #[command(flatten)]
@@ -34,7 +35,8 @@ pub(super) fn run(common: &Common, arguments: &Arguments, output: &mut Output) -
     let audit = register::audit(&ledger, &asked, now()?)?;
     let text = match common.format {
         Form::Json => format!("{}\n", audit::json(&audit)),
-        Form::Human | Form::Porcelain | Form::Csv | Form::Html => audit::text(&audit),
+        Form::Html => audit::html(&audit),
+        Form::Human | Form::Porcelain | Form::Csv => audit::text(&audit),
     };
     write(arguments.output.as_deref(), &text, output)?;
     Ok(Outcome::Good)

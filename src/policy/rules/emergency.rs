@@ -12,14 +12,16 @@
 //! (required): the kinds of requirements of this rule that it waives, any but `emergency` itself. Never waived are the
 //! declaration's own signature, the grammar of objects, more than one signature, and weak algorithms. `ticket`: a regular
 //! expression that the whole ticket, the first word, must match. Default: any word. `approvals`: so many others of `by` must
-//! have approved the commit as `review` describes, and where the ref goes back or is deleted, since it got its present value.
-//! Default 0. `review-within`: the time in which the emergency has to be
+//! have approved the commit as `review` describes. Default 0. `review-within`: the time in which the emergency has to be
 //! reviewed. Default `"72h"`. `review-by`: who may. Default: `by`.
 //!
 //! Each use is recorded with what it waived, and opens a debt: the commit has to be approved for that ref
 //! (`countersign approve COMMIT --for REF --settles RECORD`) by one who may and had no hand in it. Until then the ref
 //! vouches for nothing. Whoever has declared an emergency that was not reviewed in time needs the approval of another in `by`
 //! for the next, ahead of it.
+//!
+//! An approval that stands already may be older than the emergency: it says that the ref may become a commit, not that it may go
+//! back to it, or go. There, one counts only if it names the ticket (`countersign approve … --emergency TICKET`).
 
 use super::{Kind, Needs, Reach, signatures::duration};
 use crate::{
@@ -97,6 +99,8 @@ pub enum Reason {
         overdue: Vec<u64>,
         /// What has to be approved.
         commit: ObjectId,
+        /// The ticket that approvals have to name, raw bytes, where others may stand there already.
+        ticket: Option<Vec<u8>>,
     },
 }
 
@@ -204,8 +208,16 @@ impl Emergency {
         if involved.len() > MOST_INVOLVED {
             return Err(Reason::NoDeclaration("more people had a hand in it than are recorded, so that none of them reviews it".into()));
         }
-        // That a ref went to a commit was approved once; that it goes back there, or is deleted, is another matter.
-        let is_meant = |approval: &&Approval| approval.of == Approved::Tip && (facts.gained > 0 || !approval.is_old);
+        // That the ref may become a commit was perhaps said long ago: not that it may go back to it, or go.
+        let goes_back = match facts.update.change {
+            Change::Create { .. } => false,
+            Change::Move { .. } => facts.gained == 0,
+            Change::Delete { .. } => true,
+        };
+        let is_meant = |approval: &&Approval| {
+            let of_this = !goes_back || approval.ticket.as_ref() == Some(&said.ticket);
+            approval.of == Approved::Tip && of_this
+        };
         let tips = || facts.approvals.iter().filter(is_meant);
         let counted = approvers(tips(), &involved, |signer| self.by.includes(signer));
         let wanted = self.approvals.max(u64::from(!declaration.overdue.is_empty()));
@@ -216,6 +228,7 @@ impl Emergency {
                 counted: counted.iter().map(|approval| approval.approver.id.clone()).collect(),
                 overdue: declaration.overdue.clone(),
                 commit,
+                ticket: goes_back.then(|| said.ticket.clone()),
             });
         }
         let reviewers = self.review_by.as_ref().unwrap_or(&self.by);
@@ -433,10 +446,14 @@ impl Kind for Emergency {
             }
         };
         let hints = match reason {
-            Reason::Approvals { commit, .. } => shell_word(said.update.name.as_bytes())
-                .map(|name| format!("ask one of them for: countersign approve {commit} --for {name}"))
-                .into_iter()
-                .collect(),
+            Reason::Approvals { commit, ticket, .. } => {
+                let named = ticket.as_ref().and_then(|ticket| shell_word(ticket));
+                let named = named.map(|ticket| format!(" --emergency {ticket}")).unwrap_or_default();
+                shell_word(said.update.name.as_bytes())
+                    .map(|name| format!("ask one of them for: countersign approve {commit} --for {name}{named}"))
+                    .into_iter()
+                    .collect()
+            }
             Reason::Used(_) => vec!["declare it anew, in a message that is signed now".to_owned()],
             Reason::NoDeclaration(_)
             | Reason::Unsigned

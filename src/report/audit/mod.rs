@@ -1,9 +1,11 @@
 //! The yearly report: what was pushed, refused and signed in a period, and by which rules. The data, gathered once, and how it is
 //! written.
 
+mod html;
 mod json;
 mod text;
 
+pub use html::html;
 pub use json::json;
 pub use text::text;
 

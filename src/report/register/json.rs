@@ -30,7 +30,7 @@ pub(in crate::report) fn coverage(coverage: &Coverage) -> Value {
         "made": moment(coverage.made), "from": coverage.from.map(moment), "to": coverage.to.map(moment),
         "ref": coverage.name.as_ref().map(|name| bytes(name.as_bytes())),
         "repositories": coverage.repositories.as_deref().map(paths), "overdue-alone": coverage.overdue_alone,
-        "begun": record(&coverage.begun),
+        "begun": record(&coverage.begun), "former": coverage.former.as_deref().map(bytes),
         "first": coverage.records.as_ref().map(|(first, ..)| record(first)),
         "last": coverage.records.as_ref().map(|(_, last, _)| record(last)),
         "records": coverage.records.as_ref().map_or(0, |(.., count)| *count),

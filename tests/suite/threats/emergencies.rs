@@ -650,7 +650,10 @@ fn an_approval_from_before_for_a_rollback_or_a_deletion() {
         server.accepts("alice", &[&tag]);
         let approval = server.approval(DAVE_OPENPGP, MAIN, commit);
         server.accepts("dave", &[&format!(":{}", approval.split_once(':').unwrap().1)]);
-        server.accepts("dave", &[&server.approval_that_says(DAVE_OPENPGP, MAIN, commit, reason)]);
+        server.accepts(
+            "dave",
+            &[&server.approval_that_says(DAVE_OPENPGP, MAIN, commit, &format!("Fine\n\nEmergency: {reason}"))],
+        );
         server.world.policy(&policy(&together.replace("\"*\"", "\"bob\"")));
         let pushed = server.waives("alice", &[&refspec], &[reason]);
         assert!(pushed.told().contains("somebody else has to review it by "), "{}", pushed.told());
