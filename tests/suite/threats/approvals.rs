@@ -331,7 +331,7 @@ fn an_entry_for_paths_and_a_change_that_hides() {
     for tip in [&changed, &undone, &link, &evil] {
         server.approve(BOB_SSH, MAIN, tip);
         let told = server.refuses("alice", &[&to(tip, MAIN)], &["review"]).told();
-        assert!(told.contains("of changes to `iam/**`"), "{told}");
+        assert!(told.contains("for what it changes at `iam/**`"), "{told}");
     }
     server.accepts("alice", &[&to(&plain, MAIN)]);
     server.approve(DAVE_OPENPGP, MAIN, &undone);

@@ -524,7 +524,10 @@ fn the_life_of_an_emergency() {
     let declared = record(&pushed);
     let tip = world.git(&["rev-parse", "HEAD"]);
     assert_eq!(world.refs()[MAIN], tip);
-    let ask = format!("ask one of them for: countersign approve {tip} --for {MAIN} --settles {declared}");
+    let ask = format!(
+        "ask one of them for: countersign approve {tip} --for {MAIN} --settles {declared} --over {}",
+        server.root
+    );
     assert!(pushed.hints().contains(&ask), "{}", pushed.told());
 
     // It is owed, and then overdue.
