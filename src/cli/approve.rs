@@ -39,9 +39,6 @@ pub(super) struct Arguments {
     /// The record that an emergency was accepted with, if this is its review
     #[arg(long, value_name = "N")]
     settles: Option<u64>,
-    /// The ticket of an emergency in which the ref is to go back to this commit, or to go
-    #[arg(long, value_name = "TICKET", conflicts_with = "settles")]
-    emergency: Option<String>,
     /// What the ref held before the emergency, so that all is shown that it brought
     #[arg(long, value_name = "COMMIT", requires = "settles")]
     over: Option<OsString>,
@@ -63,14 +60,6 @@ pub(super) struct Arguments {
     /// Signs, and says how to push it
     #[arg(long, conflicts_with = "dry_run")]
     no_push: bool,
-}
-
-impl Arguments {
-    /// What the tag says for programs.
-    fn trailer(&self) -> Option<(&'static str, String)> {
-        let settles = self.settles.map(|number| ("Settles", number.to_string()));
-        settles.or_else(|| self.emergency.as_ref().map(|ticket| ("Emergency", ticket.clone())))
-    }
 }
 
 /// What would be approved, and what the tag would say.
@@ -117,7 +106,7 @@ fn approve(common: &Common, arguments: &Arguments, output: &mut Output) -> Resul
     if human {
         said::proposal(&proposal, output)?;
     }
-    tell(&said::warnings(&proposal, arguments.trailer().is_some()));
+    tell(&said::warnings(&proposal, arguments.settles.is_some()));
     if arguments.dry_run {
         return Ok(said::by_hand(&proposal, human, output)?);
     }
@@ -152,7 +141,7 @@ fn proposed(git: &Git, arguments: &Arguments) -> Result<Proposal, Stopped> {
     let named = arguments.remote.clone().map_or_else(|| remote::default_name(git), |name| Ok(Some(name)))?;
     let named = named
         .ok_or_else(|| wrong("say with --remote where the ref is: there is no remote `origin`, nor only one other"))?;
-    let commit = commit(git, &arguments.commit)?;
+    let commit = self::commit(git, &arguments.commit)?;
     let commit = commit.ok_or_else(|| stopped(&said::no_commit(&arguments.commit, &named)))?;
     let former = |word| self::commit(git, word)?.ok_or_else(|| stopped(&said::no_former(word)));
     let former = arguments.over.as_deref().map(former).transpose()?;
@@ -162,9 +151,7 @@ fn proposed(git: &Git, arguments: &Arguments) -> Result<Proposal, Stopped> {
     if remote.has(name.to_ref()) {
         return Err(stopped(&said::stands_already(&name, &remote)));
     }
-    let trailer = arguments.trailer();
-    let trailer = trailer.as_ref().map(|(key, value)| (*key, value.as_str()));
-    let message = tag::message(&name, arguments.message.as_deref(), trailer)
+    let message = tag::message(&name, arguments.message.as_deref(), arguments.settles)
         .ok_or_else(|| wrong("what --message says ends in something that keeps git from reading a trailer below it"))?;
     let over = former.map_or_else(|| brought::over(&remote, &target), Over::Before);
     if let Some(base) = over.commit()

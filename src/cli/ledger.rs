@@ -12,6 +12,7 @@ mod prove;
 mod publish;
 mod register;
 mod reindex;
+mod report;
 mod restore;
 mod rotate;
 mod show;
@@ -35,6 +36,7 @@ pub(super) enum Commands {
     Show(show::Arguments),
     Trace(trace::Arguments),
     Emergencies(emergencies::Arguments),
+    Report(report::Arguments),
     Adopt(adopt::Arguments),
     Verify(verify::Arguments),
     Checkpoint(checkpoint::Arguments),
@@ -56,9 +58,16 @@ pub(super) struct Place {
 }
 
 pub(super) fn run(common: &Common, commands: &Commands, output: &mut Output) -> Result<Outcome, Undecided> {
-    let is_register = matches!(commands, Commands::Emergencies(_)) && common.format != Form::Porcelain;
-    if !common.format.is_usual() && !is_register {
-        tell("error: `ledger` has `--format human` and `json`; `emergencies` also `csv` and `html`\n");
+    let has = match common.format {
+        Form::Human | Form::Json => true,
+        Form::Html => matches!(commands, Commands::Emergencies(_) | Commands::Report(_)),
+        Form::Csv => matches!(commands, Commands::Emergencies(_)),
+        Form::Porcelain => false,
+    };
+    if !has {
+        tell(
+            "error: `ledger` has `--format human` and `json`; `emergencies` also `csv` and `html`, `report` also `html`\n",
+        );
         return Ok(Outcome::Usage);
     }
     match commands {
@@ -66,6 +75,7 @@ pub(super) fn run(common: &Common, commands: &Commands, output: &mut Output) -> 
         Commands::Show(arguments) => show::run(common, arguments, output),
         Commands::Trace(arguments) => trace::run(common, arguments, output),
         Commands::Emergencies(arguments) => emergencies::run(common, arguments, output),
+        Commands::Report(arguments) => report::run(common, arguments, output),
         Commands::Adopt(arguments) => adopt::run(common, arguments, output),
         Commands::Verify(arguments) => verify::run(common, arguments, output),
         Commands::Checkpoint(arguments) => checkpoint::run(common, arguments, output),

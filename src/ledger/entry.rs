@@ -262,6 +262,14 @@ impl Entry {
         Ok(digests)
     }
 
+    /// The list of the registry that it says is in force from then on: with the list, the ledger keeps the files that this names.
+    ///
+    /// # Errors
+    /// The place for its digest holds something else.
+    pub fn new_registry(&self) -> Result<Option<Digest>, Unreadable> {
+        (self.kind == "policy").then(|| self.digest("registry")).transpose()
+    }
+
     fn moment(&self, key: &str) -> Result<Timestamp, Unreadable> {
         self.fields.get(key).and_then(moment_of).ok_or_else(|| wrong(key))
     }

@@ -7,6 +7,7 @@ use super::{
     key::VerifierKey,
     note::Note,
     record::Digest,
+    registries::files_of,
     tiles::{self, Holds, Tile, TileError},
     tree::{self, Hash},
 };
@@ -118,6 +119,7 @@ fn read(load: &mut dyn FnMut(&str) -> Result<Vec<u8>, String>) -> Result<Loaded,
     let note = Note::parse(&note).map_err(|error| fault(CHECKPOINT, error))?;
     let head = Checkpoint::parse(note.unverified_text()).ok_or_else(|| fault(CHECKPOINT, "it is no checkpoint"))?;
     let (mut leaves, mut keys, mut contents) = (Vec::new(), Vec::new(), BTreeSet::new());
+    let mut registries = BTreeSet::new();
     let (mut name, mut is_closed) = (String::new(), false);
     let checked = tiles::check(head.size(), head.root(), &mut |tile: Tile| {
         name = tile.to_string();
@@ -134,6 +136,7 @@ fn read(load: &mut dyn FnMut(&str) -> Result<Vec<u8>, String>) -> Result<Loaded,
                 leaves.push(Hash::leaf(body));
                 keys.extend(entry.key.map(|key| (number, key)));
                 contents.extend(entry.digests.into_iter().map(|digest| digest.0));
+                registries.extend(entry.new_registry);
             }
         }
         Ok(bytes)
@@ -142,6 +145,10 @@ fn read(load: &mut dyn FnMut(&str) -> Result<Vec<u8>, String>) -> Result<Loaded,
         true => Fault { name, ..fault },
         false => fault,
     })?;
+    for list in registries {
+        let files = files_of(&loaded(&content(list), load)?);
+        contents.extend(files.into_iter().map(|(file, _)| file.0));
+    }
     let Some((_, key)) = keys.last().cloned() else { return Err(fault(CHECKPOINT, "no record says which key signs")) };
     Ok(Loaded { exported: Exported { key, keys, root: head.root(), leaves }, contents, note })
 }
@@ -150,6 +157,7 @@ fn read(load: &mut dyn FnMut(&str) -> Result<Vec<u8>, String>) -> Result<Loaded,
 struct Said {
     key: Option<VerifierKey>,
     digests: Vec<Digest>,
+    new_registry: Option<Digest>,
     closes: bool,
 }
 
@@ -169,7 +177,8 @@ fn entry(number: u64, body: &[u8]) -> Result<Said, String> {
         _ => None,
     };
     let digests = entry.digests().map_err(|error| error.to_string())?;
-    Ok(Said { key, digests, closes: entry.kind() == "closed" })
+    let new_registry = entry.new_registry().map_err(|error| error.to_string())?;
+    Ok(Said { key, digests, new_registry, closes: entry.kind() == "closed" })
 }
 
 /// From key to key: each new one is named by a record that the one before it signed for.

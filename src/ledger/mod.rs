@@ -16,6 +16,7 @@ pub mod outside;
 pub mod proof;
 mod record;
 mod recorded;
+mod registries;
 mod review;
 mod store;
 pub mod tiles;
@@ -32,6 +33,7 @@ pub use record::{
     Pushed, Record, Recorded, RuleOutcome, SCHEMA, Verdict, Witness, bytes, moment,
 };
 pub use recorded::RecordedPush;
+pub use registries::files_of;
 pub use review::{APPROVALS, ChangedPaths, CountedApproval, Emergency, PATHS, PERSONS, REASON, Settlement, TICKET};
 pub use store::{
     Appended, Brought as BroughtIn, Closed, Computed, Damage, Debt, Ledger, Memory, OpenDecision, Place, RecordId,

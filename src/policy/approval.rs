@@ -1,6 +1,6 @@
 //! Approvals: signed tags at `refs/approvals/`, each bound by its name to a ref, a commit and its approver.
 
-use super::{built_in::TagFault, declaration};
+use super::built_in::TagFault;
 use crate::{
     object::{Tag, TargetKind},
     push::{ApprovalName, ObjectId, Timestamp},
@@ -20,10 +20,10 @@ pub struct Approval {
     pub approver: Arc<Signer>,
     /// The key they signed with.
     pub key: Fingerprint,
-    /// The ticket of the emergency that it is about, if it says so, raw bytes.
-    pub ticket: Option<Vec<u8>>,
     /// What makes it one of the update.
     pub of: Approved,
+    /// Whether it may have been given before the ref got the value that it has: then it does not mean that to be taken back.
+    pub is_old: bool,
 }
 
 /// What of an update an approval is of.
@@ -63,8 +63,7 @@ impl Approval {
             return Err(TagFault::NoPerson(signer.id().clone()));
         };
         let (approver, key) = (Arc::clone(approver), signer.proof().key().clone());
-        let ticket = declaration::ticket(tag);
-        Ok(Self { tag: id, commit: tag.target, approver, key, ticket, of: Approved::Tip })
+        Ok(Self { tag: id, commit: tag.target, approver, key, of: Approved::Tip, is_old: false })
     }
 }
 

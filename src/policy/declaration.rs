@@ -147,13 +147,6 @@ fn declared(name: &EmergencyName, tag: &Tag<'_>) -> Result<Said, TagFault> {
     }
 }
 
-/// The ticket of the emergency that an approval says it is about, by its trailer `Emergency`: the first word, raw bytes.
-pub(super) fn ticket(tag: &Tag<'_>) -> Option<Vec<u8>> {
-    let trailers = trailers(tag.message);
-    let found = trailers.into_iter().find(|trailer| trailer.key.eq_ignore_ascii_case(EMERGENCY))?;
-    found.value.split(u8::is_ascii_whitespace).next().map(<[u8]>::to_vec)
-}
-
 /// The record whose debt an approval says it settles, by its trailer `Settles`; what stands there in place of a number, if that is
 /// so, or if there are several.
 pub fn settles(tag: &Tag<'_>) -> Option<Result<u64, String>> {

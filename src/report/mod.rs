@@ -1,5 +1,6 @@
 //! What people and programs read. Lays out and escapes; the sentences are the rules' own.
 
+pub mod audit;
 pub mod diagnostics;
 mod dialect;
 mod escape;

@@ -128,7 +128,7 @@ impl<'a> SignedTags<'a> {
         };
         let mut found = Vec::new();
         for name in names {
-            found.extend(self.of_commits(name, about, merged)?);
+            found.extend(self.of_commits(name, written, about, merged, past)?);
             if needs.same_tree {
                 let new = update.change.new().unwrap_or(about);
                 found.extend(self.of_same_tree(name, about, new, past)?);
@@ -141,8 +141,10 @@ impl<'a> SignedTags<'a> {
     fn of_commits(
         &self,
         name: &RefName,
+        written: &RefName,
         about: ObjectId,
         merged: Option<ObjectId>,
+        past: &Past<'_>,
     ) -> Result<Vec<Approval>, Undecided> {
         let mut found = Vec::new();
         let commits = [Some((about, Approved::Tip)), merged.map(|merged| (merged, Approved::MergedTip))];
@@ -151,10 +153,20 @@ impl<'a> SignedTags<'a> {
             for (at, id) in self.below(&folder)? {
                 let at = ApprovalName::parse(&at).filter(|at| at.name() == name && at.commit() == commit);
                 let Some(at) = at else { continue };
-                found.extend(self.approval(&at, id)?.map(|approval| Approval { of, ..approval }));
+                let Some(approval) = self.approval(&at, id)? else { continue };
+                let is_old = self.is_old(id, at.to_ref(), written, past)?;
+                found.push(Approval { of, is_old, ..approval });
             }
         }
         Ok(found)
+    }
+
+    /// Whether an approval may have been given before the ref `written` got its present value.
+    fn is_old(&self, tag: ObjectId, at: &RefName, written: &RefName, past: &Past<'_>) -> Result<bool, Undecided> {
+        if self.push.updates.iter().any(|update| update.name == *at) {
+            return Ok(false);
+        }
+        Ok(!past.came_after(at, written)? || self.is_spent(tag, None, past)?)
     }
 
     /// The approvals of other commits with the tree of `about` for a ref. One that was counted for another value than `new` does
@@ -171,7 +183,7 @@ impl<'a> SignedTags<'a> {
         for (at, id) in self.below(&Self::folder_of(name))? {
             let at = ApprovalName::parse(&at).filter(|at| at.name() == name && at.commit() != about);
             let Some(at) = at else { continue };
-            if self.tree(at.commit())? == Some(tree) && !self.is_spent(id, new, past)? {
+            if self.tree(at.commit())? == Some(tree) && !self.is_spent(id, Some(new), past)? {
                 let of = Approved::SameTree;
                 found.extend(self.approval(&at, id)?.map(|approval| Approval { of, ..approval }));
             }
@@ -184,8 +196,8 @@ impl<'a> SignedTags<'a> {
         [ApprovalName::BELOW.as_bytes(), name.as_bytes(), b"/"].concat()
     }
 
-    /// Whether an approval was counted for another value of a ref.
-    fn is_spent(&self, tag: ObjectId, new: ObjectId, past: &Past<'_>) -> Result<bool, Undecided> {
+    /// Whether an approval was counted for another value of a ref than `new`, or at all.
+    fn is_spent(&self, tag: ObjectId, new: Option<ObjectId>, past: &Past<'_>) -> Result<bool, Undecided> {
         let mut bytes = Vec::new();
         match self.repository.read(tag, &mut bytes)? {
             Read::Object(_) => past.is_approval_spent(&bytes, new),

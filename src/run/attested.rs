@@ -4,7 +4,7 @@ use super::{Case, UpdateAccount, tip::commit_of};
 use crate::{
     Undecided,
     git::{Comparer, ObjectKind, Read, Repository},
-    ledger::{ChangedPaths, CountedApproval, Digest, Emergency, PATHS, PERSONS, Settlement},
+    ledger::{APPROVALS, ChangedPaths, CountedApproval, Digest, Emergency, PATHS, PERSONS, Settlement},
     object::tree_as_git_reads_it,
     policy::{AcceptedPush, Waived, declaration::Form},
     push::{ObjectId, RefUpdate},
@@ -34,7 +34,7 @@ impl Attested {
             let rule = case.policies.get(policy).and_then(|loaded| loaded.policy.rules.get(rule));
             rule.map(|rule| rule.name.clone()).unwrap_or_default()
         };
-        for counted in accepted.approvals().iter().filter(|counted| counted.update == at) {
+        for counted in accepted.approvals().iter().filter(|counted| counted.update == at).take(APPROVALS) {
             let approval = &counted.approval;
             let tag = attested.keep(case.repository, approval.tag)?;
             attested.approvals.push(CountedApproval {

@@ -87,6 +87,13 @@ impl<'a> Past<'a> {
         Ok(standing.is_some_and(|standing| standing.value.is_none()))
     }
 
+    /// Whether a ref is recorded to have got its value after another got its own.
+    pub(super) fn came_after(&self, name: &RefName, other: &RefName) -> Result<bool, Undecided> {
+        let Some(memory) = self.memory else { return Ok(false) };
+        let (ours, theirs) = (memory.standing(name)?, memory.standing(other)?);
+        Ok(ours.is_some_and(|ours| theirs.is_none_or(|theirs| theirs.record < ours.record)))
+    }
+
     /// The ref that is written under this name: what records call it.
     pub(super) fn written(&self, name: &RefName) -> RefName {
         self.references.written(name)
@@ -97,8 +104,8 @@ impl<'a> Past<'a> {
         self.memory.map_or(Ok(None), |memory| memory.declaration_used(Digest(payload)))
     }
 
-    /// Whether an approval, the raw tag, was counted for another value than `new` that a ref got.
-    pub(super) fn is_approval_spent(&self, tag: &[u8], new: ObjectId) -> Result<bool, Undecided> {
+    /// Whether an approval, the raw tag, was counted for another value than `new` that a ref got, or at all.
+    pub(super) fn is_approval_spent(&self, tag: &[u8], new: Option<ObjectId>) -> Result<bool, Undecided> {
         self.memory.map_or(Ok(false), |memory| memory.is_approval_spent(Digest::of(tag), new))
     }
 

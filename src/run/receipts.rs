@@ -2,7 +2,7 @@
 
 use crate::{
     Undecided,
-    ledger::{Digest, Memory, RecordId},
+    ledger::{self, Digest, Memory, RecordId},
     push::{ObjectId, Timestamp},
     signature::{Certificates, Evidence, Fingerprint, Signature, openpgp::SignedBy},
 };
@@ -65,7 +65,8 @@ impl<'a> Receipts<'a> {
 
     fn had_revocation(&self, registry: Digest, signed_by: &SignedBy) -> Result<bool, Undecided> {
         let mut certificates = Certificates::default();
-        for file in openpgp_files(&self.content(registry)?) {
+        let files = ledger::files_of(&self.content(registry)?).into_iter();
+        for (file, _) in files.filter(|(_, name)| name.starts_with("openpgp/")) {
             // It was read once; whether it had the revocation, nobody can tell.
             if certificates.add_file(&self.content(file)?).is_err() {
                 return Ok(true);
@@ -78,11 +79,4 @@ impl<'a> Receipts<'a> {
         let missing = || Undecided::server("reading a registry that was in force", format!("{digest} is missing"));
         self.memory.content(digest)?.ok_or_else(missing)
     }
-}
-
-/// Of a registry's list of files (see `docs/ledger.md`), those with OpenPGP certificates.
-fn openpgp_files(list: &[u8]) -> Vec<Digest> {
-    let list = String::from_utf8_lossy(list);
-    let files = list.lines().filter_map(|line| line.split_once("  "));
-    files.filter(|(_, name)| name.starts_with("openpgp/")).filter_map(|(digest, _)| Digest::parse(digest)).collect()
 }

@@ -199,6 +199,7 @@ fn exit_statuses_of_every_command_are_as_documented() {
             Some(vec!["--overdue", "--ledger", &year]),
             Some(vec!["--ledger", "nowhere"]),
         ),
+        ("ledger report", vec![], None, Some(vec!["--ledger", "nowhere"])),
         ("ledger adopt", vec!["--all", "--yes"], Some(vec!["--all"]), Some(vec!["--all", "--repo", "nowhere"])),
         ("ledger trace", vec![signed], Some(vec![&lost]), Some(vec!["nothing"])),
         ("registry pending", vec![], None, Some(vec!["--ledger", "nowhere"])),

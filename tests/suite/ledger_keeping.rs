@@ -3,7 +3,7 @@
 use crate::ledger_checks::Site;
 use countersign::{
     ledger::{
-        Adoption, Ledger, Making, Record, Restoring, Writing,
+        Adoption, Digest, Ledger, Making, Record, Restoring, Writing,
         checkpoint::Checkpoint,
         key::SigningKey,
         tree::{self, Hash},
@@ -40,6 +40,10 @@ fn a_restored_ledger_goes_on_where_the_copy_ends() {
         site.push();
         assert_eq!(site.found(&["--against", &note]), [""; 0], "{from}");
         assert!(site.records() > records);
+        // The registry's files, which only its list names, are among what came back.
+        let signers = fs::read(site.path("policy/registry/allowed_signers")).unwrap();
+        let kept = site.ends(0, &["show", "--content", &Digest::of(&signers).to_string()]);
+        assert_eq!(kept.as_bytes(), signers, "{from}");
         // What is standing was restored, too: the push's old value is the one recorded.
         let body = site.json(&["prove", &records.to_string()])["record"].as_str().unwrap().to_owned();
         let recorded = |body: &str| body.contains("\"recorded\":\"same\"");

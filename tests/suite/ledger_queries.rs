@@ -14,7 +14,7 @@ const POLICY: &str = "version = 1\nunmatched-refs = \"accept\"\nserver = \"gitol
                       signatures = { commits = \"all\" }\n";
 
 /// Alice pushes as the account `ali`.
-fn world() -> World {
+pub fn world() -> World {
     let world = World::new();
     world.policy(POLICY);
     let signers = "[[signer]]\nid = \"alice\"\nemails = [\"alice@example.com\"]\naccounts = [\"ali\"]\n\n\
@@ -32,13 +32,13 @@ fn world() -> World {
     world
 }
 
-fn push_as(world: &World, account: &str, refspecs: &[&str]) -> bool {
+pub fn push_as(world: &World, account: &str, refspecs: &[&str]) -> bool {
     let mut command = world.command("git", &world.clone_path());
     command.arg("push").arg(world.server()).args(refspecs).env("GL_USER", account).env("GL_REPO", "team/app");
     world.pushed_by(command).succeeded
 }
 
-fn ledger(world: &World, arguments: &[&str]) -> (i32, String, String) {
+pub fn ledger(world: &World, arguments: &[&str]) -> (i32, String, String) {
     let mut command = world.command(env!("CARGO_BIN_EXE_countersign"), &world.server());
     command.arg("ledger").args(arguments).arg("--policy").arg(world.policy_path());
     let output = support::run(command, b"");
@@ -46,7 +46,7 @@ fn ledger(world: &World, arguments: &[&str]) -> (i32, String, String) {
     (output.status.code().unwrap(), text(output.stdout), text(output.stderr))
 }
 
-fn ledger_json(world: &World, arguments: &[&str]) -> (i32, Value) {
+pub fn ledger_json(world: &World, arguments: &[&str]) -> (i32, Value) {
     let (status, out, error) = ledger(world, &[arguments, &["--format", "json"]].concat());
     (status, serde_json::from_str(&out).unwrap_or_else(|_| panic!("{out}{error}")))
 }
@@ -60,7 +60,7 @@ fn numbers(world: &World, arguments: &[&str]) -> Vec<u64> {
 
 /// 0 opened, 1 policy, 2 Alice's first on main, 3 its outcome, 4 Mallory's, refused, 5 Bob's unsigned one on release, which warns,
 /// 6 its outcome, 7 Alice's on main, authored by Bob, 8 its outcome. The ids of the commits.
-fn pushes(world: &World) -> Vec<String> {
+pub fn pushes(world: &World) -> Vec<String> {
     let first = objects::by_alice(world, &[], "1");
     assert!(push_as(world, "ali", &[&format!("{first}:refs/heads/main")]));
     let bad = objects::signed(world, keys::MALLORY_SSH, &[&first], "2");

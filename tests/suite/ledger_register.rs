@@ -149,6 +149,8 @@ fn a_part_of_it_says_which() {
     assert_eq!(register["coverage"]["ref"], "refs/heads/main");
     assert_eq!(register["earlier"], json!([{"record": 15, "overdue": true}]));
     assert_eq!(each(&register["periods"], "rule"), [""; 0], "none reaches into it");
+    let periods = &ground.register(&["--from", "2026-05-15", "--to", "2026-05-20"])["periods"];
+    assert_eq!((each(periods, "how"), each(periods, "until-record")), (vec![&json!("weaker")], vec![&json!(14)]));
     let (_, out, _) = ground.ask(&["emergencies", "--from", "2026-07-01", "--ref", "main"]);
     assert!(out.contains("\n  only        the ref refs/heads/main\n"), "{out}");
     assert!(out.contains("\n  still owed from before: records 15 (overdue)\n"), "{out}");
@@ -202,7 +204,7 @@ fn people_read_it_line_by_line() {
         "    pusher unknown: the account `tmp` is nobody's, the server's account tmp\n    the ticket `please` is no ticket\n",
         "\nrefs that moved without a decision: 1\n",
         "(record 1) to 2026-02-01 03:12:00 UTC (record 2): rule `releases` of /etc/countersign/policy.toml: off\n",
-        "    weaker: rule `main`: updates.force-push: ",
+        "    weaker: rule `main`: updates.force-push: `nobody` becomes `anyone`\n",
     ] {
         assert!(out.contains(expected), "{expected}\n{out}");
     }
@@ -346,6 +348,46 @@ fn a_later_commit_that_says_so_reverts_it() {
     let expected = json!([{"how": "commit", "commit": revert, "reverts": emergency, "time": null}]);
     assert_eq!(register["emergencies"][0]["reverts"], expected);
     assert_eq!(register["coverage"]["unread"], json!([]));
+    // Who let it in, and as what, is told of it.
+    let mut trace = world.command(env!("CARGO_BIN_EXE_countersign"), &world.server());
+    trace.args(["ledger", "trace", &emergency, "--ledger"]).arg(&folder);
+    let output = support::run(trace, b"");
+    let out = String::from_utf8(output.stdout).unwrap();
+    assert!(out.contains(": something was found, and an emergency waived it\n"), "{out}");
+    assert!(out.contains("\n  waived  INC-1:  (declared by dave; review overdue)\n"), "{out}");
     let (_, out, _) = ask(&folder, &["emergencies"]);
     assert!(out.contains(&format!("  reverted    commit {revert} says that it reverts {emergency}\n")), "{out}");
+}
+
+#[test]
+fn the_record_of_an_emergency_says_what_is_owed_for_it() {
+    let ground = Ground::new();
+    let (_, out, _) = ground.ask(&["list", "--emergency", "--format", "json"]);
+    let listed: Value = serde_json::from_str(&out).unwrap();
+    assert_eq!(each(&listed["records"], "number"), [25, 22, 18, 15, 9, 3]);
+    let (_, out, _) = ground.ask(&["list", "--emergency", "--ref", "release/1.x"]);
+    assert!(out.lines().nth(1).unwrap().ends_with("accepted  erin    main (waived)"), "{out}");
+    for (number, expected) in [
+        (
+            "3",
+            "  rule         main (/etc/countersign/policy.toml:4, enforce): something was found, and an emergency waived it\n",
+        ),
+        ("3", "  emergency    INC-1041: certificate of the gateway has expired, no customer can log in\n"),
+        ("3", "  waived       paths, review of rule `main` (/etc/countersign/policy.toml)\n"),
+        ("3", "  review       reviewed; due 2026-02-17 03:12:00 UTC\n"),
+        ("3", "  reviewed by  bob at 2026-02-15 00:12:00 UTC: record 5\n"),
+        ("3", "               gateway/tls/renewal.tf\n"),
+        ("5", "  settles      what record 3 owes for rule main: bob approves (sha256:"),
+        ("9", "  approved by  alice (SHA256:"),
+        ("15", "  review       review overdue; due 2026-06-23 03:12:00 UTC\n"),
+        ("22", "  review       not done by git; due"),
+    ] {
+        let (status, out, error) = ground.ask(&["show", number]);
+        assert_eq!((status, &*error), (0, ""));
+        assert!(out.contains(expected), "{expected}\n{out}");
+    }
+    let (_, out, _) = ground.ask(&["show", "18", "--format", "json"]);
+    let shown: Value = serde_json::from_str(&out).unwrap();
+    assert_eq!(each(&shown["waivers"], "standing"), ["reviewed-late"]);
+    assert_eq!(shown["paths"], json!(["dns/zone.db"]));
 }

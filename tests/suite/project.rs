@@ -92,10 +92,14 @@ fn every_policy_and_every_example_compiles() {
         // An example of one key stands for a rule that has it.
         let whole = match example.starts_with("version") {
             true => example.clone(),
-            false => format!(
-                "version = 1\nunmatched-refs = \"refuse\"\n[groups]\nrelease = [\"a\"]\n[[rule]]\nname = \"x\"\n\
-                 refs = [\"HEAD\"]\n{example}"
-            ),
+            false => {
+                let groups = ["release", "dev", "security", "oncall", "maintainers"];
+                let groups: String = groups.iter().map(|group| format!("{group} = [\"a\"]\n")).collect();
+                format!(
+                    "version = 1\nunmatched-refs = \"refuse\"\n[groups]\n{groups}[[rule]]\nname = \"x\"\n\
+                     refs = [\"HEAD\"]\n{example}"
+                )
+            }
         };
         sources.push(("docs/policy.md".into(), whole));
     }

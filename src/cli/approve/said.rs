@@ -110,7 +110,7 @@ fn and_more(count: u64, output: &mut Output) -> Result<(), Undecided> {
 }
 
 /// What may surprise whoever approves this.
-pub(super) fn warnings(proposal: &Proposal, of_emergency: bool) -> String {
+pub(super) fn warnings(proposal: &Proposal, settles: bool) -> String {
     let Proposal { name, remote, brought, emails, shallow, .. } = proposal;
     let there = remote.name.to_string_lossy();
     let mut said = Vec::new();
@@ -134,7 +134,7 @@ pub(super) fn warnings(proposal: &Proposal, of_emergency: bool) -> String {
     if *shallow {
         said.push("warning: history is cut off in this clone: it may bring more than is listed".to_owned());
     }
-    if matches!(brought.over, Over::Parent(_)) && remote.has(name.name()) && !of_emergency {
+    if matches!(brought.over, Over::Parent(_)) && remote.has(name.name()) && !settles {
         said.push(format!("warning: {} has it already, so no push will ask for this approval", name.name()));
     }
     if !remote.has_branch_at(name.commit()) && !happened {

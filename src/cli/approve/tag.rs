@@ -20,13 +20,14 @@ pub(super) struct Made {
 
 /// What the tag says, with a newline at its end. Nothing that others wrote is in it: it is what the approver signs, and its
 /// last paragraph may be trailers. `None` if the trailer would not be read as one.
-pub(super) fn message(name: &ApprovalName, stated: Option<&str>, trailer: Option<(&str, &str)>) -> Option<String> {
+pub(super) fn message(name: &ApprovalName, stated: Option<&str>, settles: Option<u64>) -> Option<String> {
     let stated = stated.map(str::trim_end).filter(|stated| !stated.trim().is_empty());
     let said = stated.map_or_else(|| format!("Approve {} for {}", name.commit(), name.name()), str::to_owned) + "\n";
-    let Some((key, value)) = trailer else { return Some(said) };
+    let Some(number) = settles else { return Some(said) };
     let joint = if trailers(said.as_bytes()).is_empty() { "\n" } else { "" };
-    let said = format!("{said}{joint}{key}: {value}\n");
-    let read = trailers(said.as_bytes()).iter().any(|it| it.key == key.as_bytes() && it.value == value.as_bytes());
+    let said = format!("{said}{joint}Settles: {number}\n");
+    let read =
+        trailers(said.as_bytes()).iter().any(|it| it.key == b"Settles" && it.value == number.to_string().as_bytes());
     read.then_some(said)
 }
 
@@ -81,9 +82,7 @@ mod tests {
     fn said(stated: Option<&str>, settles: Option<u64>) -> Option<String> {
         let commit = ObjectId::from_hex(&[b'a'; 40]).unwrap();
         let name = RefName::new(b"refs/heads/main").unwrap();
-        let settles = settles.map(|number| number.to_string());
-        let trailer = settles.as_deref().map(|number| ("Settles", number));
-        message(&ApprovalName::new(&name, commit, "bob").unwrap(), stated, trailer)
+        message(&ApprovalName::new(&name, commit, "bob").unwrap(), stated, settles)
     }
 
     #[test]

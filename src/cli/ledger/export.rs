@@ -9,10 +9,10 @@ use crate::{
     Undecided,
     cli::{Common, Form, Outcome, kept, output::Output, output::tell, progress::Progress},
     ledger::{
-        Entry, Ledger,
+        Digest, Entry, Ledger, Unreadable,
         checkpoint::Checkpoint,
         export::{CHECKPOINT, content, rotation},
-        outside,
+        files_of, outside,
         tiles::{self, Holds, Tile, WIDTH},
     },
     report::{SCHEMA, escaped},
@@ -112,11 +112,17 @@ impl Export<'_> {
         for number in bundle.numbers() {
             let damaged = |why: String| head::damaged(self.ledger, &format!("record {number}: {why}"));
             let entry = Entry::read(&self.body(number)?).map_err(|error| damaged(error.to_string()))?;
-            for digest in entry.digests().map_err(|error| damaged(error.to_string()))? {
-                writing.put(&content(digest), &|| {
-                    let gone = || damaged(format!("it names a content that is gone: {digest}"));
-                    self.ledger.content(digest)?.ok_or_else(gone)
-                })?;
+            let kept = |digest: Digest| {
+                let gone = || damaged(format!("it names a content that is gone: {digest}"));
+                self.ledger.content(digest)?.ok_or_else(gone)
+            };
+            let unreadable = |error: Unreadable| damaged(error.to_string());
+            let mut digests = entry.digests().map_err(unreadable)?;
+            if let Some(list) = entry.new_registry().map_err(unreadable)? {
+                digests.extend(files_of(&kept(list)?).into_iter().map(|(file, _)| file));
+            }
+            for digest in digests {
+                writing.put(&content(digest), &|| kept(digest))?;
             }
         }
         Ok(())

@@ -27,8 +27,8 @@ use std::{
 
 /// Lists records, the newest first; those of a ledger that this one continues, too, whose records have their own numbers.
 ///
-/// What is found through `--ref`, `--signer`, `--pusher`, `--repository`, `--key`, `--refused` and `--type` is looked up, not searched
-/// for. Together they narrow down.
+/// What is found through `--ref`, `--signer`, `--pusher`, `--repository`, `--key`, `--refused`, `--emergency` and `--type` is looked up,
+/// not searched for. Together they narrow down.
 #[derive(Args, Debug)]
 pub(in crate::cli) struct Arguments {
     /// Only what is about this ref; `main` stands for `refs/heads/main`
@@ -55,6 +55,9 @@ pub(in crate::cli) struct Arguments {
     /// Only what was not let in
     #[arg(long)]
     refused: bool,
+    /// Only what was let in by an emergency, for which a rule was waived
+    #[arg(long)]
+    emergency: bool,
     /// Only records of this type
     #[arg(long = "type", value_name = "TYPE", value_parser = PossibleValuesParser::new(KINDS))]
     kind: Option<String>,
@@ -136,6 +139,9 @@ fn wanted(ledger: &Ledger, arguments: &Arguments) -> Result<Option<Wanted>, Unde
     }
     if arguments.refused {
         conditions.push(vec![Subject::Verdict("refused"), Subject::Verdict("undecided")]);
+    }
+    if arguments.emergency {
+        conditions.push(vec![Subject::Emergency]);
     }
     if let Some(kind) = &arguments.kind {
         conditions.push(vec![Subject::Kind(kind.clone())]);

@@ -8,8 +8,9 @@ use crate::{
         output::{Output, tell},
     },
     ledger::{
-        Entry, Ledger, Restoring,
+        Digest, Entry, Ledger, Restoring, Unreadable,
         export::{self, CHECKPOINT, Fault},
+        files_of,
         key::SigningKey,
         outside,
     },
@@ -100,11 +101,18 @@ fn from_export(files: &Files, size: u64, rotations: &[u64], restoring: &mut Rest
     let mut load = |name: &str| files.load(name);
     export::records(size, &mut load, &mut |body| {
         restoring.record(body).map_err(Stopped::Store)?;
-        let digests = Entry::read(body).and_then(|entry| entry.digests());
-        for digest in digests.map_err(|error| Stopped::Export(error.to_string()))? {
+        let unreadable = |error: Unreadable| Stopped::Export(error.to_string());
+        let entry = Entry::read(body).map_err(unreadable)?;
+        let load = |digest: Digest| {
             let name = export::content(digest);
-            let content = files.load(&name).map_err(|what| Stopped::Export(format!("{name}: {what}")))?;
-            restoring.content(&content).map_err(Stopped::Store)?;
+            files.load(&name).map_err(|what| Stopped::Export(format!("{name}: {what}")))
+        };
+        let mut digests = entry.digests().map_err(unreadable)?;
+        if let Some(list) = entry.new_registry().map_err(unreadable)? {
+            digests.extend(files_of(&load(list)?).into_iter().map(|(file, _)| file));
+        }
+        for digest in digests {
+            restoring.content(&load(digest)?).map_err(Stopped::Store)?;
         }
         Ok(())
     })

@@ -1,7 +1,7 @@
 //! `ledger show`: all that a record says.
 
 use super::{
-    Place,
+    Place, register,
     summary::{Summary, shown},
     then,
 };
@@ -10,10 +10,14 @@ use crate::{
     cli::{
         Common, Form, Outcome, kept,
         output::{Output, tell},
+        place::now,
     },
-    ledger::{Bringing, Digest, Entry, Ledger, Person, bytes, digest_of},
+    ledger::{Bringing, ChangedPaths, Digest, Entry, Ledger, Person, bytes, digest_of},
     registry::{Registry, Signer, SignerId},
-    report::{SCHEMA, escaped},
+    report::{
+        SCHEMA, escaped,
+        register::{Waiver, waiver_json, waiver_lines},
+    },
 };
 use clap::Args;
 use serde_json::{Value, json};
@@ -99,6 +103,9 @@ struct Shown {
     /// As they were then.
     registries: Vec<Registry>,
     is_certificate_kept: bool,
+    waivers: Vec<Waiver>,
+    /// The paths that an emergency changed, as far as they are listed.
+    paths: Vec<Vec<u8>>,
 }
 
 impl Shown {
@@ -121,8 +128,13 @@ impl Shown {
         }
         let certificate = entry.some("certificate").and_then(digest_of);
         let is_certificate_kept = certificate.map_or(Ok(false), |digest: Digest| ledger.has_content(digest))?;
+        let state = outcome.as_ref().map_or("", |(state, _)| state.as_str());
+        // Of a push that was refused, nothing is owed.
+        let waivers = if state == "refused" { Vec::new() } else { register::waivers(ledger, &entry, state, now()?)? };
+        let paths = entry.paths().map_err(damaged)?.map(|paths| ledger.content(paths.list)).transpose()?.flatten();
+        let paths = paths.map(|list| ChangedPaths::read_list(&list)).transpose().map_err(damaged)?.unwrap_or_default();
         let summary = Summary::of(ledger, entry)?;
-        Ok(Self { summary, outcome, brought, registries, is_certificate_kept })
+        Ok(Self { summary, outcome, brought, registries, is_certificate_kept, waivers, paths })
     }
 
     fn entry(&self) -> &Entry {
@@ -159,7 +171,8 @@ impl Shown {
         });
         json!({
             "schema": SCHEMA, "record": self.entry().to_json(), "outcome": outcome,
-            "objects": objects.collect::<Vec<_>>(),
+            "objects": objects.collect::<Vec<_>>(), "waivers": self.waivers.iter().map(waiver_json).collect::<Vec<_>>(),
+            "paths": self.paths.iter().map(|path| bytes(path)).collect::<Vec<_>>(),
         })
     }
 
@@ -279,12 +292,44 @@ impl Shown {
         if let Ok(more) = entry.number_of("findings-left-out") {
             line("found", &format!("and {more} more"))?;
         }
-        for attested in attested(entry) {
-            line(attested.0, &attested.1)?;
-        }
+        self.write_emergency(line)?;
         line("taken away", &text(entry, "tip"))?;
         if let Ok(waited) = entry.number_of("waited-ms") {
             line("waited", &format!("{waited} ms for the ledger"))?;
+        }
+        Ok(())
+    }
+
+    /// Approvals, what an emergency waived, and what an approval settles.
+    fn write_emergency(&self, line: &mut dyn FnMut(&str, &str) -> Result<(), Undecided>) -> Result<(), Undecided> {
+        let entry = self.entry();
+        let damaged = |error| Undecided::server(format!("reading record {}", entry.number()), error);
+        for approval in entry.approvals().map_err(damaged)? {
+            let approved =
+                format!("{} ({}), for rule {} ({})", approval.signer, approval.key, approval.rule, approval.tag);
+            line("approved by", &escaped(&approved))?;
+        }
+        for emergency in entry.emergencies().map_err(damaged)? {
+            line("emergency", &format!("{}: {}", shown(&emergency.ticket), shown(&emergency.reason)))?;
+            if self.waivers.is_empty() {
+                line("", "it waived nothing: the push was refused")?;
+            }
+        }
+        for (what, said) in self.waivers.iter().flat_map(waiver_lines) {
+            line(what, &escaped(&said))?;
+        }
+        if let Some(paths) = entry.paths().map_err(damaged)? {
+            line("paths", &format!("{} ({})", paths.count, paths.list))?;
+            for path in &self.paths {
+                line("", &shown(path))?;
+            }
+        }
+        for settled in entry.settles().map_err(damaged)? {
+            let settled = format!(
+                "what record {} owes for rule {}: {} approves ({})",
+                settled.decision, settled.rule, settled.signer, settled.tag
+            );
+            line("settles", &escaped(&settled))?;
         }
         Ok(())
     }
@@ -334,50 +379,12 @@ pub(super) fn rules(entry: &Entry) -> Vec<String> {
             "satisfied" => "nothing was found",
             "observed" => "something was found, and recorded only",
             "warns" => "something was found, and the pusher told",
-            "waived" => "something was found, and waived by an emergency",
+            "waived" => "something was found, and an emergency waived it",
             _ => "refused",
         };
         format!("{} ({file}:{number}, {}): {effect}", text("name"), text("mode"))
     };
     entry.list("rules").unwrap_or_default().iter().map(rule).collect()
-}
-
-/// Approvals that counted, emergencies that were declared, and the debts that it settles: lines, each with what it is.
-fn attested(entry: &Entry) -> Vec<(&'static str, String)> {
-    let listed = |key| entry.list(key).unwrap_or_default().iter();
-    let text = |of: &Value, key: &str| escaped(of.get(key).and_then(Value::as_str).unwrap_or_default());
-    let raw =
-        |of: &Value, key: &str| of.get(key).and_then(crate::ledger::bytes_of).map(|it| shown(&it)).unwrap_or_default();
-    let names = |of: &Value, key: &str| {
-        let names = of.get(key).and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str);
-        names.map(escaped).collect::<Vec<_>>().join(", ")
-    };
-    let mut lines = Vec::new();
-    for it in listed("approvals") {
-        let (signer, key, object, rule) = (text(it, "signer"), text(it, "key"), text(it, "object"), text(it, "rule"));
-        lines.push(("approved by", format!("{signer}, {key}: {object}, for rule {rule}")));
-    }
-    for it in listed("emergencies") {
-        let (signer, key, object, form) = (text(it, "signer"), text(it, "key"), text(it, "object"), text(it, "form"));
-        lines.push(("emergency", format!("{}: {}", raw(it, "ticket"), raw(it, "reason"))));
-        lines.push(("", format!("declared by {signer}, {key}, in the {form} {object}")));
-        lines.push(("", format!("waived of rule {}: {}", text(it, "rule"), names(it, "waived"))));
-        lines.push((
-            "",
-            match names(it, "settled-by").as_str() {
-                "" => format!("to be reviewed until {} by one of: {}", text(it, "due"), names(it, "reviewers")),
-                by => format!("reviewed already by {by}"),
-            },
-        ));
-    }
-    for it in listed("settles") {
-        let number = it.get("decision").map(ToString::to_string).unwrap_or_default();
-        lines.push((
-            "settles",
-            format!("what record {number} owed, of rule {}, by {}", text(it, "rule"), text(it, "signer")),
-        ));
-    }
-    lines
 }
 
 fn path_of(policy: &Value) -> String {

@@ -2,7 +2,7 @@
 
 use crate::{
     Undecided,
-    ledger::{Digest, Ledger},
+    ledger::{Digest, Ledger, files_of},
     registry::{Parts, Registry},
 };
 use jiff::tz::TimeZone;
@@ -11,13 +11,11 @@ use std::path::Path;
 /// `None` where a part of it is not kept, or cannot be read by this version. Windows in `allowed_signers` that name no zone are read
 /// as in UTC: whose emails are whose does not depend on it.
 pub(super) fn registry(ledger: &Ledger, list: Digest) -> Result<Option<Registry>, Undecided> {
-    let Some(list) = text(ledger, list)? else { return Ok(None) };
+    let Some(list) = ledger.content(list)? else { return Ok(None) };
     let mut parts = Parts::default();
-    for line in list.lines() {
-        let Some((digest, name)) = line.split_once("  ") else { return Ok(None) };
-        let digest = crate::ledger::digest_of(&digest.into());
-        let Some(bytes) = digest.map(|digest| ledger.content(digest)).transpose()?.flatten() else { return Ok(None) };
-        match name {
+    for (digest, name) in files_of(&list) {
+        let Some(bytes) = ledger.content(digest)? else { return Ok(None) };
+        match name.as_str() {
             "allowed_signers" => parts.allowed_signers = bytes,
             "revoked_keys" => parts.revoked_keys = bytes,
             "signers.toml" => parts.signers = bytes,
@@ -26,8 +24,4 @@ pub(super) fn registry(ledger: &Ledger, list: Digest) -> Result<Option<Registry>
         }
     }
     Ok(Registry::from_parts(Path::new("registry"), parts, &TimeZone::UTC).ok())
-}
-
-fn text(ledger: &Ledger, digest: Digest) -> Result<Option<String>, Undecided> {
-    Ok(ledger.content(digest)?.and_then(|bytes| String::from_utf8(bytes).ok()))
 }

@@ -1,13 +1,20 @@
 //! `ledger trace`: who let this in, when, and under what.
 
-use super::{Place, show, summary::shown};
+use super::{Place, register, show, summary::shown};
 use crate::{
     Undecided,
-    cli::{Common, Form, Outcome, kept, output::Output, place::repository},
+    cli::{
+        Common, Form, Outcome, kept,
+        output::Output,
+        place::{now, repository},
+    },
     git::{ObjectKind, Repository, Resolved},
     ledger::{Bringing, Entry, Ledger, Person, Subject, Wanted, bytes},
     push::{ObjectId, RefName},
-    report::{SCHEMA, escaped},
+    report::{
+        SCHEMA, escaped,
+        register::{Waiver, waiver_json},
+    },
 };
 use clap::Args;
 use serde_json::{Value, json};
@@ -33,7 +40,7 @@ pub(in crate::cli) struct Arguments {
 /// How an object came.
 enum Came {
     /// By a decision, of which this became, or an adoption.
-    By { record: Found, state: Option<String>, maker: Option<Person> },
+    By { record: Found, state: Option<String>, maker: Option<Person>, waivers: Vec<Waiver> },
     /// It was in reach of the old value of the first decision on this ref.
     Before(Found),
     /// With a change of a ref that nobody decided on.
@@ -112,8 +119,7 @@ impl Tracing<'_> {
         for ledger in &self.ledgers {
             for brought in ledger.bringing(self.place, self.object)? {
                 let Some(entry) = ledger.entry(brought.number)? else { continue };
-                let maker = self.maker(ledger, &entry)?;
-                came.push(Came::By { maker, record: self.found(ledger, entry), state: brought.state });
+                came.push(self.by(ledger, entry, brought.state)?);
             }
         }
         let Some(ledger) = self.ledgers.last() else { return Ok(came) };
@@ -121,14 +127,18 @@ impl Tracing<'_> {
             let known = |came: &Came| matches!(came, Came::By { record, .. } if !record.is_former && record.entry.number() == open.number);
             let Some(entry) = ledger.entry(open.number)?.filter(|_| !came.iter().any(known)) else { continue };
             if list(ledger, &entry)?.is_some_and(|list| list.objects().any(|(object, _)| object == self.object)) {
-                let maker = self.maker(ledger, &entry)?;
-                came.push(Came::By { maker, record: self.found(ledger, entry), state: Some("open".to_owned()) });
+                came.push(self.by(ledger, entry, Some("open".to_owned()))?);
             }
         }
         if came.is_empty() {
             came.push(self.otherwise()?);
         }
         Ok(came)
+    }
+
+    fn by(&self, ledger: &Ledger, entry: Entry, state: Option<String>) -> Result<Came, Undecided> {
+        let waivers = register::waivers(ledger, &entry, state.as_deref().unwrap_or_default(), now()?)?;
+        Ok(Came::By { maker: self.maker(ledger, &entry)?, record: self.found(ledger, entry), state, waivers })
     }
 
     fn otherwise(&self) -> Result<Came, Undecided> {
@@ -243,7 +253,7 @@ impl Came {
                 let (which, time, _) = at(record);
                 output.line(&format!("{object} was adopted by an administrator at {time}: {which}"))
             }
-            Self::By { record, state, maker } => {
+            Self::By { record, state, maker, waivers } => {
                 let (which, time, name) = at(record);
                 let entry = &record.entry;
                 let became = match state.as_deref() {
@@ -255,6 +265,11 @@ impl Came {
                 output.line(&format!("  pusher  {}", show::pusher(entry)))?;
                 for rule in show::rules(entry) {
                     output.line(&format!("  rule    {rule}"))?;
+                }
+                for Waiver { emergency, standing, .. } in waivers {
+                    let (ticket, reason) = (shown(&emergency.ticket), shown(&emergency.reason));
+                    let (signer, standing) = (escaped(&emergency.signer), standing.described());
+                    output.line(&format!("  waived  {ticket}: {reason} (declared by {signer}; {standing})"))?;
                 }
                 let signed = match maker {
                     None => "not known: no rule judged it".to_owned(),
@@ -296,9 +311,9 @@ impl Came {
             Self::Never => ("never", None),
         };
         let entry = record.map(|record| &record.entry);
-        let (state, maker) = match self {
-            Self::By { state, maker, .. } => (state.clone(), maker.as_ref()),
-            Self::Before(_) | Self::Moved(_) | Self::Held(_) | Self::Never => (None, None),
+        let (state, maker, waivers) = match self {
+            Self::By { state, maker, waivers, .. } => (state.clone(), maker.as_ref(), waivers.as_slice()),
+            Self::Before(_) | Self::Moved(_) | Self::Held(_) | Self::Never => (None, None, &[][..]),
         };
         let held = match self {
             Self::Held(name) => Some(bytes(name.as_bytes())),
@@ -311,6 +326,7 @@ impl Came {
             "pusher": entry.and_then(|entry| entry.some("pusher")), "rules": entry.and_then(|entry| entry.some("rules")),
             "status": maker.map(|maker| &maker.status), "signer": maker.and_then(|maker| maker.signer.as_ref()),
             "key": maker.and_then(|maker| maker.key.as_ref()),
+            "waivers": waivers.iter().map(waiver_json).collect::<Vec<_>>(),
         })
     }
 }

@@ -7,6 +7,7 @@ use crate::{
         folder::{Making, NextFolder},
         key::{SigningKey, VerifierKey},
         record::{Change, Closing, Continued, Digest, InForce, Record},
+        registries::files_of,
     },
     push::Timestamp,
     trusted::TrustedFiles,
@@ -128,12 +129,8 @@ impl Ledger {
         writing.content(&kept(in_force.policy)?)?;
         let list = kept(in_force.registry)?;
         writing.content(&list)?;
-        for line in String::from_utf8_lossy(&list).lines() {
-            // A registry whose files were not kept can be in force, where a backup had only its list.
-            let file = line.split_once("  ").and_then(|(digest, _)| Digest::parse(digest));
-            if let Some(file) = file.map(|file| self.content(file)).transpose()?.flatten() {
-                writing.content(&file)?;
-            }
+        for (file, _) in files_of(&list) {
+            writing.content(&kept(file)?)?;
         }
         Ok(())
     }

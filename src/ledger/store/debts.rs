@@ -76,19 +76,20 @@ impl Memory<'_> {
         overdue(&connection, signer, now, before).map_err(|fault| fault.of(&layer.ledger.reading))
     }
 
-    /// Whether an approval, the raw tag, was counted for another value than `new` that a ref of this repository got.
+    /// Whether an approval, the raw tag, was counted for another value than `new` that a ref of this repository got, or as the
+    /// review of an emergency; for any, if none is given.
     ///
     /// # Errors
     /// The database's.
-    pub fn is_approval_spent(&self, tag: Digest, new: ObjectId) -> Result<bool, Undecided> {
+    pub fn is_approval_spent(&self, tag: Digest, new: Option<ObjectId>) -> Result<bool, Undecided> {
         for layer in &self.layers {
             let before = self.known_of(layer);
             let spent = layer.look(|connection, repository| {
                 let mut select = connection.prepare_cached(&format!(
                     "SELECT 1 FROM counted JOIN decision USING (number)
-                     WHERE tag = ?2 AND repository = ?3 AND new IS NOT ?4 AND number < ?1 AND {STANDS}"
+                     WHERE tag = ?2 AND repository = ?3 AND (?4 IS NULL OR new IS NOT ?4) AND number < ?1 AND {STANDS}"
                 ))?;
-                Ok(select.exists(params![limit(before), tag.0, repository, new.as_bytes()])?)
+                Ok(select.exists(params![limit(before), tag.0, repository, new.as_ref().map(ObjectId::as_bytes)])?)
             })?;
             if spent == Some(true) {
                 return Ok(true);
@@ -177,9 +178,9 @@ pub(super) fn add(connection: &Connection, entry: &Entry) -> Result<(), Fault> {
             !emergency.settled_by.is_empty(),
         ])?;
     }
-    let mut insert = connection.prepare_cached("INSERT OR IGNORE INTO counted VALUES (?1, ?2)")?;
+    let mut count = connection.prepare_cached("INSERT OR IGNORE INTO counted VALUES (?1, ?2)")?;
     for approval in entry.approvals()? {
-        insert.execute(params![approval.tag.0, number])?;
+        count.execute(params![approval.tag.0, number])?;
     }
     let mut owes = connection
         .prepare_cached("SELECT EXISTS (SELECT 1 FROM emergency WHERE number = ?1 AND place = ?2 AND rule = ?3)")?;
@@ -190,6 +191,7 @@ pub(super) fn add(connection: &Connection, entry: &Entry) -> Result<(), Fault> {
             return Fault::damaged(format!("record {number} settles a debt that record {} has not", settled.decision));
         }
         insert.execute(params![settled.decision, settled.policy, settled.rule, number])?;
+        count.execute(params![settled.tag.0, number])?;
     }
     Ok(())
 }

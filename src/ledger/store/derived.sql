@@ -97,7 +97,7 @@ CREATE TABLE settlement (
     PRIMARY KEY (emergency, place, rule, number)
 ) STRICT, WITHOUT ROWID;
 
--- The approvals that decisions which accepted have counted.
+-- The approvals that decisions which accepted have counted, or that settled what one owes.
 CREATE TABLE counted (
     tag BLOB NOT NULL, -- digest of the raw tag
     number INTEGER NOT NULL,

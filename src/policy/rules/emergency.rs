@@ -12,7 +12,8 @@
 //! (required): the kinds of requirements of this rule that it waives, any but `emergency` itself. Never waived are the
 //! declaration's own signature, the grammar of objects, more than one signature, and weak algorithms. `ticket`: a regular
 //! expression that the whole ticket, the first word, must match. Default: any word. `approvals`: so many others of `by` must
-//! have approved the commit as `review` describes. Default 0. `review-within`: the time in which the emergency has to be
+//! have approved the commit as `review` describes, and where the ref goes back or is deleted, since it got its present value.
+//! Default 0. `review-within`: the time in which the emergency has to be
 //! reviewed. Default `"72h"`. `review-by`: who may. Default: `by`.
 //!
 //! Each use is recorded with what it waived, and opens a debt: the commit has to be approved for that ref
@@ -21,7 +22,7 @@
 //! for the next, ahead of it.
 //!
 //! An approval that stands already may be older than the emergency: it says that the ref may become a commit, not that it may go
-//! back to it, or go. There, one counts only if it names the ticket (`countersign approve … --emergency TICKET`).
+//! back to it, or go. There, one counts only if it came after the ref got the value that it has, and was not counted before.
 
 use super::{Kind, Needs, Reach, signatures::duration};
 use crate::{
@@ -104,8 +105,6 @@ pub struct Lacking {
     overdue: Vec<u64>,
     /// What has to be approved.
     commit: ObjectId,
-    /// The ticket that approvals have to name, raw bytes, where others may stand there already.
-    ticket: Option<Vec<u8>>,
 }
 
 /// What a declared emergency waives, and what is owed for it.
@@ -150,14 +149,6 @@ impl Emergency {
         finding.effect == Effect::Refuses && kind.is_some_and(|kind| self.waives.contains(kind))
     }
 
-    /// Whether declaring one, or declaring it anew, would let in what was found.
-    pub(crate) fn helps(&self, finding: &Finding) -> bool {
-        if let policy::Reason::Rule(super::Reason::Emergency(reason)) = &finding.reason {
-            return !matches!(reason, Reason::NotAllowed(..) | Reason::Approvals(_));
-        }
-        self.may_waive(finding)
-    }
-
     /// The kinds of requirements that it waives.
     pub(in crate::policy) fn waived_kinds(&self) -> impl Iterator<Item = &'static str> {
         self.waives.iter().copied()
@@ -166,6 +157,16 @@ impl Emergency {
     /// How many others of those who may declare one must approve it first, and who may review it.
     pub(in crate::policy) fn control(&self) -> (u64, &Who) {
         (self.approvals, self.review_by.as_ref().unwrap_or(&self.by))
+    }
+
+    /// Whether declaring one, or declaring it anew, would let in what was found.
+    pub(crate) fn helps(&self, finding: &Finding) -> bool {
+        let declared_badly = if let policy::Reason::Rule(super::Reason::Emergency(reason)) = &finding.reason {
+            !matches!(reason, Reason::NotAllowed(..) | Reason::Approvals { .. })
+        } else {
+            false
+        };
+        declared_badly || self.may_waive(finding)
     }
 
     /// Who may declare one.
@@ -210,16 +211,8 @@ impl Emergency {
         if involved.len() > MOST_INVOLVED {
             return Err(Reason::NoDeclaration("more people had a hand in it than are recorded, so that none of them reviews it".into()));
         }
-        // That the ref may become a commit was perhaps said long ago: not that it may go back to it, or go.
-        let goes_back = match facts.update.change {
-            Change::Create { .. } => false,
-            Change::Move { .. } => facts.gained == 0,
-            Change::Delete { .. } => true,
-        };
-        let is_meant = |approval: &&Approval| {
-            let of_this = !goes_back || approval.ticket.as_ref() == Some(&said.ticket);
-            approval.of == Approved::Tip && of_this
-        };
+        // That a ref went to a commit was approved once; that it goes back there, or is deleted, is another matter.
+        let is_meant = |approval: &&Approval| approval.of == Approved::Tip && (facts.gained > 0 || !approval.is_old);
         let tips = || facts.approvals.iter().filter(is_meant);
         let counted = approvers(tips(), &involved, |signer| self.by.includes(signer));
         let wanted = self.approvals.max(u64::from(!declaration.overdue.is_empty()));
@@ -230,7 +223,6 @@ impl Emergency {
                 counted: counted.iter().map(|approval| approval.approver.id.clone()).collect(),
                 overdue: declaration.overdue.clone(),
                 commit,
-                ticket: goes_back.then(|| said.ticket.clone()),
             })));
         }
         let reviewers = self.review_by.as_ref().unwrap_or(&self.by);
@@ -262,21 +254,7 @@ impl Emergency {
 
     /// How one is declared, for who may: by the tip of the push, or by a tag where there is no message to sign.
     pub(crate) fn hints(&self, update: &RefUpdate, about: Option<ObjectId>, gains: bool) -> Vec<String> {
-        let Some(name) = shell_word(update.name.as_bytes()) else { return Vec::new() };
-        let name = name.trim_matches('\'');
-        let is_new = gains && update.name.is_branch() && !matches!(update.change, Change::Delete { .. });
-        let command = match about {
-            Some(_) if is_new => format!(
-                "git commit --allow-empty -S -m 'Break glass' --trailer 'Emergency: TICKET REASON' \
-                 --trailer 'Emergency-Ref: {name}'"
-            ),
-            Some(about) => format!(
-                "printf 'Break glass\\n\\nEmergency: TICKET REASON\\nEmergency-Ref: {name}\\n' | git tag -s -F - \
-                 emergencies/TICKET/1 {} && git push origin refs/tags/emergencies/TICKET/1:refs/emergencies/TICKET/1",
-                abbreviated(about)
-            ),
-            None => return Vec::new(),
-        };
+        let Some(command) = command(update, about, gains) else { return Vec::new() };
         let mut hints = vec![format!("in an emergency, with TICKET and REASON filled in: {command}")];
         hints.extend(self.ticket.as_ref().map(|ticket| format!("a ticket here matches `{}`", ticket.written)));
         let reviewers = self.review_by.as_ref().unwrap_or(&self.by).described();
@@ -287,6 +265,25 @@ impl Emergency {
         });
         hints
     }
+}
+
+/// What makes the signed object that declares it.
+fn command(update: &RefUpdate, about: Option<ObjectId>, gains: bool) -> Option<String> {
+    let (name, about) = (std::str::from_utf8(update.name.as_bytes()).ok()?, about?);
+    if gains && update.name.is_branch() && !matches!(update.change, Change::Delete { .. }) {
+        let trailer = shell_word(format!("Emergency-Ref: {name}").as_bytes())?;
+        return Some(format!(
+            "git commit --allow-empty -S -m 'Break glass' --trailer 'Emergency: TICKET REASON' --trailer {trailer}"
+        ));
+    }
+    let name = name.replace('%', "%%");
+    let message = format!("Break glass\\n\\nEmergency: TICKET REASON\\nEmergency-Ref: {name}\\n");
+    Some(format!(
+        "printf {} | git tag -s -F - emergencies/TICKET/1 {} && git push origin \
+         refs/tags/emergencies/TICKET/1:refs/emergencies/TICKET/1",
+        shell_word(message.as_bytes())?,
+        abbreviated(about)
+    ))
 }
 
 impl Kind for Emergency {
@@ -444,15 +441,10 @@ impl Kind for Emergency {
             }
         };
         let hints = match reason {
-            Reason::Approvals(lacking) => {
-                let Lacking { commit, ticket, .. } = &**lacking;
-                let named = ticket.as_ref().and_then(|ticket| shell_word(ticket));
-                let named = named.map(|ticket| format!(" --emergency {ticket}")).unwrap_or_default();
-                shell_word(said.update.name.as_bytes())
-                    .map(|name| format!("ask one of them for: countersign approve {commit} --for {name}{named}"))
-                    .into_iter()
-                    .collect()
-            }
+            Reason::Approvals(lacking) => shell_word(said.update.name.as_bytes())
+                .map(|name| format!("ask one of them for: countersign approve {} --for {name}", lacking.commit))
+                .into_iter()
+                .collect(),
             Reason::Used(_) => vec!["declare it anew, in a message that is signed now".to_owned()],
             Reason::NoDeclaration(_)
             | Reason::Unsigned

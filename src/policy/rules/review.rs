@@ -15,7 +15,7 @@
 //! any commit that the update brings. One person counts once, whatever number of keys they have. Where a forge merges (two
 //! parents, of which the first is what the ref had, and nothing changed beside), approvals of the second parent count. A
 //! deletion, or an update that brings neither a commit nor an annotated tag, needs none; of such a tag, who signed it may not
-//! approve what it tags.
+//! approve what it tags. What is no commit in the end cannot be approved.
 
 use super::{Kind, Needs, Reach};
 use crate::{
@@ -23,7 +23,7 @@ use crate::{
     policy::{
         approval::{Approval, Approved, approvers},
         diff::{Setting, Strictness},
-        facts::{CommitFacts, Context, Terms, UpdateFacts},
+        facts::{CommitFacts, Context, TargetKind, Terms, UpdateFacts},
         glob::Globs,
         sentences::{Explanation, Said, shell_word},
         who::Who,
@@ -110,7 +110,9 @@ impl Review {
     /// The entries that have to be met.
     fn asked<'a>(&'a self, facts: &UpdateFacts<'_>) -> impl Iterator<Item = &'a Entry> {
         let touched = facts.touched;
-        let brings = facts.update.change.new().is_some() && (facts.gained > 0 || !facts.layers.is_empty());
+        // What is no commit cannot be approved at all.
+        let is_other = facts.target.is_some_and(|target| target != TargetKind::Commit);
+        let brings = facts.update.change.new().is_some() && (facts.gained > 0 || !facts.layers.is_empty() || is_other);
         let asked = self.entries.iter().enumerate();
         asked.filter(move |(at, entry)| brings && (entry.paths.is_none() || touched.contains(at))).map(|(_, entry)| entry)
     }
@@ -206,7 +208,7 @@ impl Kind for Review {
                     counted: counted.iter().map(|approval| approval.approver.id.clone()).collect(),
                     involved: ids(&is_involved),
                     others: ids(&|approval| !is_involved(approval) && !entry.by.includes(&approval.approver)),
-                    commit: facts.peeled,
+                    commit: facts.about,
                     open_branch: facts.open_branch.map(str::to_owned),
                 },
                 None,

@@ -30,7 +30,7 @@ pub(in crate::report) fn coverage(coverage: &Coverage) -> Value {
         "made": moment(coverage.made), "from": coverage.from.map(moment), "to": coverage.to.map(moment),
         "ref": coverage.name.as_ref().map(|name| bytes(name.as_bytes())),
         "repositories": coverage.repositories.as_deref().map(paths), "overdue-alone": coverage.overdue_alone,
-        "begun": record(&coverage.begun),
+        "begun": record(&coverage.begun), "former": coverage.former.as_deref().map(bytes),
         "first": coverage.records.as_ref().map(|(first, ..)| record(first)),
         "last": coverage.records.as_ref().map(|(_, last, _)| record(last)),
         "records": coverage.records.as_ref().map_or(0, |(.., count)| *count),
@@ -86,7 +86,8 @@ fn one_use(one: &Use) -> Value {
     with(value, &one.record, &one.change)
 }
 
-fn waiver(waiver: &Waiver) -> Value {
+/// A rule that was waived.
+pub fn waiver(waiver: &Waiver) -> Value {
     let emergency = &waiver.emergency;
     let reviews = waiver.reviews.iter().map(|(record, review)| {
         json!({

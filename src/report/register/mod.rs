@@ -1,15 +1,21 @@
 //! The emergency register: what an auditor asks for of a period. The data, gathered once, and how it is written: for people,
 //! for programs, for a spreadsheet, and as one page.
 
+mod coverage;
 mod csv;
 mod html;
 mod json;
+mod standing;
 mod text;
 
+pub use coverage::{Checkpoint, Coverage, Witness};
 pub use csv::csv;
 pub use html::html;
-pub use json::json;
-pub use text::text;
+pub(super) use html::{badge, page};
+pub use json::{json, waiver as waiver_json};
+pub use standing::{Laxity, Standing};
+pub(super) use text::{coverage as coverage_lines, others as other_lines};
+pub use text::{text, waiver as waiver_lines};
 
 use crate::{
     ledger::{ChangedPaths, CountedApproval, Digest, Emergency, Settlement},
@@ -33,37 +39,6 @@ pub struct Register {
     pub earlier: Vec<(u64, bool)>,
 }
 
-/// What the register covers.
-#[derive(Clone, PartialEq, Debug)]
-pub struct Coverage {
-    /// When it was made.
-    pub made: Timestamp,
-    /// From when, as it was asked for.
-    pub from: Option<Timestamp>,
-    /// Before when.
-    pub to: Option<Timestamp>,
-    /// Only this ref.
-    pub name: Option<RefName>,
-    /// Only these repositories.
-    pub repositories: Option<Vec<Vec<u8>>>,
-    /// Only emergencies whose review is overdue; then nothing else is listed.
-    pub overdue_alone: bool,
-    /// The ledger's first record.
-    pub begun: Moment,
-    /// The first and last record of the period, and how many there are; `None` if there are none.
-    pub records: Option<(Moment, Moment, u64)>,
-    /// Accepted pushes of the period of which it is not recorded what git did.
-    pub open: u64,
-    /// The last checkpoint.
-    pub checkpoint: Checkpoint,
-    /// Who else has signed one, as far as the ledger's folder knows.
-    pub witnesses: Vec<Witness>,
-    /// Repositories that could not be read, in which commits that revert something are not found.
-    pub unread: Vec<Vec<u8>>,
-    /// Versions of policies that could not be compared: the records that name them.
-    pub uncompared: Vec<u64>,
-}
-
 /// A record and the moment that counts for it.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub struct Moment {
@@ -71,32 +46,6 @@ pub struct Moment {
     pub number: u64,
     /// When it was written.
     pub time: Timestamp,
-}
-
-/// The signed head of the ledger.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Checkpoint {
-    /// The ledger's name.
-    pub origin: String,
-    /// How many records it covers.
-    pub size: u64,
-    /// The root hash, base64.
-    pub root: String,
-    /// The verifier key.
-    pub key: String,
-    /// The signed note.
-    pub note: String,
-}
-
-/// A checkpoint that a witness signed.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Witness {
-    /// Whose names its signatures bear.
-    pub names: Vec<String>,
-    /// How many records it covers.
-    pub size: u64,
-    /// Why the ledger is not what it is a checkpoint of, if it is not.
-    pub differs: Option<String>,
 }
 
 /// One use of an emergency: a decision that accepted.
@@ -171,23 +120,6 @@ pub struct Waiver {
     pub standing: Standing,
 }
 
-/// Whether a waiver is reviewed.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
-pub enum Standing {
-    /// Git did not do it: nothing is owed.
-    NotDone,
-    /// An approval stood already.
-    Approved,
-    /// It was reviewed afterwards, in time.
-    Reviewed,
-    /// It was reviewed after it was due.
-    ReviewedLate,
-    /// A review is owed.
-    Due,
-    /// A review is owed, and late.
-    Overdue,
-}
-
 /// What was taken back.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Revert {
@@ -254,19 +186,6 @@ pub struct Period {
     pub from: Moment,
     /// Until when; `None`: it still is so. Without a record where the policy itself states the day.
     pub until: Option<(Timestamp, Option<u64>)>,
-}
-
-/// How a rule did less.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
-pub enum Laxity {
-    /// It matched nothing.
-    Off,
-    /// What it found was recorded alone.
-    Observed,
-    /// It warned.
-    Warned,
-    /// It was weaker than in the version of the policy before.
-    Weaker,
 }
 
 impl Register {
@@ -347,54 +266,6 @@ impl Pusher {
     }
 }
 
-impl Standing {
-    /// For programs.
-    pub fn word(self) -> &'static str {
-        match self {
-            Self::NotDone => "not-done",
-            Self::Approved => "approved",
-            Self::Reviewed => "reviewed",
-            Self::ReviewedLate => "reviewed-late",
-            Self::Due => "due",
-            Self::Overdue => "overdue",
-        }
-    }
-
-    /// For people.
-    pub fn described(self) -> &'static str {
-        match self {
-            Self::NotDone => "not done by git",
-            Self::Approved => "approved beforehand",
-            Self::Reviewed => "reviewed",
-            Self::ReviewedLate => "reviewed late",
-            Self::Due => "review due",
-            Self::Overdue => "review overdue",
-        }
-    }
-}
-
-impl Laxity {
-    /// For programs.
-    pub fn word(self) -> &'static str {
-        match self {
-            Self::Off => "off",
-            Self::Observed => "observe",
-            Self::Warned => "warn",
-            Self::Weaker => "weaker",
-        }
-    }
-
-    /// For people.
-    pub fn described(self) -> &'static str {
-        match self {
-            Self::Off => "off",
-            Self::Observed => "observed only",
-            Self::Warned => "warned only",
-            Self::Weaker => "weaker than before",
-        }
-    }
-}
-
 impl Revert {
     /// In a sentence.
     pub fn described(&self) -> String {
@@ -410,79 +281,8 @@ impl Revert {
     }
 }
 
-impl Coverage {
-    /// What the register does not cover, a sentence each.
-    pub fn limits(&self) -> Vec<String> {
-        let mut limits = vec![
-            "It knows what hooks of Countersign recorded. Of a repository without them, and of what moved a ref while they \
-             were not there, it knows only what a later push found moved."
-                .to_owned(),
-            format!(
-                "Before record {} of {} nothing was recorded.",
-                self.begun.number,
-                spoken(self.begun.time)
-            ),
-            "Tickets and reasons are what the declaration says: nobody checked them.".to_owned(),
-            "When a policy changed is when a push first met it. What changed in a registry is recorded, and not compared."
-                .to_owned(),
-            "A later revert is found where a record gave the ref its old value again, or where a commit of the ref says \
-             `This reverts commit` of one that was brought, not where one took it back by hand."
-                .to_owned(),
-        ];
-        if self.witnesses.is_empty() {
-            limits.push(
-                "No checkpoint is known to be held elsewhere. Who holds the ledger's key and its disk can have written all \
-                 of it anew: compare it with what pushers were told (`ledger verify --against`)."
-                    .to_owned(),
-            );
-        } else if let Some(size) = self.witnesses.iter().map(|witness| witness.size).max()
-            && size < self.checkpoint.size
-        {
-            limits.push(format!(
-                "Witnesses signed {size} records. The {} since then nobody else has seen.",
-                self.checkpoint.size - size
-            ));
-        }
-        if self.open > 0 {
-            let changes =
-                if self.open == 1 { "1 accepted change".to_owned() } else { format!("{} accepted changes", self.open) };
-            limits.push(format!("Of {changes} it is not recorded whether git made it."));
-        }
-        if !self.unread.is_empty() {
-            limits.push(format!(
-                "Commits that revert something were not looked for in {}, which cannot be read here.",
-                self.unread.iter().map(|path| shown(path)).collect::<Vec<_>>().join(", ")
-            ));
-        }
-        if !self.uncompared.is_empty() {
-            let numbers = self.uncompared.iter().map(u64::to_string).collect::<Vec<_>>().join(", ");
-            limits.push(format!(
-                "What rules did is not known from the policies of records {numbers}: they are not kept, or this version \
-                 does not read them."
-            ));
-        }
-        limits
-    }
-
-    /// Which part was asked for, in words; `None` if all.
-    pub fn part(&self) -> Option<String> {
-        let mut parts = Vec::new();
-        if self.overdue_alone {
-            parts.push("emergencies whose review is overdue".to_owned());
-        }
-        if let Some(name) = &self.name {
-            parts.push(format!("the ref {}", shown(name.as_bytes())));
-        }
-        if let Some(repositories) = &self.repositories {
-            let repositories = repositories.iter().map(|path| shown(path)).collect::<Vec<_>>().join(", ");
-            parts.push(format!("the repositories {repositories}"));
-        }
-        (!parts.is_empty()).then(|| parts.join("; "))
-    }
-}
-
 /// A moment, for people.
-fn spoken(time: Timestamp) -> String {
+pub(super) fn spoken(time: Timestamp) -> String {
     moment(time).replacen('T', " ", 1).replacen('Z', " UTC", 1)
 }
 
@@ -492,7 +292,7 @@ fn moment(time: Timestamp) -> String {
 }
 
 /// Bytes that somebody else chose, for people, on one line on which nothing acts.
-fn shown(bytes: &[u8]) -> String {
+pub(super) fn shown(bytes: &[u8]) -> String {
     super::escaped(&String::from_utf8_lossy(bytes))
 }
 

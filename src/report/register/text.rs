@@ -1,12 +1,12 @@
 //! The register for a terminal: no line begins with untrusted text, each is escaped and whole.
 
-use super::{Coverage, Register, Use, brought, object, shown, spoken};
+use super::{Coverage, Register, Use, Waiver, brought, object, shown, spoken};
 use crate::report::escaped;
 
 /// The register as lines that end in a newline.
 pub fn text(register: &Register) -> String {
     let mut lines = Vec::new();
-    coverage(&register.coverage, &mut lines);
+    coverage(&register.coverage, "emergency register", &mut lines);
     if !register.earlier.is_empty() {
         let earlier = register.earlier.iter().map(|(number, overdue)| match overdue {
             true => format!("{number} (overdue)"),
@@ -25,9 +25,10 @@ pub fn text(register: &Register) -> String {
     lines.iter().map(|line| escaped(line) + "\n").collect()
 }
 
-fn coverage(coverage: &Coverage, lines: &mut Vec<String>) {
+/// What is covered and what not; not escaped.
+pub(in crate::report) fn coverage(coverage: &Coverage, title: &str, lines: &mut Vec<String>) {
     let end = |time: Option<_>, other: &str| time.map_or_else(|| other.to_owned(), spoken);
-    lines.push(format!("emergency register of the ledger {}", coverage.checkpoint.origin));
+    lines.push(format!("{title} of the ledger {}", coverage.checkpoint.origin));
     lines.push(format!("  made        {}", spoken(coverage.made)));
     lines.push(format!("  period      {} to {}", end(coverage.from, "the first record"), end(coverage.to, "now")));
     if let Some(part) = coverage.part() {
@@ -81,24 +82,8 @@ fn write_use(one: &Use, lines: &mut Vec<String>) {
         line("ticket", shown(ticket));
         line("reason", shown(reason));
     }
-    for waiver in &one.waivers {
-        let emergency = &waiver.emergency;
-        let policy = shown(&waiver.policy);
-        line("waived", format!("{} of rule `{}` ({policy})", emergency.waived.join(", "), emergency.rule));
-        line(
-            "declared by",
-            format!(
-                "{}, in the signed {} {}, key {}",
-                emergency.signer, emergency.form, emergency.object, emergency.key
-            ),
-        );
-        line("review", format!("{}; due {}", waiver.standing.described(), spoken(emergency.due)));
-        for signer in &emergency.settled_by {
-            line("reviewed by", format!("{signer}, whose approval stood already"));
-        }
-        for (record, review) in &waiver.reviews {
-            line("reviewed by", format!("{} at {}: record {}", review.signer, spoken(record.time), record.number));
-        }
+    for (what, text) in one.waivers.iter().flat_map(waiver) {
+        line(what, text);
     }
     for approval in &one.approvals {
         line("approved by", format!("{}, key {}, for rule `{}`", approval.signer, approval.key, approval.rule));
@@ -123,7 +108,33 @@ fn write_use(one: &Use, lines: &mut Vec<String>) {
     line("proof", format!("countersign ledger prove {}", one.record.number));
 }
 
-fn others(register: &Register, lines: &mut Vec<String>) {
+/// What is to be said of a waiver, with what each line is about; not escaped.
+pub fn waiver(waiver: &Waiver) -> Vec<(&'static str, String)> {
+    let emergency = &waiver.emergency;
+    let policy = shown(&waiver.policy);
+    let mut lines = vec![
+        ("waived", format!("{} of rule `{}` ({policy})", emergency.waived.join(", "), emergency.rule)),
+        (
+            "declared by",
+            format!(
+                "{}, in the signed {} {}, key {}",
+                emergency.signer, emergency.form, emergency.object, emergency.key
+            ),
+        ),
+        ("review", format!("{}; due {}", waiver.standing.described(), spoken(emergency.due))),
+    ];
+    for signer in &emergency.settled_by {
+        lines.push(("reviewed by", format!("{signer}, whose approval stood already")));
+    }
+    for (record, review) in &waiver.reviews {
+        let reviewed = format!("{} at {}: record {}", review.signer, spoken(record.time), record.number);
+        lines.push(("reviewed by", reviewed));
+    }
+    lines
+}
+
+/// What is there beside emergencies; not escaped.
+pub(in crate::report) fn others(register: &Register, lines: &mut Vec<String>) {
     lines.push(String::new());
     lines.push(format!("refused attempts: {}", register.attempts.len()));
     for attempt in &register.attempts {

@@ -18,6 +18,9 @@ pub const POLICY: &str = "/etc/countersign/policy.toml";
 /// What is written where a person may write.
 pub const HOSTILE: &str = "</bdi></code><script>alert(1)</script><img src=x onerror=alert(2)> \u{202e}txt.exe";
 
+/// What is recorded of the policy that lets history be rewritten.
+pub const WEAKER: &str = "weaker: rule `main`: updates.force-push: `nobody` becomes `anyone`";
+
 const REGISTRY: &str = "[[signer]]\nid = \"alice\"\nemails = [\"alice@example.com\"]\n";
 
 /// How it is made, a record at a time.
@@ -69,8 +72,9 @@ impl Year {
             due: 3,
             settled_by: &[],
         };
-        let number = year.declare_as(&declared, |decision| {
+        let number = year.declare_as(&declared, |writing, decision| {
             (decision.old, decision.new) = (Some(old), Some(new));
+            decision.brought = Some(Brought { objects: 1, list: writing.content(&list(new, "dave")).unwrap() });
             decision.pushed.repository = repository.as_os_str().as_encoded_bytes().to_vec();
         });
         year.done(number);
@@ -197,7 +201,8 @@ impl Year {
             let registry = writing.content(format!("{signers}  signers.toml\n").as_bytes()).unwrap();
             let to = InForce { path: POLICY.into(), policy: writing.content(text.as_bytes()).unwrap(), registry };
             let from = (!former.is_empty()).then(|| (Digest::of(former.as_bytes()), registry));
-            writing.record(&Record::Policy(Change { to, from, weaker: vec![] })).unwrap();
+            let weaker = main.contains("force-push").then(|| WEAKER.to_owned()).into_iter().collect();
+            writing.record(&Record::Policy(Change { to, from, weaker })).unwrap();
         });
     }
 
@@ -218,10 +223,10 @@ impl Year {
     }
 
     fn declare(&mut self, declared: &Declared<'_>) -> u64 {
-        self.declare_as(declared, |_| ())
+        self.declare_as(declared, |_, _| ())
     }
 
-    fn declare_as(&mut self, declared: &Declared<'_>, change: impl FnOnce(&mut Decision)) -> u64 {
+    fn declare_as(&mut self, declared: &Declared<'_>, change: impl FnOnce(&Writing<'_>, &mut Decision)) -> u64 {
         let (policy, due) = (self.policy.clone(), Timestamp(self.now + declared.due * 86_400));
         let (old, new) = (self.next_object(), self.next_object());
         let signer = declared.signer.to_owned();
@@ -265,7 +270,7 @@ impl Year {
                 due,
                 settled_by: declared.settled_by.iter().map(|&who| who.into()).collect(),
             }];
-            change(&mut decision);
+            change(writing, &mut decision);
             decision
         })
     }

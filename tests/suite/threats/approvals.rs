@@ -331,7 +331,7 @@ fn an_entry_for_paths_and_a_change_that_hides() {
     for tip in [&changed, &undone, &link, &evil] {
         server.approve(BOB_SSH, MAIN, tip);
         let told = server.refuses("alice", &[&to(tip, MAIN)], &["review"]).told();
-        assert!(told.contains("of changes to `iam/**`"), "{told}");
+        assert!(told.contains("for what it changes at `iam/**`"), "{told}");
     }
     server.accepts("alice", &[&to(&plain, MAIN)]);
     server.approve(DAVE_OPENPGP, MAIN, &undone);
@@ -493,4 +493,40 @@ fn in_a_repository_with_sha256() {
     server.refuses("dave", &[&format!("{tag}:refs/{short}")], &["approval-form"]);
     server.approve(DAVE_OPENPGP, MAIN, &tip);
     server.accepts("alice", &[&to(&tip, MAIN)]);
+}
+
+#[test]
+fn a_tag_by_its_own_signer_or_of_no_commit() {
+    let server = Server::new(REVIEW);
+    let world = &server.world;
+    let text = policy(REVIEW).replace(&format!("\"{MAIN}\""), "\"refs/tags/**\"");
+    world.policy(&text);
+    let blob = objects::write(world, "blob", b"x");
+    objects::write(world, "tree", b"");
+    let name = "refs/tags/v1";
+    for (id, kind) in [(blob.as_str(), "blob"), (world.empty_tree(), "tree")] {
+        server.refuses("alice", &[&to(id, name)], &["review"]);
+        server.refuses("alice", &[&to(&server.tag(ALICE_SSH, (id, kind), "v1", "Release"), name)], &["review"]);
+    }
+    let tip = server.commit(&[&server.root], "fix");
+    let tag = server.tag(BOB_SSH, (&tip, "commit"), "v1", "Release");
+    server.approve(BOB_SSH, name, &tip);
+    server.refuses("dave", &[&to(&tag, name)], &["review"]);
+    server.approve(DAVE_OPENPGP, name, &tip);
+    server.refuses("dave", &[&to(&tag, name)], &["review"]);
+    server.accepts("alice", &[&to(&tag, name)]);
+}
+
+/// What was approved once is not taken for approved when it was taken back since.
+#[test]
+fn an_approval_of_the_same_tree_that_was_counted_before() {
+    let server = Server::new("review = [ { match = \"tree\" } ]\nupdates = { force-push = true }");
+    let approved = server.commit(&[&server.root], "as it was approved");
+    server.approve(BOB_SSH, MAIN, &approved);
+    server.accepts("alice", &[&to(&approved, MAIN)]);
+    server.accepts("alice", &[&format!("+{}", to(&server.root, MAIN))]);
+    let again = server.commit(&[&server.root], "again, with the same tree");
+    server.refuses("alice", &[&to(&again, MAIN)], &["review"]);
+    server.approve(BOB_SSH, MAIN, &again);
+    server.accepts("alice", &[&to(&again, MAIN)]);
 }

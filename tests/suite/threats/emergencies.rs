@@ -21,6 +21,9 @@ use std::{fs, thread, time::Duration};
 const BREAK: &str = "review = [ { approvals = 1 } ]\n\
                      emergency = { by = [\"alice\", \"dave\"], waives = [\"review\", \"updates\"], review-by = [\"*\"] }";
 
+/// What the hint begins with that says how one is declared.
+const BREAK_GLASS: &str = "in an emergency, with TICKET and REASON filled in: ";
+
 /// The record that a refusal or a waiver names.
 fn record(pushed: &Pushed) -> u64 {
     let told = pushed.told();
@@ -514,14 +517,17 @@ fn the_life_of_an_emergency() {
     let fix = change(&server, &[&server.root], "fix");
     world.git(&["reset", "-q", "--hard", &fix]);
     let refused = server.refuses("alice", &[&to(&fix, MAIN)], &["review"]);
-    let hint = refused.hints().into_iter().find_map(|hint| hint.strip_prefix("in an emergency: ").map(str::to_owned));
+    let hint = refused.hints().into_iter().find_map(|hint| hint.strip_prefix(BREAK_GLASS).map(str::to_owned));
     let hint = hint.unwrap_or_else(|| panic!("{}", refused.told())).replace("TICKET REASON", "INC-42 the site is down");
     let pushed = commands("alice", &format!("{hint}\ngit push origin HEAD:{MAIN}"));
     server.was_waived(&pushed, &["review"]);
     let declared = record(&pushed);
     let tip = world.git(&["rev-parse", "HEAD"]);
     assert_eq!(world.refs()[MAIN], tip);
-    let ask = format!("ask one of them for: countersign approve {tip} --for {MAIN} --settles {declared}");
+    let ask = format!(
+        "ask one of them for: countersign approve {tip} --for {MAIN} --settles {declared} --over {}",
+        server.root
+    );
     assert!(pushed.hints().contains(&ask), "{}", pushed.told());
 
     // It is owed, and then overdue.
@@ -576,4 +582,82 @@ fn the_life_of_an_emergency() {
     assert_eq!(settled["settles"][0]["signer"], "dave");
     let name = format!("refs/approvals/{MAIN}/{tip}/dave");
     assert_eq!(settled["ref"], name.as_str());
+}
+
+#[test]
+fn a_tag_that_is_pushed_and_declares_it_itself() {
+    let lines = "tags = { signed = true, by = [\"bob\"] }\nemergency = { by = [\"alice\"], waives = [\"tags\"] }";
+    let server = Server::new(lines);
+    server.world.policy(&policy(lines).replace(&format!("\"{MAIN}\""), "\"refs/tags/**\""));
+    let name = "refs/tags/v1";
+    let tag = |key, target: (&str, &str), message: &str| to(&server.tag(key, target, "v1", message), name);
+    let root = (server.root.as_str(), "commit");
+    let (good, other) = (declaration("INC-42", name), declaration("INC-42", "refs/tags/v2"));
+    server.refuses("alice", &[&tag(ALICE_SSH, root, "Release")], &["not-allowed"]);
+    server.refuses("alice", &[&tag(ALICE_SSH, root, &other)], &["emergency-ref", "not-allowed"]);
+    server.refuses("alice", &[&tag(MALLORY_SSH, root, &good)], &["emergency-signature", "unknown-key"]);
+    // The outermost one declares, and no other.
+    let inner = server.tag(ALICE_SSH, root, "v1", &good);
+    server.refuses("alice", &[&tag(ALICE_SSH, (&inner, "tag"), "Release")], &["not-allowed"]);
+    server.waives("alice", &[&tag(ALICE_SSH, root, &good)], &["not-allowed"]);
+}
+
+/// Whatever the ref is called.
+#[test]
+fn a_rollback_and_a_deletion_as_the_hint_says() {
+    let server = Server::new(&BREAK.replace("\"review\", ", ""));
+    let (world, name, other) = (&server.world, "refs/heads/release/it's-50%off'", "refs/heads/release/$HOME");
+    let tip = change(&server, &[&server.root], "fix");
+    world.push_without_hook(&[&to(&tip, name), &to(&tip, other)]);
+    world.git(&["remote", "set-url", "origin", world.server().to_str().unwrap()]);
+    for (number, (refspec, reason)) in
+        [(format!("+{}", to(&server.root, name)), "force-push"), (format!(":{other}"), "delete")]
+            .into_iter()
+            .enumerate()
+    {
+        let refused = server.refuses("alice", &[&refspec], &[reason]);
+        let hint = refused.hints().into_iter().find_map(|hint| hint.strip_prefix(BREAK_GLASS).map(str::to_owned));
+        let hint = hint.unwrap_or_else(|| panic!("{}", refused.told()));
+        let hint = hint.replace("TICKET REASON", "TICKET the site is down").replace("TICKET", &format!("INC-{number}"));
+        let mut shell = world.command("sh", &world.clone_path());
+        shell.args(["-e", "-c", &hint]).env("GITEA_PUSHER_NAME", "alice");
+        world.pushed_by(shell).expect_accepted();
+        server.waives("alice", &[&refspec], &[reason]);
+    }
+}
+
+/// That `main` may go to a commit was approved when it did; that it goes back there, or is deleted, nobody has seen.
+#[test]
+fn an_approval_from_before_for_a_rollback_or_a_deletion() {
+    let alone = BREAK.replace("waives", "approvals = 0, waives");
+    let together = BREAK.replace("waives", "approvals = 1, waives");
+    let server = Server::new(&alone);
+    let first = server.commit(&[&server.root], "first");
+    let tip = server.commit(&[&first], "second");
+    for commit in [&first, &tip] {
+        server.approve(DAVE_OPENPGP, MAIN, commit);
+        server.approve(BOB_SSH, MAIN, commit);
+        server.accepts("alice", &[&to(commit, MAIN)]);
+    }
+    for (refspec, commit, reason) in
+        [(format!("+{}", to(&first, MAIN)), &first, "force-push"), (format!(":{MAIN}"), &first, "delete")]
+    {
+        let tag = server.emergency_tag(ALICE_SSH, commit, MAIN, reason);
+        server.world.policy(&policy(&together));
+        // The tag of the rollback is still there.
+        let used = if reason == "delete" { &["emergency-used"][..] } else { &[] };
+        server.refuses("alice", &[&refspec, &tag], &[used, &["emergency-approvals", reason]].concat());
+        server.accepts("alice", &[&tag]);
+        let approval = server.approval(DAVE_OPENPGP, MAIN, commit);
+        server.accepts("dave", &[&format!(":{}", approval.split_once(':').unwrap().1)]);
+        server.accepts("dave", &[&server.approval_that_says(DAVE_OPENPGP, MAIN, commit, reason)]);
+        server.world.policy(&policy(&together.replace("\"*\"", "\"bob\"")));
+        let pushed = server.waives("alice", &[&refspec], &[reason]);
+        assert!(pushed.told().contains("somebody else has to review it by "), "{}", pushed.told());
+        let declared = record(&pushed);
+        let approval = server.approval(BOB_SSH, MAIN, commit);
+        server.accepts("bob", &[&format!(":{}", approval.split_once(':').unwrap().1)]);
+        server.accepts("bob", &[&review(&server, BOB_SSH, MAIN, commit, declared)]);
+        server.world.policy(&policy(&alone));
+    }
 }

@@ -24,6 +24,7 @@ pub(in crate::cli::ledger) fn coverage(
         }
         None => None,
     };
+    let first = read(ledger, 0)?;
     let mut open = 0;
     for repository in ledger.repositories()? {
         use std::os::unix::ffi::OsStrExt;
@@ -42,7 +43,8 @@ pub(in crate::cli::ledger) fn coverage(
         name: asked.name.clone(),
         repositories: asked.repositories.clone(),
         overdue_alone: asked.overdue_alone,
-        begun: record(&read(ledger, 0)?),
+        begun: record(&first),
+        former: first.bytes("former").ok(),
         records,
         open: u64::try_from(open).unwrap_or(u64::MAX),
         checkpoint: Checkpoint {

@@ -1,11 +1,11 @@
 //! What the register and the yearly report say, gathered from the ledger and from the repositories that can be read.
 
+mod audit;
 mod coverage;
 mod periods;
 mod reverts;
 
-pub(super) use coverage::coverage;
-pub(super) use periods::periods;
+pub(super) use audit::audit;
 
 use super::{
     head::{self, Head},
@@ -17,6 +17,8 @@ use crate::{
     push::{ObjectId, RefName, Timestamp},
     report::register::{Attempt, Moment, Moved, Proof, Pusher, RefChange, Register, Standing, Use, Waiver},
 };
+use coverage::coverage;
+use periods::periods;
 use reverts::Reverts;
 use serde_json::Value;
 
@@ -199,7 +201,8 @@ fn one_use(
     })
 }
 
-fn waivers(ledger: &Ledger, entry: &Entry, state: &str, now: Timestamp) -> Result<Vec<Waiver>, Undecided> {
+/// The rules that a decision waived, with what came of each as of `now`.
+pub(super) fn waivers(ledger: &Ledger, entry: &Entry, state: &str, now: Timestamp) -> Result<Vec<Waiver>, Undecided> {
     let unreadable = |error| damaged(entry, error);
     let mut reviews = Vec::new();
     for number in ledger.reviews_of(entry.number())? {

@@ -30,9 +30,8 @@ pub(in crate::cli::ledger) fn periods(
     now: Timestamp,
 ) -> Result<(Vec<Period>, Vec<u64>), Undecided> {
     let mut policies: BTreeMap<Vec<u8>, Vec<Version>> = BTreeMap::new();
-    // What was in force in the period may have been recorded before it.
-    let all = Asked { to: asked.to, ..Asked::default() };
-    for entry in super::entries(ledger, &all, Some(Subject::Kind("policy".to_owned())))? {
+    // What was in force in the period was recorded before it, perhaps, and ended after it.
+    for entry in super::entries(ledger, &Asked::default(), Some(Subject::Kind("policy".to_owned())))? {
         let (path, version) = version(ledger, &entry)?;
         policies.entry(path).or_default().push(version);
     }

@@ -7,6 +7,7 @@ use crate::{
         entry::Entry,
         key::VerifierKey,
         note::Note,
+        registries::files_of,
         store::{derived, fault::Fault},
         tree::{self, Hash},
     },
@@ -143,6 +144,13 @@ impl<'a> Walk<'a> {
             let mut select = self.connection.prepare_cached("SELECT 1 FROM content WHERE digest = ?1")?;
             if !select.exists([digest.0])? {
                 tell(&format!("it names a content that is gone: {digest}"));
+            }
+        }
+        let registry = entry.new_registry()?.map(|list| derived::content(self.connection, list)).transpose()?.flatten();
+        for (file, name) in registry.map(|list| files_of(&list)).unwrap_or_default() {
+            let mut select = self.connection.prepare_cached("SELECT 1 FROM content WHERE digest = ?1")?;
+            if !select.exists([file.0])? {
+                tell(&format!("a file of the registry that it names is gone, `{name}`: {file}"));
             }
         }
         derived::add(self.connection, &entry)

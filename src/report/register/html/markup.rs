@@ -4,23 +4,23 @@ use std::fmt::Write;
 
 /// Part of a page. Text gets in through [`Markup::text`] alone; what is written as it is stands in this program.
 #[derive(Default)]
-pub(super) struct Markup(String);
+pub(in crate::report) struct Markup(String);
 
 impl Markup {
     /// Markup of ours.
-    pub(super) fn raw(&mut self, markup: &str) -> &mut Self {
+    pub(in crate::report) fn raw(&mut self, markup: &str) -> &mut Self {
         self.0.push_str(markup);
         self
     }
 
     /// Text of anybody's: nothing in it is markup or acts on the page, and what acts on a reader unseen is shown.
-    pub(super) fn text(&mut self, text: &str) -> &mut Self {
+    pub(in crate::report) fn text(&mut self, text: &str) -> &mut Self {
         self.0.push_str(&safe(text));
         self
     }
 
     /// An element that holds text alone, set apart from what is written in another direction beside it.
-    pub(super) fn element(&mut self, name: &str, class: &str, text: &str) -> &mut Self {
+    pub(in crate::report) fn element(&mut self, name: &str, class: &str, text: &str) -> &mut Self {
         let class = if class.is_empty() { String::new() } else { format!(" class=\"{class}\"") };
         // Writing to a string cannot fail.
         let _ = write!(self.0, "<{name}{class}><bdi>{}</bdi></{name}>", safe(text));
@@ -28,7 +28,7 @@ impl Markup {
     }
 
     /// A term and what is to be said of it; nothing for an empty text.
-    pub(super) fn fact(&mut self, term: &str, text: &str) -> &mut Self {
+    pub(in crate::report) fn fact(&mut self, term: &str, text: &str) -> &mut Self {
         if !text.is_empty() {
             self.raw("<dt>").text(term).raw("</dt>").element("dd", "", text);
         }
@@ -36,14 +36,14 @@ impl Markup {
     }
 
     /// The same for what is to be compared or copied character by character.
-    pub(super) fn exact(&mut self, term: &str, text: &str) -> &mut Self {
+    pub(in crate::report) fn exact(&mut self, term: &str, text: &str) -> &mut Self {
         if !text.is_empty() {
             self.raw("<dt>").text(term).raw("</dt><dd>").element("code", "", text).raw("</dd>");
         }
         self
     }
 
-    pub(super) fn done(self) -> String {
+    pub(in crate::report) fn done(self) -> String {
         self.0
     }
 }
