@@ -310,7 +310,7 @@ fn pieces(text: &str) -> Vec<(&str, bool)> {
     for part in text.split_inclusive(|character: char| !character.is_ascii_alphanumeric()) {
         let word = part.trim_end_matches(|character: char| !character.is_ascii_alphanumeric());
         let is_id = word.len() >= 7 && word.bytes().all(|byte| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte));
-        let is_number = ["record", "settles"].contains(&before) && word.parse::<u64>().is_ok();
+        let is_number = ["record", "settles", "Settles", "show", "prove"].contains(&before) && word.parse::<u64>().is_ok();
         pieces.extend([(word, is_id || is_number), (&part[word.len()..], false)]);
         if !word.is_empty() {
             before = word;

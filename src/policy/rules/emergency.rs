@@ -88,20 +88,24 @@ pub enum Reason {
     /// It was used up by an earlier update: its record.
     Used(u64),
     /// Others have to approve it first.
-    Approvals {
-        /// How many.
-        wanted: u64,
-        /// Who may, in words.
-        by: String,
-        /// Whose approvals count.
-        counted: Vec<SignerId>,
-        /// Records of emergencies of the same person that nobody reviewed in time.
-        overdue: Vec<u64>,
-        /// What has to be approved.
-        commit: ObjectId,
-        /// The ticket that approvals have to name, raw bytes, where others may stand there already.
-        ticket: Option<Vec<u8>>,
-    },
+    Approvals(Box<Lacking>),
+}
+
+/// The approvals that an emergency lacks.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct Lacking {
+    /// How many there have to be.
+    wanted: u64,
+    /// Who may, in words.
+    by: String,
+    /// Whose approvals count.
+    counted: Vec<SignerId>,
+    /// Records of emergencies of the same person that nobody reviewed in time.
+    overdue: Vec<u64>,
+    /// What has to be approved.
+    commit: ObjectId,
+    /// The ticket that approvals have to name, raw bytes, where others may stand there already.
+    ticket: Option<Vec<u8>>,
 }
 
 /// What a declared emergency waives, and what is owed for it.
@@ -222,14 +226,14 @@ impl Emergency {
         let counted = approvers(tips(), &involved, |signer| self.by.includes(signer));
         let wanted = self.approvals.max(u64::from(!declaration.overdue.is_empty()));
         if u64::try_from(counted.len()).is_ok_and(|counted| counted < wanted) {
-            return Err(Reason::Approvals {
+            return Err(Reason::Approvals(Box::new(Lacking {
                 wanted,
                 by: self.by.described(),
                 counted: counted.iter().map(|approval| approval.approver.id.clone()).collect(),
                 overdue: declaration.overdue.clone(),
                 commit,
                 ticket: goes_back.then(|| said.ticket.clone()),
-            });
+            })));
         }
         let reviewers = self.review_by.as_ref().unwrap_or(&self.by);
         let reviewed = approvers(tips(), &involved, |signer| reviewers.includes(signer));
@@ -425,7 +429,8 @@ impl Kind for Emergency {
                 format!("{declared} declares an emergency, and was used already (record {record}): it is good for one update"),
                 Vec::new(),
             ),
-            Reason::Approvals { wanted, by, counted, overdue, .. } => {
+            Reason::Approvals(lacking) => {
+                let Lacking { wanted, by, counted, overdue, .. } = &**lacking;
                 let has = match counted.as_slice() {
                     [] => "has none".to_owned(),
                     counted => format!("has {}", counted.iter().map(|id| format!("`{}`", id.0)).collect::<Vec<_>>().join(", ")),
@@ -441,7 +446,8 @@ impl Kind for Emergency {
             }
         };
         let hints = match reason {
-            Reason::Approvals { commit, ticket, .. } => {
+            Reason::Approvals(lacking) => {
+                let Lacking { commit, ticket, .. } = &**lacking;
                 let named = ticket.as_ref().and_then(|ticket| shell_word(ticket));
                 let named = named.map(|ticket| format!(" --emergency {ticket}")).unwrap_or_default();
                 shell_word(said.update.name.as_bytes())
