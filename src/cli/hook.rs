@@ -220,7 +220,7 @@ impl Court<'_> {
             Ok(push) => {
                 let judged = self.judged(Some(push.first_decision()));
                 let mut text = report::refusals(push.verdict(), &judged) + &report::waivers(push.verdict(), &judged);
-                text.extend(entries.settled().map(|(name, record, rule)| report::settled(name, record, rule)));
+                text.extend(entries.settled().map(|(record, rule)| report::settled(record, rule)));
                 if push.is_accepted() {
                     let appended = push.appended();
                     let numbers = push.first_decision()..=appended.last;

@@ -7,7 +7,7 @@ use crate::{
         Effect, Finding, Reason, Rule, Verdict, Waived,
         sentences::{Said, explain, shell_word},
     },
-    push::{Change, RefName, RefUpdate, Timestamp},
+    push::{Change, RefUpdate, Timestamp},
 };
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -109,8 +109,8 @@ pub fn waivers(verdict: &Verdict, judged: &Judged<'_>) -> String {
             continue;
         };
         let Some(rule) = loaded.policy.rules.get(*number) else { continue };
-        let number = judged.record_of(*at);
-        let record = number.map(|number| format!(" (record {number})")).unwrap_or_default();
+        let record_number = judged.record_of(*at);
+        let record = record_number.map(|number| format!(" (record {number})")).unwrap_or_default();
         let ticket = String::from_utf8_lossy(&waiver.ticket);
         let kinds = waiver.waived.join(", ");
         lines.push(format!(
@@ -118,8 +118,10 @@ pub fn waivers(verdict: &Verdict, judged: &Judged<'_>) -> String {
             update.name, waiver.signer.0, rule.name
         ));
         lines.push(format!("  waived: {kinds}"));
-        let of_rule =
-            |finding: &&Finding| finding.update == *at && finding.policy == *policy && finding.effect == Effect::Waived;
+        let of_rule = |finding: &&Finding| {
+            let place = (finding.update, finding.policy, finding.rule);
+            place == (*at, *policy, Some(*number)) && finding.effect == Effect::Waived
+        };
         for finding in accepted.warnings().iter().filter(of_rule).take(REASONS) {
             let said = Said { finding, update, help: None, signing: rule.asks_for_signatures() };
             lines.extend(explain(&said).lines.into_iter().map(|line| format!("    {line}")));
@@ -135,7 +137,7 @@ pub fn waivers(verdict: &Verdict, judged: &Judged<'_>) -> String {
             waiver.reviewers_in_words
         ));
         let name = shell_word(update.name.as_bytes());
-        if let (Some(name), Some(number)) = (name, number) {
+        if let (Some(name), Some(number)) = (name, record_number) {
             let commit = waiver.commit;
             let over = match &update.change {
                 Change::Move { old, .. } => format!(" --over {old}"),
@@ -150,8 +152,8 @@ pub fn waivers(verdict: &Verdict, judged: &Judged<'_>) -> String {
 }
 
 /// That an approval settles the debt of an emergency.
-pub fn settled(name: &RefName, record: u64, rule: &str) -> String {
-    escaped(&format!("{name}: record {record} owes no review any more, of rule `{rule}`")) + "\n"
+pub fn settled(record: u64, rule: &str) -> String {
+    escaped(&format!("settled: record {record} owes no review any more, of rule `{rule}`")) + "\n"
 }
 
 /// A moment as people read it, `2027-01-31 18:00 UTC`.

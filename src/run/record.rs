@@ -13,7 +13,7 @@ use crate::{
         diff::{self, Direction},
         facts::{Certified, Pusher, Via},
     },
-    push::{ObjectId, PushCertificate, RefName, RefUpdate, Timestamp, evidence::Certificate},
+    push::{ObjectId, PushCertificate, RefUpdate, Timestamp, evidence::Certificate},
     trusted::TrustedFiles,
 };
 use serde_json::Value;
@@ -172,12 +172,10 @@ impl Entries {
         Self { pushed, updates, contents, listed, certified: None, keys: None, changes: Vec::new() }
     }
 
-    /// The debts that approvals settle, with the rules that were waived.
-    pub fn settled(&self) -> impl Iterator<Item = (&RefName, u64, &str)> {
-        self.updates.iter().flat_map(|entry| {
-            let name = &entry.update.name;
-            entry.attested.settles.iter().map(move |settled| (name, settled.decision, settled.rule.as_str()))
-        })
+    /// The debts that approvals settle, by their records, with the rules that were waived.
+    pub fn settled(&self) -> impl Iterator<Item = (u64, &str)> {
+        let settles = self.updates.iter().flat_map(|entry| &entry.attested.settles);
+        settles.map(|settled| (settled.decision, settled.rule.as_str()))
     }
 
     /// Writes it with its verdict, and proves that it is written.
