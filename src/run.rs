@@ -17,6 +17,7 @@ mod receipts;
 mod record;
 mod settle;
 mod setup;
+mod stale;
 mod tip;
 mod verifier;
 
@@ -67,6 +68,8 @@ pub struct Case<'a> {
     pub memory: Option<&'a Memory<'a>>,
     /// The server's clock.
     pub now: Timestamp,
+    /// Whether the refs still have the values that they had before the push: then what it says of these is held against them.
+    pub is_pending: bool,
 }
 
 /// Judges a push under every policy that is in force, and gives an account of what was found on the way.
@@ -91,6 +94,7 @@ fn judged(case: &Case<'_>, on_commit: Option<&dyn Fn()>) -> Result<(Verdict, Acc
     let Case { push, evidence, repository, policies, memory, now, .. } = *case;
     let references = repository.references()?;
     let pushers = policies.iter().map(|loaded| pusher::pusher(case, loaded)).collect::<Result<Vec<_>, _>>()?;
+    let stale = if case.is_pending { stale::stale(push, repository, &references)? } else { BTreeMap::new() };
     let mut account = Account::of(push);
     let mut judgements = Vec::new();
     for (number, (loaded, (pusher, fault))) in policies.iter().zip(&pushers).enumerate() {
@@ -109,6 +113,9 @@ fn judged(case: &Case<'_>, on_commit: Option<&dyn Fn()>) -> Result<(Verdict, Acc
             let rules = rules_in_force(loaded, &update.name, &references, repository_name.as_deref());
             if let Some(fault) = fault {
                 judgement.refuse(at, Reason::PushCertificate(fault.clone()));
+            }
+            if let Some(stale) = stale.get(&at) {
+                judgement.refuse(at, Reason::Stale(*stale));
             }
             certificates_can_be_seen(loaded, &rules, evidence)?;
             let names = references.names_of(&update.name);

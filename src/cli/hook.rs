@@ -180,7 +180,16 @@ impl Court<'_> {
             Asked::Update(_) => evidence::of_update()?,
         };
         let (push, repository, policies) = (self.push, self.repository, self.policies);
-        let case = Case { push, evidence: &evidence, repository, policies, place: &place, memory: None, now };
+        let case = Case {
+            push,
+            evidence: &evidence,
+            repository,
+            policies,
+            place: &place,
+            memory: None,
+            now,
+            is_pending: true,
+        };
         let judged = {
             let memory = ledger.memory(&place)?;
             self.judge(&Case { memory: Some(&memory), ..case }, &ledger)

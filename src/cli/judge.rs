@@ -61,6 +61,7 @@ pub(super) fn run(common: &Common, arguments: &Arguments, output: &mut Output) -
         place: &ledger.place,
         memory: memory.as_ref(),
         now: now()?,
+        is_pending: false,
     };
     let (verdict, _) = run::judge(&case)?;
     let in_force = policies.iter().map(|loaded| InForce { path: &loaded.path, policy: &loaded.policy }).collect();

@@ -83,6 +83,7 @@ pub(super) fn run(common: &Common, arguments: &Arguments, output: &mut Output) -
         // What refs hold already would vouch for all there is.
         memory: None,
         now: now()?,
+        is_pending: false,
     };
     let replayed = run::replay(&case, &|| progress.step());
     progress.finish();

@@ -1,6 +1,6 @@
 //! Approvals: signed tags at `refs/approvals/`, each bound by its name to a ref, a commit and its approver.
 
-use super::built_in::TagFault;
+use super::{built_in::TagFault, declaration};
 use crate::{
     object::{Tag, TargetKind},
     push::{ApprovalName, ObjectId, Timestamp},
@@ -22,6 +22,8 @@ pub struct Approval {
     pub key: Fingerprint,
     /// What makes it one of the update.
     pub of: Approved,
+    /// Whether it says that it settles what an emergency owes: then it is that review, and no other approval.
+    pub settles: bool,
     /// Whether it may have been given before the ref got the value that it has: then it does not mean that to be taken back.
     pub is_old: bool,
 }
@@ -63,7 +65,8 @@ impl Approval {
             return Err(TagFault::NoPerson(signer.id().clone()));
         };
         let (approver, key) = (Arc::clone(approver), signer.proof().key().clone());
-        Ok(Self { tag: id, commit: tag.target, approver, key, of: Approved::Tip, is_old: false })
+        let settles = declaration::settles(tag).is_some();
+        Ok(Self { tag: id, commit: tag.target, approver, key, of: Approved::Tip, settles, is_old: false })
     }
 }
 
@@ -99,7 +102,7 @@ pub fn approvers<'a>(
     for approval in approvals {
         let approver = &approval.approver;
         let is_new = counted.iter().all(|held| held.approver.id != approver.id);
-        if is_new && may(approver) && !involved.contains(&approver.id) {
+        if is_new && !approval.settles && may(approver) && !involved.contains(&approver.id) {
             counted.push(approval);
         }
     }

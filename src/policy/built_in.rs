@@ -135,7 +135,7 @@ impl fmt::Display for TagFault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Name(form) => write!(f, "its name is not made so: {form}"),
-            Self::NoTag => f.write_str("it is no annotated tag of a commit"),
+            Self::NoTag => f.write_str("it is no annotated tag of a commit, of 64 KiB at most"),
             Self::OtherName(own) => write!(f, "the signed tag calls itself `{}`", String::from_utf8_lossy(own)),
             Self::OtherTarget(commit) => write!(f, "the signed tag points at another object than the commit {commit}"),
             Self::NoCommit => f.write_str("the signed tag points at no commit"),

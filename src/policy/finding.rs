@@ -44,10 +44,21 @@ pub enum Reason {
     PushCertificate(CertificateFault),
     /// A replacement ref, which no rule allows by name.
     ReplaceRef,
+    /// What the push says of the ref's old value is not so.
+    Stale(Stale),
     /// An approval or a declared emergency that is not as the built-in rule wants it.
     BuiltIn(TagFault),
     /// More different reasons than are kept apart.
     More(More),
+}
+
+/// What is wrong with what a push says of a ref's old value.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum Stale {
+    /// The ref has this value (`None`: it is not there).
+    OtherValue(Option<ObjectId>),
+    /// It is also the new one.
+    NoChange,
 }
 
 /// What reasons that are not kept apart have in common.
@@ -168,7 +179,12 @@ impl Reason {
     pub(super) fn is_never_softened(&self) -> bool {
         match self {
             Self::Rule(reason) => reason.is_ambiguous(),
-            Self::Defect(_) | Self::Unmatched | Self::ReplaceRef | Self::PushCertificate(_) | Self::BuiltIn(_) => true,
+            Self::Defect(_)
+            | Self::Unmatched
+            | Self::ReplaceRef
+            | Self::PushCertificate(_)
+            | Self::Stale(_)
+            | Self::BuiltIn(_) => true,
             Self::More(more) => !more.softened,
         }
     }
@@ -183,7 +199,12 @@ impl Reason {
                 Some(_) | None => Some(reason.key()),
             },
             Self::More(more) => more.waived_as,
-            Self::Defect(_) | Self::Unmatched | Self::ReplaceRef | Self::PushCertificate(_) | Self::BuiltIn(_) => None,
+            Self::Defect(_)
+            | Self::Unmatched
+            | Self::ReplaceRef
+            | Self::PushCertificate(_)
+            | Self::Stale(_)
+            | Self::BuiltIn(_) => None,
         }
     }
 

@@ -22,7 +22,7 @@ mod who;
 pub mod whose;
 
 pub use compile::{Policy, Unmatched, compile, registry_folder};
-pub use finding::{Brought, CertificateFault, Effect, Finding, Label, Reason, Subject};
+pub use finding::{Brought, CertificateFault, Effect, Finding, Label, Reason, Stale, Subject};
 pub use glob::DEFAULT_BRANCH;
 pub use lints::{Lint, lints};
 pub use rule::{Mode, Rule};

@@ -1,7 +1,7 @@
 //! What the kinds' own files say of a finding. Lines are plain; whatever prints them lays out and escapes.
 
 use super::{
-    CertificateFault, Finding, Label, Reason, Subject, built_in,
+    CertificateFault, Finding, Label, Reason, Stale, Subject, built_in,
     facts::{Defect, TargetKind},
     rules,
 };
@@ -198,6 +198,7 @@ fn described(subject: &Subject, lone: bool) -> Option<String> {
 const CODES: &[&str] = &[
     "unmatched-ref",
     "replace-ref",
+    "stale",
     "more",
     "malformed-object",
     "ambiguous",
@@ -242,6 +243,7 @@ fn in_words(said: &Said<'_>) -> Explanation {
             lines: vec!["replacement refs change what everyone reads; no rule allows them by name".into()],
             hints: vec!["leave it out of the push; replacement refs are for one's own repository".into()],
         },
+        Reason::Stale(stale) => explain_stale(*stale),
         Reason::BuiltIn(fault) => built_in::explain(fault, said),
         Reason::More(_) => Explanation {
             code: "more",
@@ -249,6 +251,20 @@ fn in_words(said: &Said<'_>) -> Explanation {
             hints: Vec::new(),
         },
     }
+}
+
+fn explain_stale(stale: Stale) -> Explanation {
+    let (what, hint) = match stale {
+        Stale::OtherValue(Some(value)) => (
+            format!("it is at {} here by now, and the push says otherwise", value.short()),
+            "git fetch, and push again",
+        ),
+        Stale::OtherValue(None) => {
+            ("it is not here any more, and the push says otherwise".to_owned(), "git fetch, and push again")
+        }
+        Stale::NoChange => ("it has that value already".to_owned(), "leave it out of the push"),
+    };
+    Explanation { code: "stale", lines: vec![what], hints: vec![hint.to_owned()] }
 }
 
 fn explain_certificate(fault: &CertificateFault) -> Explanation {

@@ -89,6 +89,7 @@ fn lay_out(findings: &[&Finding], judged: &Judged<'_>, lines: &mut Vec<String>) 
         None if matches!(first.reason, Reason::BuiltIn(_)) => {
             "policy: built in, for approvals and emergencies".to_owned()
         }
+        None if matches!(first.reason, Reason::Stale(_)) => "policy: built in, for what a push says of refs".to_owned(),
         None => format!("policy: unmatched-refs, {file}"),
     });
 }

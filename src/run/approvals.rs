@@ -16,10 +16,17 @@ use crate::{
         rules::Needs,
     },
     push::{ApprovalName, Change, EmergencyName, ObjectId, Push, RefName, RefUpdate, Timestamp},
-    registry::{Registry, SignerId},
+    registry::{Registry, SignerId, VerifyTime, When},
     signature::{self, Signature},
 };
-use std::{cell::OnceCell, collections::BTreeMap, os::unix::ffi::OsStrExt};
+use std::{
+    cell::OnceCell,
+    collections::{BTreeMap, BTreeSet},
+    os::unix::ffi::OsStrExt,
+};
+
+/// Bytes of an approval or of a tag that declares an emergency: whoever may push them must not keep others waiting.
+const LARGEST_TAG: u64 = 64 * 1024;
 
 /// So many updates look for their tags one by one; for more, all approvals are read once.
 const LOOKED_FOR_ALONE: usize = 8;
@@ -86,13 +93,30 @@ impl<'a> SignedTags<'a> {
 
     /// Hands over an annotated tag, read and verified; `None` if the object is none that can be read as such.
     fn with_tag<T>(&self, id: ObjectId, hand: impl FnOnce(&Tag<'_>, &Signature) -> T) -> Result<Option<T>, Undecided> {
+        self.with_tag_of(id, None, hand)
+    }
+
+    /// The same of a tag that points at `target`, if one is given: no other is verified.
+    fn with_tag_of<T>(
+        &self,
+        id: ObjectId,
+        target: Option<ObjectId>,
+        hand: impl FnOnce(&Tag<'_>, &Signature) -> T,
+    ) -> Result<Option<T>, Undecided> {
+        match self.repository.header(id)? {
+            Some((ObjectKind::Tag, size)) if size <= LARGEST_TAG => {}
+            Some(_) => return Ok(None),
+            None => return Err(Undecided::server("reading a signed tag", format!("{id} is missing"))),
+        }
         let mut bytes = Vec::new();
         match self.repository.read(id, &mut bytes)? {
             Read::Object(ObjectKind::Tag) => {}
-            Read::Object(_) | Read::TooLarge { .. } => return Ok(None),
-            Read::Missing => return Err(Undecided::server("reading a signed tag", format!("{id} is missing"))),
+            Read::Object(_) | Read::TooLarge { .. } | Read::Missing => return Ok(None),
         }
         let Ok(tag) = Tag::parse(&bytes, self.repository.format()) else { return Ok(None) };
+        if target.is_some_and(|target| target != tag.target) {
+            return Ok(None);
+        }
         let signature = signature::verify(&tag.signature, self.registry.certificates());
         Ok(Some(hand(&tag, &signature)))
     }
@@ -131,7 +155,7 @@ impl<'a> SignedTags<'a> {
             found.extend(self.of_commits(name, written, about, merged, past)?);
             if needs.same_tree {
                 let new = update.change.new().unwrap_or(about);
-                found.extend(self.of_same_tree(name, about, new, past)?);
+                found.extend(self.of_same_tree(name, about, (old, new), past)?);
             }
         }
         Ok(found)
@@ -175,7 +199,7 @@ impl<'a> SignedTags<'a> {
         &self,
         name: &RefName,
         about: ObjectId,
-        new: ObjectId,
+        (old, new): (Option<ObjectId>, ObjectId),
         past: &Past<'_>,
     ) -> Result<Vec<Approval>, Undecided> {
         let mut found = Vec::new();
@@ -183,12 +207,40 @@ impl<'a> SignedTags<'a> {
         for (at, id) in self.below(&Self::folder_of(name))? {
             let at = ApprovalName::parse(&at).filter(|at| at.name() == name && at.commit() != about);
             let Some(at) = at else { continue };
-            if self.tree(at.commit())? == Some(tree) && !self.is_spent(id, Some(new), past)? {
-                let of = Approved::SameTree;
-                found.extend(self.approval(&at, id)?.map(|approval| Approval { of, ..approval }));
+            if self.tree(at.commit())? != Some(tree) || self.is_spent(id, Some(new), past)? {
+                continue;
             }
+            // What the ref has had is not brought back by what was approved then.
+            if let Some(old) = old
+                && self.repository.is_ancestor(at.commit(), old)?
+            {
+                continue;
+            }
+            let makers = self.makers(at.commit())?;
+            let approval = self.approval(&at, id)?.filter(|approval| !makers.contains(&approval.approver.id));
+            found.extend(approval.map(|approval| Approval { of: Approved::SameTree, ..approval }));
         }
         Ok(found)
+    }
+
+    /// Who made a commit: a squash of it bears another's name.
+    fn makers(&self, commit: ObjectId) -> Result<BTreeSet<SignerId>, Undecided> {
+        let mut bytes = Vec::new();
+        if !matches!(self.repository.read(commit, &mut bytes)?, Read::Object(ObjectKind::Commit)) {
+            return Ok(BTreeSet::new());
+        }
+        let Ok(commit) = Commit::parse(&bytes, self.repository.format()) else { return Ok(BTreeSet::new()) };
+        let signature = signature::verify(&commit.signature, self.registry.certificates());
+        let when = When {
+            now: self.now,
+            received: None,
+            verify_time: VerifyTime::Receipt,
+            grace: 0,
+            stated: Some(commit.committer.time),
+        };
+        let signer = self.registry.attribute(&signature, &when).signer().cloned();
+        let named = [commit.author.email, commit.committer.email];
+        Ok(named.iter().flat_map(|email| self.registry.with_email(email).cloned()).chain(signer).collect())
     }
 
     /// Where the approvals for a ref stand.
@@ -246,10 +298,9 @@ impl<'a> SignedTags<'a> {
         }
         for (at, id) in self.below(EmergencyName::BELOW.as_bytes())? {
             let Some(name) = EmergencyName::parse(&at) else { continue };
-            let declared = self.with_tag(id, |tag, signature| {
-                (tag.target == about).then(|| Declaration::of_tag(&name, (id, tag, signature), self.registry, self.now))
-            })?;
-            found.extend(declared.flatten());
+            found.extend(self.with_tag_of(id, Some(about), |tag, signature| {
+                Declaration::of_tag(&name, (id, tag, signature), self.registry, self.now)
+            })?);
         }
         for declaration in &mut found {
             declaration.used = past.declaration_used(declaration.payload)?;
@@ -346,7 +397,8 @@ impl<'a> SignedTags<'a> {
         let (debts, written) = (past.debts()?, past.written(name.name()));
         let of_commit = |debt: &&Debt| debt.name == written && debt.commit == name.commit() && self.judges(debt);
         let (mut settled, mut refused) = (Vec::new(), None);
-        for debt in debts.iter().filter(of_commit) {
+        let is_meant = |debt: &&Debt| stated.is_none_or(|stated| debt.number == stated);
+        for debt in debts.iter().filter(of_commit).filter(is_meant) {
             match may_settle(&approval, debt) {
                 Ok(()) => settled.push(Settled {
                     decision: debt.number,

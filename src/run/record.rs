@@ -59,6 +59,8 @@ pub struct Entries {
     keys: Option<Digest>,
     /// Policies that may not be what was last seen in force, and what they made weaker.
     changes: Vec<Change>,
+    /// Whether the refs still have the values that they had before the push.
+    is_pending: bool,
 }
 
 /// One update of it.
@@ -104,6 +106,7 @@ impl Entries {
             certified: None,
             keys: None,
             changes: Vec::new(),
+            is_pending: case.is_pending,
         };
         gathered.note_policies(case, ledger, trusted)?;
         if let Certificate::Received { text, .. } = &case.evidence.certificate {
@@ -169,7 +172,8 @@ impl Entries {
             attested: Attested::default(),
         });
         let (updates, contents, listed) = (updates.collect(), Vec::new(), HashSet::new());
-        Self { pushed, updates, contents, listed, certified: None, keys: None, changes: Vec::new() }
+        let is_pending = case.is_pending;
+        Self { pushed, updates, contents, listed, certified: None, keys: None, changes: Vec::new(), is_pending }
     }
 
     /// The debts that approvals settle, by their records, with the rules that were waived.
@@ -231,9 +235,21 @@ impl Entries {
                 writing.record(&Record::Policy(change.clone()))?;
             }
         }
+        let names: Vec<_> = self.updates.iter().map(|entry| entry.update.name.clone()).collect();
+        let place = Path::new(OsStr::from_bytes(&self.pushed.repository));
+        let (present, decided) = (repository.ref_values(&names)?, writing.open_decisions(place)?);
+        let decided: HashSet<_> = decided.into_iter().map(|open| (open.name, open.new)).collect();
         let mut recorded = Vec::new();
         for UpdateEntry { update, .. } in &self.updates {
-            recorded.push(self.compare(update, repository, writing)?);
+            let found = present.get(&update.name).copied();
+            if self.is_pending && self.pushed.verdict == ledger::Verdict::Accepted && found != update.change.old() {
+                return Err(Undecided::pusher(
+                    "recording the push",
+                    format!("{} has moved meanwhile; fetch first", update.name),
+                ));
+            }
+            let is_decided = decided.contains(&(update.name.clone(), found));
+            recorded.push(self.compare(update, found, is_decided, writing)?);
         }
         let pushed = Pushed { waited: writing.waited(), ..self.pushed.clone() };
         let push = writing.next_number();
@@ -261,12 +277,13 @@ impl Entries {
         Ok(push)
     }
 
-    /// How the old value compares with what was recorded. That the ref itself has another is a record of its own: the old
-    /// value is the client's word, false where another push was first, and git looks at it only after the hook.
+    /// How the old value compares with what was recorded. That the ref itself has another, which no open decision explains, is
+    /// a record of its own.
     fn compare(
         &self,
         update: &RefUpdate,
-        repository: &Repository,
+        found: Option<ObjectId>,
+        is_decided: bool,
         writing: &mut Writing<'_>,
     ) -> Result<Recorded, Undecided> {
         let old = update.change.old();
@@ -276,9 +293,6 @@ impl Entries {
         if recorded == old {
             return Ok(Recorded::Same);
         }
-        let found = repository.ref_values(std::slice::from_ref(&update.name))?.get(&update.name).copied();
-        let decided = writing.open_decisions(place)?;
-        let is_decided = decided.iter().any(|open| open.name == update.name && open.new == found);
         if found == old && !is_decided {
             let (repository, name) = (self.pushed.repository.clone(), update.name.clone());
             writing.record(&Record::Moved(Move { repository, name, recorded, found, by: "push" }))?;

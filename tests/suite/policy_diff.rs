@@ -141,7 +141,16 @@ fn nothing_that_becomes_weaker_is_called_stricter_or_left_out() {
             let evidence = Evidence::default();
             let accepted = |push| {
                 let (repository, policies, place) = (&repository, &policies, repository.git_dir());
-                let case = Case { push, evidence: &evidence, repository, policies, place, memory: None, now };
+                let case = Case {
+                    push,
+                    evidence: &evidence,
+                    repository,
+                    policies,
+                    place,
+                    memory: None,
+                    now,
+                    is_pending: false,
+                };
                 matches!(run::judge(&case).unwrap().0, Verdict::Accepted(_))
             };
             let accepted = pushes.iter().map(accepted).collect();

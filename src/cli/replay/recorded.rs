@@ -126,6 +126,7 @@ impl Replayed {
             place,
             memory: Some(&memory),
             now,
+            is_pending: false,
         };
         let (verdict, tallies) = match run::replay(&case, &|| progress.step()) {
             Ok(judged) => judged,

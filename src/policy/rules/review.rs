@@ -22,6 +22,7 @@ use crate::{
     document::{Reader, Value, What},
     policy::{
         approval::{Approval, Approved, approvers},
+        built_in::BuiltIn,
         diff::{Setting, Strictness},
         facts::{CommitFacts, Context, TargetKind, Terms, UpdateFacts},
         glob::Globs,
@@ -112,9 +113,11 @@ impl Review {
         let touched = facts.touched;
         // What is no commit cannot be approved at all.
         let is_other = facts.target.is_some_and(|target| target != TargetKind::Commit);
+        // What approves needs no approval.
+        let is_built_in = BuiltIn::of(&facts.update.name).is_some();
         let brings = facts.update.change.new().is_some() && (facts.gained > 0 || !facts.layers.is_empty() || is_other);
         let asked = self.entries.iter().enumerate();
-        asked.filter(move |(at, entry)| brings && (entry.paths.is_none() || touched.contains(at))).map(|(_, entry)| entry)
+        asked.filter(move |(at, entry)| brings && !is_built_in && (entry.paths.is_none() || touched.contains(at))).map(|(_, entry)| entry)
     }
 }
 

@@ -91,6 +91,7 @@ pub fn phrase_of(reason: &str) -> &'static str {
         "push-certificate" => "the push is signed, and its certificate does not count",
         "via" => "it may change by ",
         "replace-ref" => "replacement refs change what everyone reads",
+        "stale" => "the push says otherwise",
         "unmatched-ref" => "no rule of the policy covers this ref",
         "not-a-commit" => "a branch must point at a commit",
         "no-commits" => "it must point at signed commits",

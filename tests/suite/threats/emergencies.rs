@@ -487,7 +487,16 @@ fn under_two_policies() {
         let push = Push { updates: vec![RefUpdate { name: RefName::new(MAIN.as_bytes()).unwrap(), change }] };
         let (evidence, now) = (Evidence::default(), Timestamp(1_800_000_000));
         let (repository, place) = (&repository, repository.git_dir());
-        let case = Case { push: &push, evidence: &evidence, repository, policies: &policies, place, memory: None, now };
+        let case = Case {
+            push: &push,
+            evidence: &evidence,
+            repository,
+            policies: &policies,
+            place,
+            memory: None,
+            now,
+            is_pending: false,
+        };
         judge(&case).unwrap().0
     };
     for (lines, waived) in [("", 1), (BREAK, 2)] {

@@ -90,8 +90,8 @@ impl Emergency {
         if involved.len() > MOST_INVOLVED {
             return Err(Reason::NoDeclaration("more people had a hand in it than are recorded, so that none of them reviews it".into()));
         }
-        // That a ref went to a commit was approved once; that it goes back there, or is deleted, is another matter.
-        let is_meant = |approval: &&Approval| approval.of == Approved::Tip && (facts.gained > 0 || !approval.is_old);
+        // That a ref went to a commit was approved once; that it goes back there, aside or away is another matter.
+        let is_meant = |approval: &&Approval| approval.of == Approved::Tip && !approval.is_old;
         let tips = || facts.approvals.iter().filter(is_meant);
         let counted = approvers(tips(), &involved, |signer| self.by.includes(signer));
         let wanted = self.approvals.max(u64::from(!declaration.overdue.is_empty()));
@@ -155,12 +155,10 @@ fn command(update: &RefUpdate, about: Option<ObjectId>, gains: bool) -> Option<S
             "git commit --allow-empty -S -m 'Break glass' --trailer 'Emergency: TICKET REASON' --trailer {trailer}"
         ));
     }
-    let name = name.replace('%', "%%");
-    let message = format!("Break glass\\n\\nEmergency: TICKET REASON\\nEmergency-Ref: {name}\\n");
+    let trailer = shell_word(format!("Emergency-Ref: {name}").as_bytes())?;
     Some(format!(
-        "printf {} | git tag -s -F - emergencies/TICKET/1 {} && git push origin \
-         refs/tags/emergencies/TICKET/1:refs/emergencies/TICKET/1",
-        shell_word(message.as_bytes())?,
+        "printf '%s\\n' 'Break glass' '' 'Emergency: TICKET REASON' {trailer} | git tag -s -F - emergencies/TICKET/1 {} && \
+         git push origin refs/tags/emergencies/TICKET/1:refs/emergencies/TICKET/1",
         abbreviated(about)
     ))
 }
