@@ -187,7 +187,8 @@ impl<'a> SignedTags<'a> {
 
     /// Whether an approval may have been given before the ref `written` got its present value.
     fn is_old(&self, tag: ObjectId, at: &RefName, written: &RefName, past: &Past<'_>) -> Result<bool, Undecided> {
-        if self.push.updates.iter().any(|update| update.name == *at) {
+        let comes_now = self.push.updates.iter().any(|update| update.name == *at);
+        if comes_now && self.repository.ref_values(std::slice::from_ref(at))?.is_empty() {
             return Ok(false);
         }
         Ok(!past.came_after(at, written)? || self.is_spent(tag, None, past)?)

@@ -8,6 +8,7 @@ mod paths;
 mod program;
 mod pushers;
 mod selection;
+mod stale;
 mod tags;
 mod trust;
 mod two_people;
