@@ -22,6 +22,11 @@ pub(super) struct Attested {
 }
 
 impl Attested {
+    /// Whether an emergency is used up, or what one owes is settled.
+    pub(super) fn grants(&self) -> bool {
+        !self.emergencies.is_empty() || !self.settles.is_empty()
+    }
+
     /// Of the update at this place in an accepted push.
     pub(super) fn of(
         case: &Case<'_>,

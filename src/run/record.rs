@@ -240,13 +240,12 @@ impl Entries {
         let (present, decided) = (repository.ref_values(&names)?, writing.open_decisions(place)?);
         let decided: HashSet<_> = decided.into_iter().map(|open| (open.name, open.new)).collect();
         let mut recorded = Vec::new();
-        for UpdateEntry { update, .. } in &self.updates {
+        for UpdateEntry { update, attested, .. } in &self.updates {
             let found = present.get(&update.name).copied();
-            if self.is_pending && self.pushed.verdict == ledger::Verdict::Accepted && found != update.change.old() {
-                return Err(Undecided::pusher(
-                    "recording the push",
-                    format!("{} has moved meanwhile; fetch first", update.name),
-                ));
+            // An ordinary push that comes too late is recorded, and git does not carry it out. What grants something has to be so.
+            if self.is_pending && attested.grants() && found != update.change.old() {
+                let why = format!("{} has moved meanwhile; fetch first", update.name);
+                return Err(Undecided::pusher("recording the push", why));
             }
             let is_decided = decided.contains(&(update.name.clone(), found));
             recorded.push(self.compare(update, found, is_decided, writing)?);

@@ -272,6 +272,7 @@ fn a_push_certificate_that_a_former_ledger_saw_is_used() {
         assert!(status == Some(1) && told.contains("it was used already"), "{next}: {told}");
     }
     point(&world, "other");
+    world.git_in(&world.server(), &["update-ref", "-d", "refs/heads/main"]);
     assert_eq!(again().0, Some(0));
 }
 

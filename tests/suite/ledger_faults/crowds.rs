@@ -46,7 +46,8 @@ fn fifty_pushes_at_once_to_ten_repositories() {
         waits.iter().max(),
         waits.len()
     );
-    assert!(taken > 20, "{taken}");
+    // At least who was first to each; whoever comes once `main` has moved is told to fetch.
+    assert!(taken >= 10, "{taken}");
     // The same, one after another.
     for (repository, number) in repositories.iter().zip(50..) {
         let (accepted, told) = push_to(&world, repository, &[&format!("{}:refs/heads/own{number}", commits[0])]);
