@@ -217,20 +217,21 @@ impl<'a> SignedTags<'a> {
             {
                 continue;
             }
-            let makers = self.makers(at.commit())?;
+            // Of what cannot be read nobody can tell who made it.
+            let Some(makers) = self.makers(at.commit())? else { continue };
             let approval = self.approval(&at, id)?.filter(|approval| !makers.contains(&approval.approver.id));
             found.extend(approval.map(|approval| Approval { of: Approved::SameTree, ..approval }));
         }
         Ok(found)
     }
 
-    /// Who made a commit: a squash of it bears another's name.
-    fn makers(&self, commit: ObjectId) -> Result<BTreeSet<SignerId>, Undecided> {
+    /// Who made a commit: a squash of it bears another's name. `None`: it cannot be read as one.
+    fn makers(&self, commit: ObjectId) -> Result<Option<BTreeSet<SignerId>>, Undecided> {
         let mut bytes = Vec::new();
         if !matches!(self.repository.read(commit, &mut bytes)?, Read::Object(ObjectKind::Commit)) {
-            return Ok(BTreeSet::new());
+            return Ok(None);
         }
-        let Ok(commit) = Commit::parse(&bytes, self.repository.format()) else { return Ok(BTreeSet::new()) };
+        let Ok(commit) = Commit::parse(&bytes, self.repository.format()) else { return Ok(None) };
         let signature = signature::verify(&commit.signature, self.registry.certificates());
         let when = When {
             now: self.now,
@@ -241,7 +242,8 @@ impl<'a> SignedTags<'a> {
         };
         let signer = self.registry.attribute(&signature, &when).signer().cloned();
         let named = [commit.author.email, commit.committer.email];
-        Ok(named.iter().flat_map(|email| self.registry.with_email(email).cloned()).chain(signer).collect())
+        let named = named.iter().flat_map(|email| self.registry.with_email(email).cloned());
+        Ok(Some(named.chain(signer).collect()))
     }
 
     /// Where the approvals for a ref stand.

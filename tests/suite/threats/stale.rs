@@ -1,7 +1,7 @@
 //! A push that does not say what is so: git compares old values only after the hook.
 
 use super::two_people::{MAIN, RELEASE, Server, owner, to};
-use crate::support::{self, keys::*};
+use crate::support::{self, keys::*, objects};
 
 /// The hook on these lines, as a client of one's own can send them: its exit status and what it says.
 fn hook(server: &Server, account: &str, lines: &[String]) -> (Option<i32>, String) {
@@ -87,6 +87,13 @@ fn the_same_tree_by_its_maker_and_one_that_the_ref_had() {
     let made = server.commit_by("Bob Example <bob@example.com>", &[&server.root], "made by bob");
     server.approve(BOB_SSH, MAIN, &made);
     let squashed = server.commit(&[&server.root], "squashed by alice");
+    server.refuses("alice", &[&to(&squashed, MAIN)], &["review"]);
+    // Nor by who made one that cannot be read.
+    let author = "author Bob Example <bob@example.com> 1700000000 +0000";
+    let (tree, committer) = (server.world.empty_tree(), author.replacen("author", "committer", 1));
+    let twice = format!("tree {tree}\nparent {}\n{author}\n{author}\n{committer}\n\ntwice\n", server.root);
+    let twice = objects::write(&server.world, "commit", twice.as_bytes());
+    server.approve(BOB_SSH, MAIN, &twice);
     server.refuses("alice", &[&to(&squashed, MAIN)], &["review"]);
     server.approve(ERIN_OPENPGP, MAIN, &made);
     server.accepts("alice", &[&to(&squashed, MAIN)]);
