@@ -28,10 +28,11 @@ use std::{
     env,
     ffi::OsString,
     io::{Read, stdin},
+    mem::ManuallyDrop,
     os::unix::ffi::{OsStrExt, OsStringExt},
     path::{Path, PathBuf},
     process::ExitCode,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 #[derive(Args, Debug)]
@@ -151,9 +152,11 @@ fn decide_in(git_dir: &Path, deadline: Deadline, common: &Common, asked: Asked<'
             "GIT_NAMESPACE is set: the refs are not what they are called",
         )));
     }
+    // The process ends with the verdict: to take apart what it holds would only cost time.
     let (repository, push) = read_push(asked, git_dir)?;
+    let (repository, push) = (ManuallyDrop::new(repository), ManuallyDrop::new(push));
     let files = Files::new(common)?;
-    let policies = files.policies(common, git_dir)?;
+    let policies = ManuallyDrop::new(files.policies(common, git_dir)?);
     let dialect = Dialect::of(policies.iter().map(|loaded| &loaded.policy));
     let court = Court { repository: &repository, push: &push, policies: &policies, files: &files, dialect };
     let decided = court.decide(asked, deadline);
@@ -173,8 +176,10 @@ impl Court<'_> {
     fn decide(&self, asked: Asked<'_>, deadline: Deadline) -> Result<Decided, Undecided> {
         let now = now()?;
         let place = place_of(self.repository)?;
+        let begin = Instant::now();
         let mut ledger = kept::open_in_hook(self.policies, self.files, now)?;
         run::settle(&mut ledger, &place, self.repository, &clock(now))?;
+        let opened = begin.elapsed();
         let evidence = match asked {
             Asked::PreReceive => evidence::of_pre_receive(self.repository)?,
             Asked::Update(_) => evidence::of_update()?,
@@ -196,7 +201,7 @@ impl Court<'_> {
         };
         let decided = judged.and_then(|(verdict, entries)| {
             deadline.check()?;
-            self.record(verdict, &entries, &mut ledger, now)
+            log::took(begin.elapsed() - opened, opened, || self.record(verdict, &entries, &mut ledger, now))
         });
         decided.inspect_err(|undecided| {
             if let Err(unrecorded) =

@@ -6,7 +6,12 @@ use crate::{
     policy::Verdict,
     report::{self, Judged},
 };
-use std::{fs::OpenOptions, path::Path, sync::Mutex};
+use std::{
+    fs::OpenOptions,
+    path::Path,
+    sync::Mutex,
+    time::{Duration, Instant},
+};
 use tracing_subscriber::{
     filter::{EnvFilter, LevelFilter},
     fmt,
@@ -54,6 +59,15 @@ pub(super) fn start(common: &Common, default: Default) -> Result<(), Undecided> 
         }
     }
     .map_err(|error| failed(&error))
+}
+
+/// Says how long a push took to judge, and its record to make: `opened` before it was judged, and what `record` takes.
+pub(super) fn took<T>(judged: Duration, opened: Duration, record: impl FnOnce() -> T) -> T {
+    let begin = Instant::now();
+    let recorded = record();
+    let micros = |time: Duration| u64::try_from(time.as_micros()).unwrap_or(u64::MAX);
+    tracing::info!(judged_us = micros(judged), ledger_us = micros(opened + begin.elapsed()), "took");
+    recorded
 }
 
 /// One line a push, as JSON; the only place where what a rule in `observe` found can be seen.

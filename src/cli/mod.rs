@@ -106,6 +106,21 @@ enum Command {
     Man(manual::Man),
 }
 
+/// The command line of a hook alone, which is read without building that of all the others first: a push waits for it.
+#[derive(Parser, Debug)]
+#[command(name = "countersign", disable_help_subcommand = true)]
+struct HookArguments {
+    #[command(flatten)]
+    common: Common,
+    #[command(subcommand)]
+    command: HookCommand,
+}
+
+#[derive(Subcommand, Debug)]
+enum HookCommand {
+    Hook(hook::Arguments),
+}
+
 /// How a command ended that could find out what it was asked.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Outcome {
@@ -119,6 +134,10 @@ enum Outcome {
 
 /// Runs the command that the process was started with.
 pub fn main() -> ExitCode {
+    // What is wrong with it, or asks for help, is told below.
+    if let Ok(HookArguments { common, command: HookCommand::Hook(hook) }) = HookArguments::try_parse() {
+        return hook::run(&common, &hook);
+    }
     let arguments = match Arguments::try_parse() {
         Ok(arguments) => arguments,
         Err(error) => {

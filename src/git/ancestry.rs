@@ -5,8 +5,12 @@
 //! is taken again and hides its ancestors.
 
 use super::{ObjectKind, Read, Repository};
-use crate::{Undecided, object::parents_as_git_reads_them, push::ObjectId};
-use std::collections::{BinaryHeap, HashMap, HashSet};
+use crate::{
+    Undecided,
+    object::parents_as_git_reads_them,
+    push::{ObjectId, ObjectIdMap, ObjectIdSet},
+};
+use std::collections::BinaryHeap;
 
 /// Hidden commits that are taken at least, after the last wanted one, in case a date lies: some 10 ms.
 pub(super) const LEAST_DOUBTED: usize = 1024;
@@ -43,8 +47,8 @@ pub(super) fn reachable(
     repository: &Repository,
     tips: &[ObjectId],
     on_commit: &dyn Fn(),
-) -> Result<HashSet<ObjectId>, Undecided> {
-    let mut found: HashSet<_> = tips.iter().copied().collect();
+) -> Result<ObjectIdSet, Undecided> {
+    let mut found: ObjectIdSet = tips.iter().copied().collect();
     let mut waiting: Vec<_> = found.iter().map(|&tip| (tip, None)).collect();
     let mut buffer = Vec::new();
     while let Some((id, child)) = waiting.pop() {
@@ -61,7 +65,7 @@ pub(super) struct Difference {
     /// Reachable from the tips and not from what is hidden, in the order they were taken (newest first).
     pub(super) commits: Vec<ObjectId>,
     /// The hidden commits that are parents of these, of those that were asked for.
-    pub(super) met: HashSet<ObjectId>,
+    pub(super) met: ObjectIdSet,
 }
 
 /// The commits reachable from `tips` and from none of `hidden`, which is sorted; no tip is among them. What `is_trusted` is
@@ -85,7 +89,7 @@ pub(super) fn difference(
     for &commit in tips {
         painting.paint(commit, Colour::Wanted, None)?;
     }
-    let mut found = Difference { commits: Vec::new(), met: HashSet::new() };
+    let mut found = Difference { commits: Vec::new(), met: ObjectIdSet::default() };
     let mut parents = Vec::new();
     let mut oldest = i64::MAX;
     while painting.wanted_waiting > 0 {
@@ -116,11 +120,11 @@ pub(super) fn difference(
 
 /// Those of which it is not plain that no hidden commit descends from them: who descends from the only hidden commit
 /// is no ancestor of it. `commits` come before their parents, as far as dates are right.
-fn doubtful(commits: &[ObjectId], parents: &[Vec<ObjectId>], hidden: &[ObjectId]) -> HashSet<ObjectId> {
-    let mut doubtful = HashSet::new();
-    let mut sure: HashSet<ObjectId> = match hidden {
-        [only] => HashSet::from([*only]),
-        _ => HashSet::new(),
+fn doubtful(commits: &[ObjectId], parents: &[Vec<ObjectId>], hidden: &[ObjectId]) -> ObjectIdSet {
+    let mut doubtful = ObjectIdSet::default();
+    let mut sure: ObjectIdSet = match hidden {
+        [only] => ObjectIdSet::from_iter([*only]),
+        _ => ObjectIdSet::default(),
     };
     for (commit, parents) in commits.iter().zip(parents).rev() {
         if parents.iter().any(|parent| sure.contains(parent)) {
@@ -148,7 +152,7 @@ struct Painting<'a> {
     repository: &'a Repository,
     /// Commits that are passed over with all their ancestors.
     is_trusted: &'a dyn Fn(ObjectId) -> Result<bool, Undecided>,
-    marks: HashMap<ObjectId, Mark>,
+    marks: ObjectIdMap<Mark>,
     waiting: BinaryHeap<Waiting>,
     /// How many commits wait that are wanted.
     wanted_waiting: usize,
@@ -173,7 +177,7 @@ struct Taken {
 
 impl<'a> Painting<'a> {
     fn new(repository: &'a Repository) -> Self {
-        let (marks, waiting) = (HashMap::new(), BinaryHeap::new());
+        let (marks, waiting) = (ObjectIdMap::default(), BinaryHeap::new());
         Self { repository, is_trusted: &|_| Ok(false), marks, waiting, wanted_waiting: 0, buffer: Vec::new() }
     }
 

@@ -7,12 +7,9 @@ use super::{
 use crate::{
     Undecided,
     object::{parents_as_git_reads_them, tree_as_git_reads_it},
-    push::ObjectId,
+    push::{ObjectId, ObjectIdMap},
 };
-use std::{
-    collections::{BinaryHeap, HashMap},
-    rc::Rc,
-};
+use std::{collections::BinaryHeap, rc::Rc};
 
 /// Commits that are remembered: merges of one history ask for the same ones over and over. Some 30 MB.
 const REMEMBERED: usize = 131_072;
@@ -20,7 +17,7 @@ const REMEMBERED: usize = 131_072;
 /// What history says of commits, each read once.
 pub(super) struct Lineage<'a> {
     repository: &'a Repository,
-    known: HashMap<ObjectId, Rc<Ancestor>>,
+    known: ObjectIdMap<Rc<Ancestor>>,
     buffer: Vec<u8>,
 }
 
@@ -54,7 +51,7 @@ struct Mark {
 
 impl<'a> Lineage<'a> {
     pub(super) fn new(repository: &'a Repository) -> Self {
-        Self { repository, known: HashMap::new(), buffer: Vec::new() }
+        Self { repository, known: ObjectIdMap::default(), buffer: Vec::new() }
     }
 
     /// A commit; `child` is the one that names it as a parent, for the message.
@@ -121,7 +118,7 @@ impl<'a> Lineage<'a> {
 
 #[derive(Default)]
 struct Painting {
-    marks: HashMap<ObjectId, Mark>,
+    marks: ObjectIdMap<Mark>,
     /// By date, newest first.
     waiting: BinaryHeap<(i64, ObjectId)>,
     /// How many wait that are not surpassed.

@@ -8,13 +8,9 @@ use crate::{
     Undecided,
     bounds::Bounds,
     object::{Malformed, Mode, TreeEntry, parents_as_git_reads_them, tree_as_git_reads_it, tree_entries},
-    push::{ObjectFormat, ObjectId},
+    push::{ObjectFormat, ObjectId, ObjectIdMap},
 };
-use std::{
-    collections::{BTreeMap, HashMap},
-    mem::size_of,
-    rc::Rc,
-};
+use std::{collections::BTreeMap, mem::size_of, rc::Rc};
 
 /// Bytes of trees that are remembered: a commit's tree is its child's parent's, and most of it its parent's, too.
 const REMEMBERED: usize = 32 * 1024 * 1024;
@@ -60,7 +56,7 @@ pub enum Unclear {
 pub struct Comparer<'a> {
     repository: &'a Repository,
     lineage: Lineage<'a>,
-    trees: HashMap<ObjectId, Rc<Vec<u8>>>,
+    trees: ObjectIdMap<Rc<Vec<u8>>>,
     /// Bytes of them.
     remembered: usize,
 }
@@ -68,7 +64,7 @@ pub struct Comparer<'a> {
 impl<'a> Comparer<'a> {
     /// With nothing remembered.
     pub fn new(repository: &'a Repository) -> Self {
-        Self { repository, lineage: Lineage::new(repository), trees: HashMap::new(), remembered: 0 }
+        Self { repository, lineage: Lineage::new(repository), trees: ObjectIdMap::default(), remembered: 0 }
     }
 
     /// The paths that a commit changes, sorted. `bytes` are the commit's; parents are those that git sees.

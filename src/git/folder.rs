@@ -4,15 +4,12 @@
 //! read for an empty one. So packs and loose objects are looked up here, through gix's readers of each.
 #![expect(clippy::disallowed_methods, reason = "reads the repository")]
 
-use super::{ObjectKind, opening::described};
+use super::{ObjectKind, loose::Loose, opening::described};
 use crate::Undecided;
 use data::decode::{entry::ResolvedBase as EntryBase, header::ResolvedBase as HeaderBase};
 use gix::{
     hash::{Kind, oid},
-    odb::{
-        loose,
-        pack::{data, index},
-    },
+    odb::pack::{data, index},
     zlib::Inflate,
 };
 use std::{
@@ -27,7 +24,7 @@ use std::{
 pub(super) struct Folder {
     path: PathBuf,
     hash: Kind,
-    loose: loose::Store,
+    loose: Loose,
     packs: RefCell<Vec<Rc<Pack>>>,
     /// The pack that had the last object: the next is most often beside it.
     last: Cell<usize>,
@@ -74,14 +71,14 @@ impl Default for Deltas {
 
 impl Folder {
     pub(super) fn open(path: PathBuf, hash: Kind) -> Result<Self, Undecided> {
-        let folder =
-            Self { loose: loose::Store::at(&path, hash), packs: RefCell::default(), last: Cell::new(0), path, hash };
+        let folder = Self { loose: Loose::at(&path, hash), packs: RefCell::default(), last: Cell::new(0), path, hash };
         folder.list_again()?;
         Ok(folder)
     }
 
     /// Looks for packs anew: a repack may have replaced those that were there.
     pub(super) fn list_again(&self) -> Result<(), Undecided> {
+        self.loose.forget();
         let folder = self.path.join("pack");
         let failed = |error| Undecided::server(format!("listing {}", folder.display()), error);
         let entries = match fs::read_dir(&folder) {
@@ -120,7 +117,10 @@ impl Folder {
                 }
             }
         };
-        Ok(found.or_else(|| self.loose.contains(id).then_some(Place::Loose)))
+        Ok(match found {
+            Some(place) => Some(place),
+            None => self.loose.contains(id)?.then_some(Place::Loose),
+        })
     }
 
     fn locate_packed(&self, id: &oid) -> Result<Packed, Undecided> {
@@ -154,7 +154,7 @@ impl Folder {
         let failed = |error: gix::Error| unreadable(id, &self.path, &error);
         match place {
             Place::Loose => {
-                let header = self.loose.try_header(id).map_err(failed)?;
+                let header = self.loose.store.try_header(id).map_err(failed)?;
                 Ok(header.map(|(size, kind)| (ObjectKind::from(kind), size)))
             }
             Place::Packed(pack, offset) => {
@@ -180,7 +180,7 @@ impl Folder {
         let failed = |error: gix::Error| unreadable(id, &self.path, &error);
         match place {
             Place::Loose => {
-                let object = self.loose.try_find(id, buffer).map_err(failed)?;
+                let object = self.loose.store.try_find(id, buffer).map_err(failed)?;
                 Ok(object.map(|object| ObjectKind::from(object.kind)))
             }
             Place::Packed(pack, offset) => {

@@ -10,6 +10,7 @@ mod bases;
 mod chains;
 mod changes;
 mod folder;
+mod loose;
 mod objects;
 mod opening;
 mod peeling;
@@ -26,11 +27,11 @@ pub use walk::{Selected, Selection, Settled, Trusted, Visit, Walk, Walked};
 
 use crate::{
     Undecided,
-    push::{ObjectFormat, ObjectId, RefName},
+    push::{ObjectFormat, ObjectId, ObjectIdSet, RefName},
 };
 use objects::Objects;
 use std::{
-    collections::{BTreeMap, HashSet},
+    collections::BTreeMap,
     path::{Path, PathBuf},
 };
 
@@ -78,8 +79,11 @@ pub enum Read {
 
 /// An opened repository.
 pub struct Repository {
-    gix: gix::Repository,
     git_dir: PathBuf,
+    /// The same without links.
+    place: PathBuf,
+    /// Where all but a work tree's own is.
+    common_dir: PathBuf,
     format: ObjectFormat,
     objects: Objects,
     shallow_file: Option<PathBuf>,
@@ -125,7 +129,7 @@ impl Repository {
     /// # Errors
     /// `HEAD` or the ref folder cannot be read.
     pub fn references(&self) -> Result<References, Undecided> {
-        references::symbolic(self.gix.common_dir())
+        references::symbolic(&self.common_dir)
     }
 
     /// All direct refs below `refs/` with their values, not peeled, sorted by name.
@@ -133,7 +137,7 @@ impl Repository {
     /// # Errors
     /// One of them cannot be read.
     pub fn all_refs(&self) -> Result<Vec<(RefName, ObjectId)>, Undecided> {
-        references::direct(self.gix.common_dir(), self.format)
+        references::direct(&self.common_dir, self.format)
     }
 
     /// The direct refs below a folder of refs (`refs/approvals/`, with the `/`), with their values, not peeled, sorted by name.
@@ -141,7 +145,7 @@ impl Repository {
     /// # Errors
     /// One of them cannot be read.
     pub fn refs_below(&self, folder: &[u8]) -> Result<Vec<(RefName, ObjectId)>, Undecided> {
-        references::below(self.gix.common_dir(), self.format, folder)
+        references::below(&self.common_dir, self.format, folder)
     }
 
     /// The values of those of these refs that are there and direct, not peeled.
@@ -149,7 +153,7 @@ impl Repository {
     /// # Errors
     /// One of them cannot be read.
     pub fn ref_values(&self, names: &[RefName]) -> Result<BTreeMap<RefName, ObjectId>, Undecided> {
-        references::values(self.gix.common_dir(), self.format, names)
+        references::values(&self.common_dir, self.format, names)
     }
 
     /// Whether an object was there before the push, which may bring it again.
@@ -215,7 +219,7 @@ impl Repository {
     ///
     /// # Errors
     /// A commit is missing or cannot be read.
-    pub fn reachable(&self, tips: &[ObjectId], on_commit: &dyn Fn()) -> Result<HashSet<ObjectId>, Undecided> {
+    pub fn reachable(&self, tips: &[ObjectId], on_commit: &dyn Fn()) -> Result<ObjectIdSet, Undecided> {
         ancestry::reachable(self, tips, on_commit)
     }
 
@@ -232,7 +236,7 @@ impl Repository {
     /// # Errors
     /// It names nothing here, or is a kind of range that is not one tip without some ancestors.
     pub fn resolve(&self, spec: &str) -> Result<Resolved, Undecided> {
-        revisions::resolve(self, &self.gix, spec)
+        revisions::resolve(self, spec)
     }
 }
 

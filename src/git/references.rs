@@ -248,7 +248,7 @@ fn visit_loose_in(
             if kind.is_dir() || leads_to_folder {
                 folders.push((path, name));
             } else if let Some(name) = RefName::new(&name)
-                && let Some(value) = read_value(&path).map_err(|error| reading(&path, error))?
+                && let Some(value) = read_listed(&path, kind).map_err(|error| reading(&path, error))?
             {
                 visit(name, &path, value)?;
             }
@@ -259,8 +259,19 @@ fn visit_loose_in(
 
 /// `None` if there is no such file (any more).
 fn read_value(path: &Path) -> io::Result<Option<Value>> {
+    match fs::symlink_metadata(path) {
+        Ok(found) => read_listed(path, found.file_type()),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// The same of a file of which it is known whether it is a link.
+fn read_listed(path: &Path, kind: fs::FileType) -> io::Result<Option<Value>> {
     // Git once made symbolic refs as symbolic links, and still reads those that lead to a ref's name.
-    if let Ok(target) = fs::read_link(path) {
+    if kind.is_symlink()
+        && let Ok(target) = fs::read_link(path)
+    {
         let target = target.as_os_str().as_bytes();
         if RefName::new(target).is_some() {
             return Ok(Some(Value::Symbolic(target.to_vec())));

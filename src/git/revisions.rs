@@ -1,6 +1,10 @@
 //! Revisions and ranges as a person spells them (gitrevisions(7)).
 
-use super::{ObjectKind, Repository, ancestry::read_commit, opening::described};
+use super::{
+    ObjectKind, Repository,
+    ancestry::read_commit,
+    opening::{described, for_revisions},
+};
 use crate::{
     Undecided,
     object::parents_as_git_reads_them,
@@ -22,7 +26,7 @@ pub enum Resolved {
     },
 }
 
-pub(super) fn resolve(repository: &Repository, gix: &gix::Repository, spec: &str) -> Result<Resolved, Undecided> {
+pub(super) fn resolve(repository: &Repository, spec: &str) -> Result<Resolved, Undecided> {
     let failed = |cause: String| Undecided::pusher(format!("looking for `{}`", spec.escape_debug()), cause);
     if let Some(id) = ObjectId::from_hex(spec.as_bytes()) {
         return match repository.header(id)? {
@@ -30,6 +34,7 @@ pub(super) fn resolve(repository: &Repository, gix: &gix::Repository, spec: &str
             None => Err(failed("there is no such object".to_owned())),
         };
     }
+    let gix = &for_revisions(repository)?;
     let own =
         |id: gix::ObjectId| ObjectId::from_bytes(id.as_bytes()).ok_or_else(|| failed("it is the null id".to_owned()));
     let commit = |id: gix::ObjectId| match repository.peel(own(id)?)?.target {

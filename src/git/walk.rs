@@ -5,8 +5,12 @@ use super::{
     ancestry::{Size, difference, reaches, read_commit},
     chains,
 };
-use crate::{Undecided, object::parents_as_git_reads_them, push::ObjectId};
-use std::{cell::Cell, collections::HashSet};
+use crate::{
+    Undecided,
+    object::parents_as_git_reads_them,
+    push::{ObjectId, ObjectIdSet},
+};
+use std::cell::Cell;
 
 /// Which commits: reachable from `tip`, and not from `old` nor a baseline.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -64,7 +68,7 @@ impl Trusted<'_> {
 }
 
 pub(super) fn walk(repository: &Repository, selection: &Selection, visit: &mut Visit<'_>) -> Result<Walked, Undecided> {
-    let known = HashSet::new();
+    let known = ObjectIdSet::default();
     let mut walk = Walk::new(repository, &known, selection, Settled::WalkedAtOnce)?;
     walk.through_new(visit)?;
     walk.through_settled(&Trusted::NOTHING, visit)?;
@@ -130,7 +134,7 @@ impl Gain {
 pub struct Walk<'w> {
     repository: &'w Repository,
     /// Passed over where nothing is hidden but what is trusted.
-    known: &'w HashSet<ObjectId>,
+    known: &'w ObjectIdSet,
     selection: &'w Selection,
     /// Those that are here, peeled.
     baselines: Vec<ObjectId>,
@@ -153,7 +157,7 @@ pub struct Walk<'w> {
 #[derive(Default)]
 struct Edge {
     /// The commits it stopped at: hidden, or not known to be gained.
-    commits: HashSet<ObjectId>,
+    commits: ObjectIdSet,
     /// The one of them that is on the tip's first-parent chain.
     on_chain: Option<ObjectId>,
 }
@@ -166,7 +170,7 @@ impl<'w> Walk<'w> {
     /// A baseline cannot be read, or is no commit.
     pub fn new(
         repository: &'w Repository,
-        known: &'w HashSet<ObjectId>,
+        known: &'w ObjectIdSet,
         selection: &'w Selection,
         settled: Settled,
     ) -> Result<Self, Undecided> {
@@ -199,7 +203,7 @@ impl<'w> Walk<'w> {
     /// Those of `visit`; a commit that is missing or cannot be read.
     pub fn through_new(&mut self, visit: &mut Visit<'_>) -> Result<(), Undecided> {
         let mut edge = Edge::default();
-        let mut seen = HashSet::new();
+        let mut seen = ObjectIdSet::default();
         let mut waiting = vec![Step { id: self.selection.tip, child: None, on_chain: true }];
         while let Some(Step { id, child, on_chain }) = waiting.pop() {
             if self.is_known(id) || !seen.insert(id) {
@@ -266,7 +270,7 @@ impl<'w> Walk<'w> {
             Some(_) | None => Vec::new(),
         };
         let tip = self.selection.tip;
-        let is_gained: HashSet<_> = gained.iter().copied().collect();
+        let is_gained: ObjectIdSet = gained.iter().copied().collect();
         let tip_is_left = !self.tip_is_new && !is_gained.contains(&tip) && !chain.contains(&tip);
         if tip_is_left && !self.is_known(tip) && !self.is_baselined(tip)? && !(trusted.holds)(tip)? {
             self.visit(Step { id: tip, child: None, on_chain: true }, false, visit)?;
@@ -274,7 +278,7 @@ impl<'w> Walk<'w> {
         for &id in &chain {
             self.visit(Step { id, child: None, on_chain: true }, is_gained.contains(&id), visit)?;
         }
-        let on_chain: HashSet<_> = chain.iter().copied().collect();
+        let on_chain: ObjectIdSet = chain.iter().copied().collect();
         for &id in gained.iter().filter(|id| !on_chain.contains(id)) {
             self.visit(Step { id, child: None, on_chain: false }, true, visit)?;
         }
@@ -314,7 +318,7 @@ impl<'w> Walk<'w> {
     /// The first-parent chain from `first` down to the first commit on that of `old` or of a trusted tip, or under a
     /// baseline.
     fn chain(&self, first: ObjectId, gained: &[ObjectId], trusted: &Trusted<'_>) -> Result<Vec<ObjectId>, Undecided> {
-        let gained: HashSet<_> = gained.iter().copied().collect();
+        let gained: ObjectIdSet = gained.iter().copied().collect();
         let (mut chain, mut buffer) = (Vec::new(), Vec::new());
         let mut ours = Some(first);
         while let Some(id) = ours.filter(|id| gained.contains(id)) {

@@ -1,6 +1,9 @@
 //! Object ids of both formats.
 
-use std::fmt;
+use std::{
+    collections::{HashMap, HashSet},
+    fmt,
+};
 
 /// Which hash names the objects of a repository (git's `extensions.objectFormat`).
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -37,6 +40,12 @@ pub enum ObjectId {
     /// SHA-256, 32 bytes.
     Sha256([u8; 32]),
 }
+
+/// Ids without an order. Their hash is seeded anew in each process, and quick: ids are spread evenly already.
+pub type ObjectIdSet = HashSet<ObjectId, foldhash::fast::RandomState>;
+
+/// By id, without an order.
+pub type ObjectIdMap<T> = HashMap<ObjectId, T, foldhash::fast::RandomState>;
 
 impl ObjectId {
     /// Reads a full id of 40 or 64 lower-case hexadecimal digits; `None` for anything else and for the null id.

@@ -10,7 +10,7 @@ mod name;
 pub use approval::{ApprovalName, EmergencyName};
 pub use certificate::{InvalidCertificate, PushCertificate};
 pub use evidence::Evidence;
-pub use id::{ObjectFormat, ObjectId};
+pub use id::{ObjectFormat, ObjectId, ObjectIdMap, ObjectIdSet};
 pub use lines::{InvalidUpdate, parse_arguments, parse_lines};
 pub use name::RefName;
 

@@ -7,11 +7,7 @@ use crate::{
     ledger::{self, Adoption, Appended, Brought, Digest, Ledger, Memory, Record, RecordId},
     push::{ObjectId, RefName, Timestamp},
 };
-use std::{
-    collections::{BTreeSet, HashSet},
-    os::unix::ffi::OsStrExt,
-    path::Path,
-};
+use std::{collections::HashSet, os::unix::ffi::OsStrExt, path::Path};
 
 /// Bytes that the refs of one record take at most, as they are written; it has room for 65,535.
 const REFS_BYTES: usize = 48 * 1024;
@@ -33,8 +29,8 @@ pub enum Chosen<'a> {
 pub struct Adoptable {
     /// The refs and their values.
     pub refs: Vec<(RefName, ObjectId)>,
-    /// The commits and tags that they hold and that were not received.
-    pub objects: BTreeSet<ObjectId>,
+    /// The commits and tags that they hold and that were not received, sorted.
+    pub objects: Vec<ObjectId>,
 }
 
 /// Finds it out. `on_commit` is called for each commit that is walked over.
@@ -74,12 +70,14 @@ pub fn adoptable(
         tips.extend(commit_of(&peeled));
         unrecorded.push((name, value, recorded));
     }
-    let mut objects: BTreeSet<ObjectId> = BTreeSet::new();
+    let mut objects: Vec<ObjectId> = Vec::new();
     let held: Vec<_> = repository.reachable(&tips, on_commit)?.into_iter().chain(tags).collect();
     for objects_together in held.chunks(TOGETHER) {
         let received = memory.map(|memory| memory.received_of(objects_together)).transpose()?.unwrap_or_default();
         objects.extend(objects_together.iter().filter(|object| !received.contains_key(object)));
     }
+    objects.sort_unstable();
+    objects.dedup();
     // Where something is new, which of the refs holds it does not matter.
     let refs = unrecorded.into_iter().filter(|(_, _, recorded)| !recorded || !objects.is_empty());
     Ok(Adoptable { refs: refs.map(|(name, value, _)| (name, value)).collect(), objects })

@@ -16,12 +16,12 @@ use crate::{
         facts::Standing,
         rules::{Needs, Reach},
     },
-    push::{ObjectId, Timestamp},
+    push::{ObjectId, ObjectIdSet, Timestamp},
     registry::Registry,
 };
 use std::{
     cell::RefCell,
-    collections::{BTreeSet, HashMap, HashSet},
+    collections::{BTreeSet, HashMap},
     sync::Mutex,
     thread,
 };
@@ -34,7 +34,7 @@ pub(super) struct Pipeline<'a> {
     missing: RefCell<BTreeSet<ObjectId>>,
     /// By rules: what was judged under them with all its ancestors, and nothing was found. The refs of a push that
     /// creates thousands share most of their history.
-    clean: RefCell<HashMap<Vec<usize>, HashSet<ObjectId>>>,
+    clean: RefCell<HashMap<Vec<usize>, ObjectIdSet>>,
     /// Called for each commit of a walk.
     on_commit: &'a dyn Fn(),
     /// What is recorded of the repository.
@@ -101,7 +101,7 @@ impl<'a> Pipeline<'a> {
         let shares_history = needs.commits == Reach::All && !needs.first_parent && !needs.counted;
         let mut clean = match shares_history {
             true => self.clean.borrow_mut().remove(rules).unwrap_or_default(),
-            false => HashSet::new(),
+            false => ObjectIdSet::default(),
         };
         let settled = if self.past.is_blank() { Settled::WalkedAtOnce } else { Settled::Apart };
         let mut visited = Vec::new();

@@ -5,9 +5,9 @@ use crate::{
     Undecided,
     git::{References, Repository},
     policy::DEFAULT_BRANCH,
-    push::{ObjectId, Push, RefName},
+    push::{ObjectId, ObjectIdSet, Push, RefName},
 };
-use std::collections::{BTreeMap, HashSet};
+use std::collections::BTreeMap;
 
 /// So many commits are looked for one by one, which ends as soon as each is found; for more, all that the refs hold is
 /// listed once, or a push of thousands of tags would walk the same history for each.
@@ -27,7 +27,7 @@ pub(super) struct Containment<'a> {
 struct Holders {
     tips: Vec<ObjectId>,
     asked: usize,
-    held: Option<HashSet<ObjectId>>,
+    held: Option<ObjectIdSet>,
 }
 
 impl<'a> Containment<'a> {

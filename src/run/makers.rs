@@ -2,7 +2,7 @@
 
 use crate::{
     object::{Commit, Person, Tag},
-    push::ObjectId,
+    push::{ObjectId, ObjectIdMap},
     registry::Attribution,
     signature::{Evidence, Signature},
 };
@@ -35,7 +35,7 @@ pub struct Makers {
     /// In the order they were met.
     pub all: Vec<Maker>,
     places: HashMap<Maker, usize>,
-    of: HashMap<ObjectId, usize>,
+    of: ObjectIdMap<usize>,
     /// Keys that nobody has registered, by fingerprint; the public key, as authorized_keys(5) has it, of those that stand in
     /// what they signed.
     strangers: BTreeMap<String, Option<String>>,

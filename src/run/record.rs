@@ -13,16 +13,11 @@ use crate::{
         diff::{self, Direction},
         facts::{Certified, Pusher, Via},
     },
-    push::{ObjectId, PushCertificate, RefUpdate, Timestamp, evidence::Certificate},
+    push::{ObjectId, ObjectIdSet, PushCertificate, RefUpdate, Timestamp, evidence::Certificate},
     trusted::TrustedFiles,
 };
 use serde_json::Value;
-use std::{
-    collections::{BTreeSet, HashSet},
-    ffi::OsStr,
-    os::unix::ffi::OsStrExt,
-    path::Path,
-};
+use std::{collections::HashSet, ffi::OsStr, os::unix::ffi::OsStrExt, path::Path};
 
 /// How many findings of one ref are recorded; the others are counted.
 const FINDINGS: usize = 32;
@@ -52,7 +47,7 @@ pub struct Entries {
     /// What the records name by digest.
     contents: Vec<Vec<u8>>,
     /// What stands in a list already: it is listed with the first ref of the push that brings it.
-    listed: HashSet<ObjectId>,
+    listed: ObjectIdSet,
     /// What is signed of the push certificate, which makes it another one.
     certified: Option<Digest>,
     /// The list of keys that nobody has registered.
@@ -102,7 +97,7 @@ impl Entries {
             ),
             updates: Vec::new(),
             contents: Vec::new(),
-            listed: HashSet::new(),
+            listed: ObjectIdSet::default(),
             certified: None,
             keys: None,
             changes: Vec::new(),
@@ -171,7 +166,7 @@ impl Entries {
             found_unknown_keys: false,
             attested: Attested::default(),
         });
-        let (updates, contents, listed) = (updates.collect(), Vec::new(), HashSet::new());
+        let (updates, contents, listed) = (updates.collect(), Vec::new(), ObjectIdSet::default());
         let is_pending = case.is_pending;
         Self { pushed, updates, contents, listed, certified: None, keys: None, changes: Vec::new(), is_pending }
     }
@@ -333,10 +328,10 @@ impl Entries {
         }
         let is_received = |id| case.memory.map_or(Ok(None), |memory| memory.received(id)).map(|time| time.is_some());
         let peeled = case.repository.peel(new)?;
-        let mut objects: BTreeSet<ObjectId> = BTreeSet::new();
+        let mut objects: Vec<ObjectId> = Vec::new();
         for (tag, _) in &peeled.layers {
             if !is_received(*tag)? && !self.listed.contains(tag) {
-                objects.insert(*tag);
+                objects.push(*tag);
             }
         }
         match (&told.commits, super::tip::commit_of(&peeled)) {
@@ -359,6 +354,8 @@ impl Entries {
         if objects.is_empty() {
             return Ok(None);
         }
+        objects.sort_unstable();
+        objects.dedup();
         let list = list(&objects, &account.makers);
         let brought = Brought { objects: u64::try_from(objects.len()).unwrap_or(u64::MAX), list: Digest::of(&list) };
         self.contents.push(list);
@@ -474,8 +471,8 @@ fn weaker(former: &[u8], loaded: &Loaded) -> Vec<String> {
     weaker.take(WEAKER).map(ToString::to_string).collect()
 }
 
-/// The text that `docs/ledger.md` calls the list of what a push brought.
-pub(super) fn list(objects: &BTreeSet<ObjectId>, makers: &Makers) -> Vec<u8> {
+/// The text that `docs/ledger.md` calls the list of what a push brought, of objects that are sorted.
+pub(super) fn list(objects: &[ObjectId], makers: &Makers) -> Vec<u8> {
     use std::fmt::Write;
     // Of those that the push as a whole had, only these, numbered anew.
     let mut numbers: Vec<Option<usize>> = vec![None; makers.all.len()];

@@ -11,12 +11,11 @@ use crate::{
         facts::{Changed, CommitFacts, Defect, Standing, TagFacts},
         rules::Needs,
     },
-    push::{ObjectFormat, ObjectId, Timestamp},
+    push::{ObjectFormat, ObjectId, ObjectIdMap, Timestamp},
     registry::{Attribution, Fault, Registry, VerifyTime, When},
     signature::{self, Signature},
 };
 use std::{
-    collections::HashMap,
     ops::Range,
     sync::{Arc, Mutex, PoisonError},
 };
@@ -29,7 +28,7 @@ pub(super) struct Verifier<'a> {
     pub(super) registry: &'a Registry,
     pub(super) format: ObjectFormat,
     /// What is known of commits that several refs of the push bring; `None` where only one ref is pushed.
-    pub(super) known: Option<Mutex<HashMap<ObjectId, Signature>>>,
+    pub(super) known: Option<Mutex<ObjectIdMap<Signature>>>,
     /// `None`: there is no ledger, and nobody asks who made what.
     pub(super) receipts: Option<Arc<Receipts<'a>>>,
     pub(super) now: Timestamp,

@@ -3,10 +3,10 @@
 use countersign::{
     bounds::Bounds,
     git::{Fault, ObjectKind, Quarantine, Read, Repository, Resolved, Selection, Settled, Trusted, Walk, Walked},
-    push::{ObjectFormat, ObjectId, RefName},
+    push::{ObjectFormat, ObjectId, ObjectIdSet, RefName},
 };
 use std::{
-    collections::{BTreeMap, BTreeSet, HashSet},
+    collections::{BTreeMap, BTreeSet},
     fmt::Write as _,
     fs,
     io::Write as _,
@@ -328,7 +328,7 @@ impl Histories {
     fn gains(
         &self,
         repository: &Repository,
-        known: &HashSet<ObjectId>,
+        known: &ObjectIdSet,
         gaining: &Gaining,
         found: &mut Vec<BTreeMap<ObjectId, (bool, bool)>>,
     ) -> bool {
@@ -383,7 +383,7 @@ impl Histories {
                 };
                 let Gaining { tip, old, bases, first_parent, trusts } = &gaining;
                 let mut found = Vec::new();
-                let fast_forward = self.gains(repository, &HashSet::new(), &gaining, &mut found);
+                let fast_forward = self.gains(repository, &ObjectIdSet::default(), &gaining, &mut found);
                 let parents = &self.parents[first..end];
                 for (found, (vouching, held)) in found.iter().zip(trusts) {
                     let exempt = [&bases[..], held].concat();
@@ -398,7 +398,7 @@ impl Histories {
             }
             // New refs of one push: what was judged for one is passed over for the next.
             let (vouching, held) = (some(random, 3), some(random, 2));
-            let mut known = HashSet::new();
+            let mut known = ObjectIdSet::default();
             for _ in 0..4 {
                 let tip = first + random.below(end - first);
                 let trusts = vec![(vouching.clone(), held.clone())];
@@ -909,6 +909,47 @@ fn a_sha256_repository_is_read() {
 }
 
 #[test]
+fn many_loose_objects_are_found_also_while_they_are_packed() {
+    let world = World::with(&[]);
+    world.git(&["config", "gc.auto", "0"]);
+    let mut line = vec![world.commit(&[], "0")];
+    for number in 1..150 {
+        line.push(world.commit(&[line[line.len() - 1]], &number.to_string()));
+    }
+    let tip = line[line.len() - 1];
+    world.git(&["update-ref", "refs/heads/main", &tip.to_string()]);
+    let repository = world.open();
+    assert_eq!(ids(&walk(&repository, &select(tip, None)).0).len(), 150);
+    assert!(line.iter().all(|&id| repository.is_settled(id).unwrap()));
+    let missing = id(&"12".repeat(20));
+    assert!(!repository.is_settled(missing).unwrap());
+    world.git(&["repack", "-adq"]);
+    world.git(&["prune-packed"]);
+    // What was listed is gone; the walk finds it elsewhere.
+    assert_eq!(ids(&walk(&repository, &select(tip, None)).0).len(), 150);
+    assert_eq!(read(&repository, missing), Ok(Read::Missing));
+}
+
+#[test]
+fn a_linked_work_trees_own_folder_leads_to_the_rest() {
+    let world = World::with(&[]);
+    let tip = world.commit(&[], "tip");
+    world.git(&["update-ref", "refs/heads/main", &tip.to_string()]);
+    let own = world.repo().join("worktrees/linked");
+    fs::create_dir_all(&own).unwrap();
+    fs::write(own.join("HEAD"), "ref: refs/heads/main\n").unwrap();
+    for (commondir, opens) in [("../..\n", true), ("../nowhere\n", false)] {
+        fs::write(own.join("commondir"), commondir).unwrap();
+        let opened = Repository::open(&own, &Quarantine::default());
+        assert_eq!(opened.is_ok(), opens, "{commondir}");
+        if let Ok(repository) = opened {
+            assert_eq!(repository.all_refs().unwrap(), [(name("refs/heads/main"), tip)]);
+            assert_eq!(repository.resolve("main").unwrap(), Resolved::Object(tip));
+        }
+    }
+}
+
+#[test]
 fn what_is_not_known_is_refused_by_name() {
     let accepted = World::with(&["--ref-format=files"]);
     accepted.git(&["config", "core.repositoryFormatVersion", "1"]);
@@ -924,6 +965,18 @@ fn what_is_not_known_is_refused_by_name() {
     assert!(accepted.refusal().contains("extension `frobnicate = 7`"), "{}", accepted.refusal());
     fs::write(accepted.repo().join("config"), "[core]\nrepositoryFormatVersion = 2\nbare = true\n").unwrap();
     assert!(accepted.refusal().contains("format version"), "{}", accepted.refusal());
+    let formats = [("sha1", true), ("SHA1", false), ("sha512", false)];
+    for (format, opens) in formats {
+        let config =
+            format!("[core]\nrepositoryFormatVersion = 1\nbare = true\n[extensions]\nobjectFormat = {format}\n");
+        fs::write(accepted.repo().join("config"), config).unwrap();
+        match opens {
+            true => drop(accepted.open()),
+            false => assert!(accepted.refusal().contains("extension `objectformat = "), "{}", accepted.refusal()),
+        }
+    }
+    fs::write(accepted.repo().join("config"), "[core\n").unwrap();
+    assert!(accepted.refusal().contains("/config: "), "{}", accepted.refusal());
     let reftable = World::with(&["--ref-format=reftable"]);
     assert!(reftable.refusal().contains("`reftable`, which is not supported"), "{}", reftable.refusal());
     fs::remove_dir_all(reftable.repo().join("reftable")).unwrap();

@@ -6,7 +6,7 @@ use crate::{
     cli::Common,
     git::{ObjectKind, Quarantine, Repository, Selection, Settled, Trusted, Walk},
     ledger::{Bringing, Entry, Ledger, Subject, Wanted, bytes, bytes_of},
-    push::{ObjectId, Timestamp},
+    push::{ObjectId, ObjectIdSet, Timestamp},
     report::escaped,
     signature::Fingerprint,
 };
@@ -56,7 +56,7 @@ impl Impact {
     ) -> Result<Option<Self>, Undecided> {
         let Some(ledger) = kept::if_there(common, named)? else { return Ok(None) };
         let mut impact = Self { decisions: Vec::new(), refs: Vec::new(), unread: Vec::new() };
-        let mut doubtful: BTreeMap<Vec<u8>, HashSet<ObjectId>> = BTreeMap::new();
+        let mut doubtful: BTreeMap<Vec<u8>, ObjectIdSet> = BTreeMap::new();
         let key = key.to_string();
         let wanted = Wanted {
             conditions: vec![vec![Subject::Key(key.clone()), Subject::UnknownKey(key.clone())]],
@@ -98,7 +98,7 @@ impl Impact {
         &mut self,
         ledger: &Ledger,
         path: &[u8],
-        objects: &HashSet<ObjectId>,
+        objects: &ObjectIdSet,
         since: Timestamp,
     ) -> Result<(), Undecided> {
         let place = Path::new(OsStr::from_bytes(path));
@@ -112,7 +112,7 @@ impl Impact {
                 peeled.layers.iter().map(|(tag, _)| *tag).filter(|tag| objects.contains(tag)).collect();
             if let Some((tip, ObjectKind::Commit)) = peeled.target {
                 let selection = Selection { tip, old: None, baselines: Vec::new(), first_parent: false };
-                let known = HashSet::new();
+                let known = ObjectIdSet::default();
                 let mut visit = |commit: crate::git::Selected<'_>| {
                     found.extend(objects.contains(&commit.id).then_some(commit.id));
                     Ok(())

@@ -58,6 +58,8 @@ pub struct Ledger {
     /// How many came before it.
     generation: u64,
     former: Option<chain::Former>,
+    /// The checkpoint that was last when it was looked at.
+    signed: Option<reading::Signed>,
     reading: String,
     writing: String,
 }
@@ -80,15 +82,17 @@ impl Ledger {
         let key = folder.key()?;
         let mut ledger = Self::over(folder, Some(key), |folder| database::open(&folder.database()))?;
         rotating::settle(&mut ledger).map_err(|fault| fault.of(&ledger.reading))?;
+        let mut signed = None;
         let connection = ledger.connection();
         if let Some(key) = &ledger.key {
-            let last = || {
+            let mut last = || {
                 let transaction = connection.unchecked_transaction()?;
-                reading::last(&transaction, key.verifier())
+                reading::last(&transaction, key.verifier(), &mut signed)
             };
             last().map_err(|fault| fault.of(&ledger.reading))?;
         }
         drop(connection);
+        ledger.signed = signed;
         ledger.open_former(trusted);
         ledger.chain()?;
         Ok(ledger)
@@ -130,7 +134,8 @@ impl Ledger {
         let identity = folder.identity()?;
         let connection = open(&folder).map_err(|fault| fault.of(&reading))?;
         let connection = Mutex::new(connection);
-        let ledger = Self { connection, key, folder, identity, generation: 0, former: None, reading, writing };
+        let ledger =
+            Self { connection, key, folder, identity, generation: 0, former: None, signed: None, reading, writing };
         check_place(&ledger.folder, identity, &ledger.reading)?;
         Ok(ledger)
     }
@@ -169,7 +174,7 @@ impl Ledger {
             check_place(&self.folder, self.identity, &self.writing)?;
             // It may have been another's turn since it was read.
             rotating::settled(&transaction, &self.folder, key)?;
-            let last = reading::last(&transaction, key.verifier())?;
+            let last = reading::last(&transaction, key.verifier(), &mut self.signed)?;
             if last.kind() == "closed" {
                 return Err(Undecided::server(&self.writing, chain::closed(&chain::read_closing(&last)?)).into());
             }

@@ -40,18 +40,31 @@ pub(super) fn last_note(connection: &Connection) -> Result<Option<Vec<u8>>, Faul
     Ok(select.query_row([], |row| row.get(0)).optional()?)
 }
 
+/// A checkpoint whose signature was good.
+#[derive(Debug)]
+pub(super) struct Signed {
+    note: Vec<u8>,
+    key: VerifierKey,
+    checkpoint: Checkpoint,
+}
+
 /// The last record, if the last checkpoint's signature is `key`'s, it covers all that was recorded, and its root is that of
-/// the tree.
-pub(super) fn last(connection: &Connection, key: &VerifierKey) -> Result<Entry, Fault> {
+/// the tree. `known` is the checkpoint that was last, whose signature is not verified again where it still is.
+pub(super) fn last(connection: &Connection, key: &VerifierKey, known: &mut Option<Signed>) -> Result<Entry, Fault> {
     let note = last_note(connection)?;
     let note = note.map_or_else(|| Fault::damaged("it has no checkpoint"), Ok)?;
+    if let Some(known) = known.as_ref().filter(|known| known.note == note && known.key == *key) {
+        return covered(connection, &known.checkpoint);
+    }
     let opened = Note::parse(&note).map_err(|error| error.to_string());
     let checkpoint = opened.and_then(|note| Checkpoint::open(&note, key, &[]).map_err(|error| error.to_string()));
     let (checkpoint, _) = match checkpoint {
         Ok(checkpoint) => checkpoint,
         Err(why) => return Fault::damaged(format!("the last checkpoint and the ledger's `key` do not fit: {why}")),
     };
-    covered(connection, &checkpoint)
+    let last = covered(connection, &checkpoint)?;
+    *known = Some(Signed { note, key: key.clone(), checkpoint });
+    Ok(last)
 }
 
 /// The last record, if the checkpoint covers all that was recorded, and its root is that of the tree.

@@ -67,7 +67,8 @@ impl Revocations {
 
     /// Whether the key is, whatever it is used for.
     pub fn holds(&self, key: &PublicKey) -> bool {
-        self.holds_named(&key.fingerprint(), &key.sha1())
+        let names_some = !self.keys.is_empty() || !self.sha1.is_empty();
+        names_some && self.holds_named(&key.fingerprint(), &key.sha1())
     }
 
     /// As [`Self::holds`], for a key of which only names are at hand.
