@@ -4,21 +4,23 @@
 //! what was checked is what is read: between the check and the reading there is no name to swap.
 #![expect(clippy::disallowed_methods, reason = "reads `/etc/group`; all else goes through open handles")]
 
+mod open_folder;
 mod own_folder;
 mod replacing;
 
+pub use open_folder::{FileState, OpenFolder};
 pub use own_folder::{Lock, OwnFolder};
 
 use crate::{Undecided, bounds::Bounds};
+use open_folder::read_bounded;
 use rustix::{
-    fs::{CWD, Dir, FileType, Mode, OFlags, Stat, fstat, openat, readlinkat},
+    fs::{CWD, FileType, Mode, OFlags, Stat, fstat, openat, readlinkat},
     io::Errno,
 };
 use std::{
     ffi::{OsStr, OsString},
     fs::File,
-    io::Read,
-    os::{fd::OwnedFd, unix::ffi::OsStrExt, unix::ffi::OsStringExt},
+    os::{fd::OwnedFd, unix::ffi::OsStringExt},
     path::{Component, Path, PathBuf},
 };
 
@@ -94,39 +96,13 @@ impl TrustedFiles {
             return Err(NO_FILE.into());
         }
         self.check(&file, &found)?;
-        let too_large = || format!("it is larger than {at_most} bytes");
-        let size = u64::try_from(found.st_size).map_err(|_| too_large())?;
-        if size > at_most {
-            return Err(too_large());
-        }
-        let mut bytes = Vec::with_capacity(usize::try_from(size).map_err(|_| too_large())?);
-        // It may have grown since.
-        let read = File::from(handle).take(at_most.saturating_add(1)).read_to_end(&mut bytes);
-        let length = read.map_err(|error| format!("`{}`: {error}", file.display()))?;
-        if u64::try_from(length).is_ok_and(|length| length <= at_most) { Ok(bytes) } else { Err(too_large()) }
+        read_bounded(File::from(handle), &found, at_most)
+            .map_err(|why| why.unwrap_or_else(|error| format!("`{}`: {error}", file.display())))
     }
 
     fn list_folder(&self, path: &Path) -> Result<Vec<PathBuf>, String> {
-        let Some(place) = self.walk(path)? else { return Err(NOT_THERE.into()) };
-        let (None, Some(folder)) = (place.file, place.folders.last()) else { return Err("it is not a folder".into()) };
-        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-        let handle = openat(&folder.handle, ".", flags, Mode::empty()).map_err(|error| failed(&folder.path, error))?;
-        let found = fstat(&handle).map_err(|error| failed(&folder.path, error))?;
-        // Sticky does not help here: others could not remove a file, but they could add one.
-        self.check(&folder.path, &found)?;
-        let mut entries = Vec::new();
-        for entry in Dir::read_from(&handle).map_err(|error| failed(&folder.path, error))? {
-            let entry = entry.map_err(|error| failed(&folder.path, error))?;
-            let name = entry.file_name().to_bytes();
-            if name != b"." && name != b".." {
-                entries.push(path.join(OsStr::from_bytes(name)));
-            }
-            if entries.len() > Bounds::FILES {
-                return Err(format!("it has more than {} entries", Bounds::FILES));
-            }
-        }
-        entries.sort();
-        Ok(entries)
+        let names = self.open_listed(path)?.listed()?;
+        Ok(names.into_iter().map(|name| path.join(name)).collect())
     }
 
     /// Goes to `path` over checked folders and links. `None`: nothing is there.

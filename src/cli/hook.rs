@@ -156,7 +156,7 @@ fn decide_in(git_dir: &Path, deadline: Deadline, common: &Common, asked: Asked<'
     let (repository, push) = read_push(asked, git_dir)?;
     let (repository, push) = (ManuallyDrop::new(repository), ManuallyDrop::new(push));
     let files = Files::new(common)?;
-    let policies = ManuallyDrop::new(files.policies(common, git_dir)?);
+    let policies = ManuallyDrop::new(files.policies_in_hook(common, git_dir)?);
     let dialect = Dialect::of(policies.iter().map(|loaded| &loaded.policy));
     let court = Court { repository: &repository, push: &push, policies: &policies, files: &files, dialect };
     let decided = court.decide(asked, deadline);

@@ -87,7 +87,12 @@ impl Files {
     }
 
     pub(super) fn setup(&self) -> Setup<'_> {
-        Setup { trusted: &self.trusted, zone: self.zone.clone() }
+        Setup { trusted: &self.trusted, zone: self.zone.clone(), keeps_index: false }
+    }
+
+    /// The same for a hook: of a big registry only what changed is read.
+    pub(super) fn policies_in_hook(&self, common: &Common, git_dir: &Path) -> Result<Vec<Loaded>, Undecided> {
+        Setup { keeps_index: true, ..self.setup() }.policies(common.policy.as_deref(), git_dir)
     }
 
     pub(super) fn policies(&self, common: &Common, git_dir: &Path) -> Result<Vec<Loaded>, Undecided> {

@@ -57,6 +57,8 @@ pub struct RegistryFolder {
     pub path: PathBuf,
     /// Parts that have to be there.
     pub required: Vec<String>,
+    /// The ledger's folder, as written.
+    pub ledger: Option<PathBuf>,
 }
 
 /// The parts that `registry-require` may name, and those of later versions.
@@ -75,6 +77,10 @@ pub fn registry_folder(source: &str) -> RegistryFolder {
             .flat_map(|list| list.iter())
             .filter_map(|part| part.get_ref().as_str().map(str::to_owned))
             .collect(),
+        ledger: document
+            .tree()
+            .get("ledger")
+            .and_then(|ledger| ledger.get_ref().as_table()?.get("path")?.get_ref().as_str().map(PathBuf::from)),
     }
 }
 

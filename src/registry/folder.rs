@@ -1,18 +1,24 @@
 //! The registry folder on disk (the only I/O of the registry).
 
-use super::{Parts, Registry};
+use super::{
+    Parts, Registry,
+    index::{Index, Known},
+};
 use crate::{
     Undecided,
     bounds::Bounds,
-    signature::{Certificates, openpgp::OfOtherVersion, sha256},
-    trusted::TrustedFiles,
+    signature::{
+        Certificates,
+        openpgp::{self, OfOtherVersion},
+        sha256,
+    },
+    trusted::{OpenFolder, TrustedFiles},
 };
 use jiff::tz::TimeZone;
 use std::{
     cell::RefCell,
     collections::BTreeSet,
-    ffi::OsStr,
-    fmt::Write,
+    ffi::{OsStr, OsString},
     path::{Path, PathBuf},
 };
 
@@ -20,6 +26,9 @@ pub(super) const ALLOWED_SIGNERS: &str = "allowed_signers";
 pub(super) const REVOKED_KEYS: &str = "revoked_keys";
 pub(super) const OPENPGP: &str = "openpgp";
 pub(super) const SIGNERS: &str = "signers.toml";
+
+/// So many files of certificates are read about as quickly as an index of them.
+const INDEXED: usize = 16;
 
 /// The parts that this version reads; `registry-require` may name them.
 const PARTS: [&str; 4] = [ALLOWED_SIGNERS, REVOKED_KEYS, OPENPGP, SIGNERS];
@@ -37,7 +46,22 @@ impl Registry {
         required: &[String],
         zone: &TimeZone,
     ) -> Result<Self, Undecided> {
-        let folder = Folder { trusted, path: folder, entries: entries(trusted, folder)?, files: RefCell::default() };
+        Self::load_indexed(trusted, folder, required, zone, None)
+    }
+
+    /// The same, which need not read OpenPGP certificates that it knows from the last time. `index`: the folder where that is
+    /// kept, if it is there.
+    ///
+    /// # Errors
+    /// Those of [`Registry::load`]. What cannot be read when it is asked for is told by [`Certificates::check`].
+    pub fn load_indexed(
+        trusted: &TrustedFiles,
+        folder: &Path,
+        required: &[String],
+        zone: &TimeZone,
+        index: Option<&Path>,
+    ) -> Result<Self, Undecided> {
+        let folder = Folder::open(trusted, folder, index)?;
         for part in required {
             folder.require(part)?;
         }
@@ -52,7 +76,7 @@ impl Registry {
         zone: &TimeZone,
         change: impl FnOnce(&mut Parts) -> Result<(), Undecided>,
     ) -> Result<Self, Undecided> {
-        let folder = Folder { trusted, path: folder, entries: entries(trusted, folder)?, files: RefCell::default() };
+        let folder = Folder::open(trusted, folder, None)?;
         let (mut parts, of_other_versions) = folder.parts()?;
         change(&mut parts)?;
         folder.registry((parts, of_other_versions), zone)
@@ -63,23 +87,23 @@ impl Registry {
     /// What it was read from, a line each file: `sha256:`, the digest in hexadecimal, two spaces, and the path below the folder, in which
     /// whatever is not printable is escaped as in Rust.
     pub fn file_list(&self) -> String {
-        let mut list = String::new();
+        const DIGITS: &[u8; 16] = b"0123456789abcdef";
+        let digit = |number: u8| DIGITS.get(usize::from(number)).copied().map_or('0', char::from);
+        let mut list = String::with_capacity(self.files.len() * 128);
         for file in &self.files {
-            // Writing to a string cannot fail.
-            let _ = list.write_str("sha256:");
+            list.push_str("sha256:");
             for byte in file.sha256 {
-                let _ = write!(list, "{byte:02x}");
+                list.push(digit(byte >> 4));
+                list.push(digit(byte & 15));
             }
-            let name = file.name.to_string_lossy();
-            let name = name.chars().flat_map(|character| {
+            list.push_str("  ");
+            for character in file.name.to_string_lossy().chars() {
                 match character.is_control() {
-                    true => character.escape_default().collect::<String>(),
-                    false => character.to_string(),
+                    true => list.extend(character.escape_default()),
+                    false => list.push(character),
                 }
-                .chars()
-                .collect::<Vec<_>>()
-            });
-            let _ = writeln!(list, "  {}", name.collect::<String>());
+            }
+            list.push('\n');
         }
         list
     }
@@ -108,6 +132,8 @@ struct Folder<'a> {
     trusted: &'a TrustedFiles,
     path: &'a Path,
     entries: BTreeSet<String>,
+    /// Where the index is kept.
+    index: Option<&'a Path>,
     /// What was read.
     files: RefCell<Vec<ReadFile>>,
 }
@@ -127,7 +153,11 @@ fn entries(trusted: &TrustedFiles, folder: &Path) -> Result<BTreeSet<String>, Un
     Ok(trusted.list(folder)?.into_iter().filter_map(name).collect())
 }
 
-impl Folder<'_> {
+impl<'a> Folder<'a> {
+    fn open(trusted: &'a TrustedFiles, path: &'a Path, index: Option<&'a Path>) -> Result<Self, Undecided> {
+        Ok(Self { trusted, path, entries: entries(trusted, path)?, index, files: RefCell::default() })
+    }
+
     fn parts(&self) -> Result<(Parts, Vec<(String, OfOtherVersion)>), Undecided> {
         let (certificates, of_other_versions) = self.certificates()?;
         let parts = Parts {
@@ -181,24 +211,82 @@ impl Folder<'_> {
         if !self.entries.contains(OPENPGP) {
             return Ok((certificates, of_other_versions));
         }
-        let is_hidden =
-            |path: &PathBuf| path.file_name().map(OsStr::as_encoded_bytes).is_some_and(|name| name.starts_with(b"."));
-        for path in self.trusted.list(&self.path.join(OPENPGP))?.into_iter().filter(|path| !is_hidden(path)) {
-            let name = path.file_name().map(OsStr::to_string_lossy).unwrap_or_default();
-            let below = Path::new(OPENPGP).join(path.file_name().unwrap_or_default());
-            let bytes = self.read(&below, Bounds::KEY_FILE)?;
-            let others = certificates
-                .add_file(&bytes)
-                .map_err(|why| Undecided::server(format!("reading `{}`", path.display()), why))?;
-            let file = format!("{OPENPGP}/{name}");
-            of_other_versions.extend(others.into_iter().map(|other| (file.clone(), other)));
+        let path = self.path.join(OPENPGP);
+        let folder = self.trusted.open_to_read(&path)?;
+        let is_hidden = |name: &OsString| name.as_encoded_bytes().starts_with(b".");
+        let names: Vec<_> = folder.names()?.into_iter().filter(|name| !is_hidden(name)).collect();
+        if names.len() >= INDEXED
+            && let Some(index) = self.index.and_then(|place| Index::open(self.trusted, place, self.path))
+        {
+            return self.indexed(folder, names, &index);
+        }
+        for name in names {
+            let (bytes, _) = folder.read(&name, Bounds::KEY_FILE)?;
+            self.note(&name, sha256(&bytes));
+            let others = certificates.add_file(&bytes).map_err(|why| unreadable(&path, &name, why))?;
+            of_other_versions.extend(others.into_iter().map(|other| (shown(&name), other)));
         }
         Ok((certificates, of_other_versions))
+    }
+
+    fn indexed(
+        &self,
+        folder: OpenFolder,
+        names: Vec<OsString>,
+        index: &Index,
+    ) -> Result<(Certificates, Vec<(String, OfOtherVersion)>), Undecided> {
+        let (mut files, mut is_as_it_was) = (Vec::with_capacity(names.len()), names.len() == index.len());
+        for name in names {
+            let state = folder.state(&name)?;
+            if let Some(known) = state.and_then(|state| index.find(&name, &state)) {
+                files.push(known.clone());
+                continue;
+            }
+            let (bytes, state) = folder.read(&name, Bounds::KEY_FILE)?;
+            is_as_it_was &= state.is_none();
+            let scanned = openpgp::index(&bytes);
+            let (certificates, others) = scanned.map_err(|why| unreadable(&self.path.join(OPENPGP), &name, why))?;
+            files.push(Known { name, state, sha256: sha256(&bytes), certificates, others });
+        }
+        if !is_as_it_was && let Err(undecided) = index.keep(&files) {
+            tracing::warn!(%undecided, "the registry's index could not be kept");
+        }
+        let (mut certificates, mut of_other_versions, mut places) = (Vec::new(), Vec::new(), Vec::new());
+        for Known { name, sha256, certificates: written, others, .. } in files {
+            self.note(&name, sha256);
+            of_other_versions.extend(others.into_iter().map(|other| (shown(&name), other)));
+            certificates.push(written);
+            places.push((name, sha256));
+        }
+        let path = self.path.join(OPENPGP);
+        let read = move |number: usize| {
+            let changed = |path: &Path| {
+                Undecided::server(format!("reading `{}`", path.display()), "it changed while the push was judged")
+            };
+            let (name, digest) = places.get(number).ok_or_else(|| changed(&path))?;
+            let (bytes, _) = folder.read(name, Bounds::KEY_FILE)?;
+            if sha256(&bytes) == *digest { Ok(bytes) } else { Err(changed(&path.join(name))) }
+        };
+        Ok((Certificates::known(certificates, read), of_other_versions))
+    }
+
+    fn note(&self, name: &OsStr, sha256: [u8; 32]) {
+        let name = Path::new(OPENPGP).join(name);
+        self.files.borrow_mut().push(ReadFile { name, sha256, at_most: Bounds::KEY_FILE });
     }
 
     fn broken(&self, part: &str, why: String) -> Undecided {
         Undecided::server(format!("reading `{}`", self.path.join(part).display()), why)
     }
+}
+
+fn unreadable(folder: &Path, name: &OsStr, why: String) -> Undecided {
+    Undecided::server(format!("reading `{}`", folder.join(name).display()), why)
+}
+
+/// A file of certificates, from the registry's folder on.
+fn shown(name: &OsStr) -> String {
+    format!("{OPENPGP}/{}", name.to_string_lossy())
 }
 
 #[cfg(test)]

@@ -13,6 +13,7 @@ mod edit;
 mod folder;
 mod importing;
 mod incoming;
+mod index;
 mod judgement;
 mod key_states;
 mod keyring;

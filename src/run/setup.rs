@@ -51,6 +51,9 @@ pub struct Setup<'a> {
     pub trusted: &'a TrustedFiles,
     /// The server's time zone, for windows in `allowed_signers` that name none.
     pub zone: TimeZone,
+    /// Whether an index of a big registry is kept in the ledger's folder. Whoever keeps one asks
+    /// [`Certificates::check`](crate::signature::Certificates::check) in the end.
+    pub keeps_index: bool,
 }
 
 /// Why a policy file is not a policy.
@@ -86,11 +89,8 @@ impl Setup<'_> {
         }
         let own = git_dir.join(OWN_POLICY);
         let load = |path: &PathBuf| {
-            let mut loaded = self.load(path).map_err(|unusable| unusable.into_undecided(path))?;
-            if *path == own && loaded.policy.ledger.is_none() {
-                loaded.ledger = path.with_file_name(OWN_LEDGER);
-            }
-            Ok(loaded)
+            let default = if *path == own { Path::new(OWN_LEDGER) } else { Path::new(DEFAULT_LEDGER) };
+            self.load_with(path, default).map_err(|unusable| unusable.into_undecided(path))
         };
         paths.iter().map(load).collect()
     }
@@ -100,8 +100,13 @@ impl Setup<'_> {
     /// # Errors
     /// Whatever keeps it from being used.
     pub fn load(&self, path: &Path) -> Result<Loaded, Unusable> {
+        self.load_with(path, Path::new(DEFAULT_LEDGER))
+    }
+
+    /// `ledger`: where that is, from the policy's folder on, if the policy does not say.
+    fn load_with(&self, path: &Path, ledger: &Path) -> Result<Loaded, Unusable> {
         let source = self.trusted.read(path, Bounds::POLICY).map_err(Unusable::Unread)?;
-        self.in_place(source, path)
+        self.compiled(source, path, ledger)
     }
 
     /// The same of what may stand elsewhere yet, as it would be at `path`: its registry is found from there.
@@ -109,12 +114,18 @@ impl Setup<'_> {
     /// # Errors
     /// Whatever would keep it from being used there.
     pub fn in_place(&self, source: Vec<u8>, path: &Path) -> Result<Loaded, Unusable> {
+        self.compiled(source, path, Path::new(DEFAULT_LEDGER))
+    }
+
+    fn compiled(&self, source: Vec<u8>, path: &Path, ledger: &Path) -> Result<Loaded, Unusable> {
         let source = String::from_utf8(source).map_err(|_| {
             Unusable::Unread(Undecided::server(format!("reading {}", path.display()), "it is not UTF-8 text"))
         })?;
         let folder = policy::registry_folder(&source);
         let base = path.parent().unwrap_or(Path::new("."));
-        let registry = self.registry(&base.join(&folder.path), &folder.required);
+        let ledger = base.join(folder.ledger.as_deref().unwrap_or(ledger));
+        let (registry, index) = (base.join(&folder.path), self.keeps_index.then_some(ledger.as_path()));
+        let registry = Registry::load_indexed(self.trusted, &registry, &folder.required, &self.zone, index);
         let groups = registry.as_ref().map(Registry::groups).unwrap_or_default();
         match policy::compile(&source, &groups) {
             Err(mut problems) => match registry {
@@ -128,7 +139,6 @@ impl Setup<'_> {
             Ok(mut policy) => {
                 let registry = registry.map_err(Unusable::Unread)?;
                 policy.repositories_root = policy.repositories_root.map(|root| base.join(root));
-                let ledger = base.join(policy.ledger.as_deref().unwrap_or(Path::new(DEFAULT_LEDGER)));
                 Ok(Loaded { path: path.to_owned(), source, policy, registry, ledger })
             }
         }

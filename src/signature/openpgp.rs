@@ -3,11 +3,13 @@
 mod certificates;
 mod file;
 mod holder;
+mod indexed;
 mod operation;
 mod packet;
 mod validity;
 
 pub use certificates::{CertificateSummary, Certificates, OfOtherVersion};
+pub use indexed::index;
 pub use validity::{SignedBy, Validity};
 
 use super::{Bad, Defect, Evidence, Fingerprint, Format, Verified};

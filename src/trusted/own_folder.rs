@@ -91,6 +91,15 @@ impl OwnFolder {
         Ok(found.map(|found| u64::try_from(found.st_size).unwrap_or(u64::MAX)))
     }
 
+    /// When a file was last written, in seconds since 1970 and nanoseconds by the system's clock; `None` if there is none.
+    ///
+    /// # Errors
+    /// Those of [`OwnFolder::holds`].
+    pub fn modified(&self, name: &str) -> Result<Option<(i64, i64)>, Undecided> {
+        let found = self.find(name).map_err(|why| self.error("reading", name, why))?;
+        Ok(found.map(|found| (found.st_mtime, i64::try_from(found.st_mtime_nsec).unwrap_or(i64::MAX))))
+    }
+
     /// Which file is there under this name: device and number. It is looked for by the folder's path, so that a folder that
     /// was moved meanwhile is not taken for the one that is there.
     ///

@@ -42,6 +42,7 @@ mod policy_replay;
 mod project;
 mod push_certificates;
 mod registry_edits;
+mod registry_index;
 mod repository;
 mod signatures;
 mod sshd;

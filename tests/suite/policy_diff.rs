@@ -131,7 +131,7 @@ fn nothing_that_becomes_weaker_is_called_stricter_or_left_out() {
     let pushes = pushes(&world);
     let repository = Repository::open(&world.clone_path().join(".git"), &Quarantine::default()).unwrap();
     let trusted = TrustedFiles::new(&[]).unwrap();
-    let setup = Setup { trusted: &trusted, zone: jiff::tz::TimeZone::UTC };
+    let setup = Setup { trusted: &trusted, zone: jiff::tz::TimeZone::UTC, keeps_index: false };
     let now = Timestamp(1_800_000_000);
     let judged: Vec<(String, Loaded, Vec<bool>)> = generated()
         .into_iter()

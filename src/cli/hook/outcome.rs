@@ -62,7 +62,7 @@ fn try_record(common: &Common, told: Told<'_>) -> Result<(), Undecided> {
         done.name = references.written(&done.name);
     }
     let files = Files::new(common)?;
-    let policies = files.policies(common, &git_dir)?;
+    let policies = files.policies_in_hook(common, &git_dir)?;
     let now = now()?;
     let mut ledger = kept::open_in_hook(&policies, &files, now)?;
     let place = place_of(&repository)?;

@@ -1,10 +1,12 @@
 //! The certificates of a registry: scanned when they are added, parsed when a signature or a list asks for them.
 
 use super::{
-    file::{self, Piece},
+    file,
     holder::Holder,
+    indexed::{self, Indexed},
 };
 use crate::{
+    Undecided,
     push::Timestamp,
     signature::{Fingerprint, Unusable},
 };
@@ -15,13 +17,39 @@ use sequoia_openpgp::{
     parse::Parse,
 };
 use std::{
+    borrow::Cow,
     collections::HashMap,
-    sync::{Arc, OnceLock},
+    sync::{Arc, Mutex, OnceLock, PoisonError},
 };
 
 /// The OpenPGP certificates of a registry. Parsed on first use, each once.
 #[derive(Debug, Default)]
 pub struct Certificates {
+    /// Looked through when the first signature or list asks.
+    known: Option<Known>,
+    held: OnceLock<Shelf>,
+    /// Why what is known to be there could not be read.
+    trouble: Mutex<Option<Undecided>>,
+}
+
+/// Files of which is known what is in them.
+struct Known {
+    /// Of each, what [`index`](super::index) wrote.
+    files: Vec<Vec<u8>>,
+    read: Box<ReadFile>,
+}
+
+/// Reads a file again, by its number.
+type ReadFile = dyn Fn(usize) -> Result<Vec<u8>, Undecided> + Send + Sync;
+
+impl std::fmt::Debug for Known {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Known").field("files", &self.files.len()).finish_non_exhaustive()
+    }
+}
+
+#[derive(Debug, Default)]
+struct Shelf {
     held: Vec<Held>,
     by_fingerprint: HashMap<sequoia_openpgp::Fingerprint, usize>,
     /// Of every key, primary or not: the certificates that hold one of this id.
@@ -33,9 +61,16 @@ pub struct Certificates {
 /// One certificate, in as many pieces as it was added in.
 #[derive(Debug)]
 struct Held {
-    pieces: Vec<Box<[u8]>>,
+    pieces: Vec<Piece>,
     /// `None`: it cannot be parsed.
     parsed: OnceLock<Option<Arc<Holder>>>,
+}
+
+#[derive(Debug)]
+enum Piece {
+    Binary(Box<[u8]>),
+    /// The number of the file, and which of its certificates it is, from 0.
+    InFile(usize, usize),
 }
 
 /// One certificate as the registry sees it, for resolving people and for `registry list`.
@@ -75,6 +110,15 @@ pub struct OfOtherVersion {
 }
 
 impl Certificates {
+    /// Those of files that were scanned before. `read` reads one of them again, by its number, and fails unless it is as it was;
+    /// see [`Certificates::check`].
+    pub fn known(
+        files: Vec<Vec<u8>>,
+        read: impl Fn(usize) -> Result<Vec<u8>, Undecided> + Send + Sync + 'static,
+    ) -> Self {
+        Self { known: Some(Known { files, read: Box::new(read) }), ..Self::default() }
+    }
+
     /// Adds a file's certificates: armored or binary, any number. One that is there already is merged. If the file has a
     /// mistake, none of its certificates is added. Those of a version that is not read are none of ours, and are returned:
     /// nothing is ever verified with them, so nothing that they say, not even a revocation, is missed.
@@ -82,54 +126,83 @@ impl Certificates {
     /// # Errors
     /// Says what is wrong, lower case, to be read after the file's name.
     pub fn add_file(&mut self, bytes: &[u8]) -> Result<Vec<OfOtherVersion>, String> {
-        let (mut certificates, mut others) = (Vec::new(), Vec::new());
-        let binaries = file::binaries(bytes)?;
-        let pieces = binaries.iter().flat_map(|binary| file::certificates(binary));
-        for (number, piece) in (1..).zip(pieces) {
-            match piece {
-                Piece::ToRead(piece) => read(piece, number, &mut certificates)?,
-                Piece::OfOtherVersion { version, user } => others.push(OfOtherVersion { number, version, user }),
+        let (certificates, others) = scan(bytes)?;
+        self.shelf();
+        if let Some(shelf) = self.held.get_mut() {
+            for certificate in &certificates {
+                shelf.add(Indexed::of(certificate), Piece::Binary(certificate.as_bytes().into()));
             }
-        }
-        if certificates.is_empty() && others.is_empty() {
-            return Err("holds no certificate".into());
-        }
-        for certificate in &certificates {
-            self.add(certificate);
         }
         Ok(others)
     }
 
-    fn add(&mut self, certificate: &RawCert<'_>) {
-        let place = *self.by_fingerprint.entry(certificate.fingerprint()).or_insert_with(|| {
-            self.held.push(Held { pieces: Vec::new(), parsed: OnceLock::new() });
-            self.held.len() - 1
+    /// Fails if what is known to be there could not be read when it was asked for: then what was judged was judged without it.
+    ///
+    /// # Errors
+    /// Why.
+    pub fn check(&self) -> Result<(), Undecided> {
+        self.trouble.lock().unwrap_or_else(PoisonError::into_inner).take().map_or(Ok(()), Err)
+    }
+
+    fn shelf(&self) -> &Shelf {
+        self.held.get_or_init(|| {
+            let mut shelf = Shelf::default();
+            for (number, file) in self.known.iter().flat_map(|known| &known.files).enumerate() {
+                match indexed::read(file) {
+                    Some(certificates) => {
+                        for (place, certificate) in certificates.into_iter().enumerate() {
+                            shelf.add(certificate, Piece::InFile(number, place));
+                        }
+                    }
+                    None => self.note(Undecided::server("reading the registry's index", "it is damaged")),
+                }
+            }
+            shelf
+        })
+    }
+
+    fn note(&self, undecided: Undecided) {
+        self.trouble.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(undecided);
+    }
+
+    fn holder<'s>(&self, held: &'s Held) -> Option<&'s Arc<Holder>> {
+        held.parsed.get_or_init(|| self.parse(held).map(|certificate| Arc::new(Holder::new(certificate)))).as_ref()
+    }
+
+    fn parse(&self, held: &Held) -> Option<Cert> {
+        let mut whole: Option<Cert> = None;
+        for piece in &held.pieces {
+            let piece = Cert::from_bytes(&self.bytes(piece)?).ok()?;
+            whole = Some(match whole {
+                Some(whole) => whole.merge_public(piece).ok()?,
+                None => piece,
+            });
+        }
+        whole
+    }
+
+    /// `None` is told by [`Certificates::check`].
+    fn bytes<'s>(&self, piece: &'s Piece) -> Option<Cow<'s, [u8]>> {
+        let (file, place) = match piece {
+            Piece::Binary(bytes) => return Some(Cow::Borrowed(bytes)),
+            Piece::InFile(file, place) => (*file, *place),
+        };
+        let known = self.known.as_ref()?;
+        let read = (known.read)(file).and_then(|bytes| {
+            let (certificates, _) = scan(&bytes).map_err(|why| Undecided::server("reading the registry again", why))?;
+            let gone = || Undecided::server("reading the registry again", "a certificate is gone");
+            certificates.get(place).map(|certificate| certificate.as_bytes().to_vec()).ok_or_else(gone)
         });
-        if let Some(held) = self.held.get_mut(place) {
-            held.pieces.push(certificate.as_bytes().into());
-            held.parsed = OnceLock::new();
-        }
-        for key in certificate.keys() {
-            let places = self.by_key_id.entry(key.keyid()).or_default();
-            if !places.contains(&place) {
-                places.push(place);
-            }
-        }
-        for user in certificate.userids() {
-            let Ok(Some(email)) = user.email() else { continue };
-            let places = self.by_email.entry(email.to_ascii_lowercase()).or_default();
-            if !places.contains(&place) {
-                places.push(place);
-            }
-        }
+        read.map_err(|undecided| self.note(undecided)).ok().map(Cow::Owned)
     }
 
     /// The keys that one of the handles means, each with its certificate.
     pub(super) fn having(&self, handles: &[KeyHandle]) -> Vec<(Arc<Holder>, usize)> {
+        let shelf = self.shelf();
         let mut found: Vec<(Arc<Holder>, usize)> = Vec::new();
         for handle in handles {
-            for &place in self.by_key_id.get(&KeyID::from(handle)).into_iter().flatten() {
-                let Some(holder) = self.held.get(place).and_then(Held::holder) else { continue };
+            for &place in shelf.by_key_id.get(&KeyID::from(handle)).into_iter().flatten() {
+                let Some(holder) = shelf.held.get(place).and_then(|held| self.holder(held)) else { continue };
                 for (index, key) in holder.keys.iter().enumerate() {
                     let known = found.iter().any(|(other, at)| Arc::ptr_eq(other, holder) && *at == index);
                     if !known && key.key.key_handle().aliases(handle) {
@@ -143,8 +216,9 @@ impl Certificates {
 
     /// Those that cannot be parsed, although they were told from others: nothing by their keys is ever verified.
     pub fn unreadable(&self) -> Vec<Fingerprint> {
-        let is_unreadable = |place: &usize| self.held.get(*place).is_some_and(|held| held.holder().is_none());
-        let mut found: Vec<_> = self
+        let shelf = self.shelf();
+        let is_unreadable = |place: &usize| shelf.held.get(*place).is_some_and(|held| self.holder(held).is_none());
+        let mut found: Vec<_> = shelf
             .by_fingerprint
             .iter()
             .filter(|(_, place)| is_unreadable(place))
@@ -156,17 +230,18 @@ impl Certificates {
 
     /// All, as of a time; those that cannot be parsed apart.
     pub fn summaries(&self, at: Timestamp) -> Vec<CertificateSummary> {
-        self.held.iter().filter_map(Held::holder).map(|holder| holder.summary(at)).collect()
+        self.shelf().held.iter().filter_map(|held| self.holder(held)).map(|holder| holder.summary(at)).collect()
     }
 
     /// The one of this fingerprint (its primary key's), as of a time.
     pub fn summary(&self, certificate: &Fingerprint, at: Timestamp) -> Option<CertificateSummary> {
-        self.held(certificate)?.holder().map(|holder| holder.summary(at))
+        self.holder(self.held(certificate)?).map(|holder| holder.summary(at))
     }
 
     /// All pieces of the one of this fingerprint, in binary.
     pub fn binary(&self, certificate: &Fingerprint) -> Option<Vec<u8>> {
-        self.held(certificate).map(|held| held.pieces.concat())
+        let pieces = self.held(certificate)?.pieces.iter().map(|piece| self.bytes(piece));
+        Some(pieces.collect::<Option<Vec<_>>>()?.concat())
     }
 
     fn held(&self, certificate: &Fingerprint) -> Option<&Held> {
@@ -176,34 +251,61 @@ impl Certificates {
         };
         let version = if bytes.len() == 20 { 4 } else { 6 };
         let fingerprint = sequoia_openpgp::Fingerprint::from_bytes(version, bytes).ok()?;
-        self.held.get(*self.by_fingerprint.get(&fingerprint)?)
+        let shelf = self.shelf();
+        shelf.held.get(*shelf.by_fingerprint.get(&fingerprint)?)
     }
 
     /// Those that may have this email (case apart), as of a time: theirs, all the same, are the emails that the summary
     /// has.
     pub fn mentioning(&self, email: &str, at: Timestamp) -> Vec<CertificateSummary> {
-        let places = self.by_email.get(&email.to_ascii_lowercase()).map_or(&[][..], Vec::as_slice);
-        let holders = places.iter().filter_map(|&place| self.held.get(place)?.holder());
+        let shelf = self.shelf();
+        let places = shelf.by_email.get(&email.to_ascii_lowercase()).map_or(&[][..], Vec::as_slice);
+        let holders = places.iter().filter_map(|&place| self.holder(shelf.held.get(place)?));
         holders.map(|holder| holder.summary(at)).collect()
     }
 }
 
-impl Held {
-    fn holder(&self) -> Option<&Arc<Holder>> {
-        self.parsed.get_or_init(|| self.parse().map(|certificate| Arc::new(Holder::new(certificate)))).as_ref()
-    }
-
-    fn parse(&self) -> Option<Cert> {
-        let mut whole: Option<Cert> = None;
-        for piece in &self.pieces {
-            let piece = Cert::from_bytes(piece).ok()?;
-            whole = Some(match whole {
-                Some(whole) => whole.merge_public(piece).ok()?,
-                None => piece,
-            });
+impl Shelf {
+    fn add(&mut self, certificate: Indexed, piece: Piece) {
+        let Indexed { fingerprint, keys, emails } = certificate;
+        let place = *self.by_fingerprint.entry(fingerprint).or_insert_with(|| {
+            self.held.push(Held { pieces: Vec::new(), parsed: OnceLock::new() });
+            self.held.len() - 1
+        });
+        if let Some(held) = self.held.get_mut(place) {
+            held.pieces.push(piece);
+            held.parsed = OnceLock::new();
         }
-        whole
+        for key in keys {
+            let places = self.by_key_id.entry(key).or_default();
+            if !places.contains(&place) {
+                places.push(place);
+            }
+        }
+        for email in emails {
+            let places = self.by_email.entry(email).or_default();
+            if !places.contains(&place) {
+                places.push(place);
+            }
+        }
     }
+}
+
+/// The certificates of a file, in their order, and those of a version that is not read.
+pub(super) fn scan(bytes: &[u8]) -> Result<(Vec<RawCert<'static>>, Vec<OfOtherVersion>), String> {
+    let (mut certificates, mut others) = (Vec::new(), Vec::new());
+    let binaries = file::binaries(bytes)?;
+    let pieces = binaries.iter().flat_map(|binary| file::certificates(binary));
+    for (number, piece) in (1..).zip(pieces) {
+        match piece {
+            file::Piece::ToRead(piece) => read(piece, number, &mut certificates)?,
+            file::Piece::OfOtherVersion { version, user } => others.push(OfOtherVersion { number, version, user }),
+        }
+    }
+    if certificates.is_empty() && others.is_empty() {
+        return Err("holds no certificate".into());
+    }
+    Ok((certificates, others))
 }
 
 /// Reads one piece of a file, of that number.

@@ -479,7 +479,7 @@ fn under_two_policies() {
     };
     let judged = |lines: &str| {
         let trusted = TrustedFiles::new(&[]).unwrap();
-        let setup = Setup { trusted: &trusted, zone: jiff::tz::TimeZone::UTC };
+        let setup = Setup { trusted: &trusted, zone: jiff::tz::TimeZone::UTC, keeps_index: false };
         let policies = [world.policy_path(), own(lines)].map(|path| setup.load(&path).unwrap());
         let repository = Repository::open(&world.clone_path().join(".git"), &Quarantine::default()).unwrap();
         let id = |hex: &str| ObjectId::from_hex(hex.as_bytes()).unwrap();
