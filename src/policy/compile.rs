@@ -66,8 +66,7 @@ const PARTS: &[&str] = &["allowed_signers", "revoked_keys", "openpgp", "signers.
 const LATER_PARTS: &[&str] = &["x509", "sigstore"];
 
 /// A look ahead at which registry the policy is to be compiled with; mistakes in it are told by [`compile`].
-pub fn registry_folder(source: &str) -> RegistryFolder {
-    let document = Document::parse(source);
+pub fn registry_folder(document: &Document<'_>) -> RegistryFolder {
     let text = |key: &str| document.tree().get(key).and_then(|value| value.get_ref().as_str());
     let required = document.tree().get("registry-require").and_then(|value| value.get_ref().as_array());
     RegistryFolder {
@@ -89,8 +88,15 @@ pub fn registry_folder(source: &str) -> RegistryFolder {
 /// # Errors
 /// All mistakes, in the order of the file.
 pub fn compile(source: &str, members: &Groups) -> Result<Policy, Vec<Problem>> {
-    let document = Document::parse(source);
-    let groups = all_groups(&document, members);
+    compile_parsed(source, &Document::parse(source), members)
+}
+
+/// The same of a source that was parsed already.
+///
+/// # Errors
+/// Those of [`compile`].
+pub fn compile_parsed(source: &str, document: &Document<'_>, members: &Groups) -> Result<Policy, Vec<Problem>> {
+    let groups = all_groups(document, members);
     document.read(&groups, |fields| {
         fields.required("version", |value, reader| reader.whole(value, 1..=1));
         let unmatched = fields.required("unmatched-refs", |value, reader| {
@@ -118,7 +124,7 @@ pub fn compile(source: &str, members: &Groups) -> Result<Policy, Vec<Problem>> {
             server,
             repositories_root,
             help,
-            registry: registry_folder(source),
+            registry: registry_folder(document),
             ledger: ledger.flatten(),
             rules: rules?,
             unused_groups: unused_groups(&document, source),
@@ -287,7 +293,8 @@ fn read_rule_name(value: &Value<'_>, names: &mut Names, reader: &mut Reader<'_>)
 
 /// Counted from one.
 fn line(source: &str, offset: usize) -> usize {
-    source.bytes().take(offset).filter(|&byte| byte == b'\n').count() + 1
+    let before = source.as_bytes().get(..offset).unwrap_or(source.as_bytes());
+    memchr::memchr_iter(b'\n', before).count() + 1
 }
 
 impl Policy {

@@ -21,7 +21,7 @@ mod verdict;
 mod who;
 pub mod whose;
 
-pub use compile::{Policy, Unmatched, compile, registry_folder};
+pub use compile::{Policy, Unmatched, compile, compile_parsed, registry_folder};
 pub use finding::{Brought, CertificateFault, Effect, Finding, Label, Reason, Stale, Subject};
 pub use glob::DEFAULT_BRANCH;
 pub use lints::{Lint, lints};

@@ -27,9 +27,6 @@ pub(super) const REVOKED_KEYS: &str = "revoked_keys";
 pub(super) const OPENPGP: &str = "openpgp";
 pub(super) const SIGNERS: &str = "signers.toml";
 
-/// So many files of certificates are read about as quickly as an index of them.
-const INDEXED: usize = 16;
-
 /// The parts that this version reads; `registry-require` may name them.
 const PARTS: [&str; 4] = [ALLOWED_SIGNERS, REVOKED_KEYS, OPENPGP, SIGNERS];
 
@@ -215,9 +212,7 @@ impl<'a> Folder<'a> {
         let folder = self.trusted.open_to_read(&path)?;
         let is_hidden = |name: &OsString| name.as_encoded_bytes().starts_with(b".");
         let names: Vec<_> = folder.names()?.into_iter().filter(|name| !is_hidden(name)).collect();
-        if names.len() >= INDEXED
-            && let Some(index) = self.index.and_then(|place| Index::open(self.trusted, place, self.path))
-        {
+        if let Some(index) = self.index.and_then(|place| Index::open(self.trusted, place, self.path)) {
             return self.indexed(folder, names, &index);
         }
         for name in names {

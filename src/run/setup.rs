@@ -4,7 +4,7 @@
 use crate::{
     Undecided,
     bounds::Bounds,
-    document::{Problem, What},
+    document::{Document, Problem, What},
     policy::{self, Policy, Stated, rules::Needs},
     push::Evidence,
     registry::Registry,
@@ -121,13 +121,14 @@ impl Setup<'_> {
         let source = String::from_utf8(source).map_err(|_| {
             Unusable::Unread(Undecided::server(format!("reading {}", path.display()), "it is not UTF-8 text"))
         })?;
-        let folder = policy::registry_folder(&source);
+        let document = Document::parse(&source);
+        let folder = policy::registry_folder(&document);
         let base = path.parent().unwrap_or(Path::new("."));
         let ledger = base.join(folder.ledger.as_deref().unwrap_or(ledger));
         let (registry, index) = (base.join(&folder.path), self.keeps_index.then_some(ledger.as_path()));
         let registry = Registry::load_indexed(self.trusted, &registry, &folder.required, &self.zone, index);
         let groups = registry.as_ref().map(Registry::groups).unwrap_or_default();
-        match policy::compile(&source, &groups) {
+        match policy::compile_parsed(&source, &document, &groups) {
             Err(mut problems) => match registry {
                 Ok(_) => Err(Unusable::Broken(source, problems)),
                 Err(unread) => {

@@ -101,7 +101,12 @@ impl OpenFolder {
         match FileType::from_raw_mode(found.st_mode) {
             FileType::RegularFile => {}
             FileType::Symlink => return Ok(None),
-            _ => return Err(NO_FILE.into()),
+            FileType::Directory
+            | FileType::Fifo
+            | FileType::Socket
+            | FileType::CharacterDevice
+            | FileType::BlockDevice
+            | FileType::Unknown => return Err(NO_FILE.into()),
         }
         self.files.check(&self.path.join(name), found)?;
         Ok(Some(FileState {

@@ -9,7 +9,7 @@ use countersign::{registry::Registry, trusted::TrustedFiles};
 use jiff::tz::TimeZone;
 use std::{fs, path::PathBuf, thread::sleep, time::Duration};
 
-/// Enough for an index to be kept.
+/// More than one.
 const FILES: usize = 20;
 
 /// Dave's certificate in one file, Erin's in all others.

@@ -189,7 +189,8 @@ fn modes_and_the_day_from_which_a_rule_refuses() {
 
 #[test]
 fn the_registry_is_found_also_in_a_broken_policy() {
-    let folder = registry_folder("registry = \"../keys\"\nregistry-require = [\"revoked_keys\"]\nnonsense");
+    let text = "registry = \"../keys\"\nregistry-require = [\"revoked_keys\"]\nnonsense";
+    let folder = registry_folder(&Document::parse(text));
     assert_eq!((folder.path, folder.required), (PathBuf::from("../keys"), vec!["revoked_keys".to_owned()]));
-    assert_eq!(registry_folder("").path, PathBuf::from("registry"));
+    assert_eq!(registry_folder(&Document::parse("")).path, PathBuf::from("registry"));
 }
