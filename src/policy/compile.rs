@@ -127,7 +127,7 @@ pub fn compile_parsed(source: &str, document: &Document<'_>, members: &Groups) -
             registry: registry_folder(document),
             ledger: ledger.flatten(),
             rules: rules?,
-            unused_groups: unused_groups(&document, source),
+            unused_groups: unused_groups(document, source),
             mentions: mentions.into_iter().map(|Mention { name, place }| (name, line(source, place.start))).collect(),
         })
     })
