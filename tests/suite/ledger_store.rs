@@ -394,7 +394,7 @@ fn receipts_in_the_form_of_before_are_made_anew() {
     drop(database);
     let mut ledger = ground.open();
     let error = memory(&ledger).received(object(1)).unwrap_err().to_string();
-    assert!(error.contains("no such table: receipt_node"), "{error}");
+    assert!(error.contains("no such column: row"), "{error}");
     let found = verify(&ledger);
     for table in ["derived table `receipt`", "derived table `receipt_node`", "the database file"] {
         assert!(found.iter().any(|found| found.starts_with(&format!("{table}: "))), "{found:?}");
