@@ -1,5 +1,6 @@
 //! `make bench-ledger`: what recording and looking up cost, in a ledger of ten thousand records and in one of a million records with a million
-//! receipts a row each and as many in blocks, beside what the disk takes to make 4 KiB durable. `--records N` for other sizes.
+//! receipts of small pushes and as many of big ones, beside what the disk takes to make 4 KiB durable. `--records N` for other sizes; `--keep DIR`
+//! keeps the big ledger there as it was filled, for the next time.
 #![allow(missing_docs, clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, clippy::as_conversions)]
 #![allow(clippy::disallowed_methods, clippy::print_stdout)]
 
@@ -16,6 +17,7 @@ use std::{
     fmt::Write as _,
     fs::File,
     io::{Read, Write as _},
+    os::unix::fs::DirBuilderExt,
     path::{Path, PathBuf},
     process::{Command, Stdio},
     time::Instant,
@@ -28,22 +30,31 @@ const REPOSITORY: &str = "/srv/git/repository.git";
 fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).filter(|argument| argument != "--bench").collect();
     match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
-        [] => compare(1_000_000),
-        ["--records", records] => compare(records.parse().unwrap()),
+        [] => compare(1_000_000, None),
+        ["--records", records] => compare(records.parse().unwrap(), None),
+        ["--records", records, "--keep", kept] => compare(records.parse().unwrap(), Some(Path::new(kept))),
         // The same process, once to append and once to do nothing.
         ["--append", folder] => append_once(Path::new(folder)),
         ["--nothing", _] => {}
-        _ => panic!("usage: [--records N]"),
+        _ => panic!("usage: [--records N [--keep DIR]]"),
     }
 }
 
-fn compare(records: u64) {
+fn compare(records: u64, kept: Option<&Path>) {
     let ground = tempfile::Builder::new().tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
     let sync = median(|| sync(ground.path()));
     let (small, big) = (ground.path().join("small"), ground.path().join("big"));
     fill(&small, 10_000);
     let begin = Instant::now();
-    fill(&big, records);
+    match kept.map(|kept| kept.join(records.to_string())) {
+        None => fill(&big, records),
+        Some(kept) => {
+            if !kept.exists() {
+                fill(&kept, records);
+            }
+            copy(&kept, &big);
+        }
+    }
     println!("{records} records made in {:.0} s; medians of {RUNS}, in milliseconds\n", begin.elapsed().as_secs_f64());
     println!("{:<69}{:>10}{:>12}", "", 10_000, records);
     println!("{:<69}{sync:>10.3}{sync:>12.3}", "4 KiB written and synced by the disk, once");
@@ -180,6 +191,14 @@ fn fill(folder: &Path, records: u64) {
             Ok(())
         });
         number = appended.unwrap().unwrap().size;
+    }
+}
+
+fn copy(from: &Path, to: &Path) {
+    let mut folder = std::fs::DirBuilder::new();
+    folder.mode(0o700).create(to).unwrap();
+    for file in from.read_dir().unwrap().map(Result::unwrap) {
+        std::fs::copy(file.path(), to.join(file.file_name())).unwrap();
     }
 }
 

@@ -374,6 +374,35 @@ fn what_can_be_looked_up_is_made_anew_as_it_was() {
     assert_eq!(verify(&ledger), [""; 0]);
 }
 
+/// As they were when small pushes had a row for each object, and big ones blocks.
+#[test]
+fn receipts_in_the_form_of_before_are_made_anew() {
+    let ground = Ground::new();
+    let mut ledger = ground.open();
+    damage::fill(&mut ledger, 3_000);
+    drop(ledger);
+    let database = rusqlite::Connection::open(ground.folder().join("ledger.sqlite")).unwrap();
+    database
+        .execute_batch(
+            "DROP TABLE receipt_node; DROP TABLE receipt;
+             CREATE TABLE receipt (repository INTEGER NOT NULL, object BLOB NOT NULL, number INTEGER NOT NULL,
+                 time INTEGER NOT NULL, PRIMARY KEY (repository, object, number)) STRICT, WITHOUT ROWID;
+             CREATE TABLE receipt_block (repository INTEGER NOT NULL, prefix INTEGER NOT NULL, number INTEGER NOT NULL,
+                 time INTEGER NOT NULL, objects BLOB NOT NULL, PRIMARY KEY (repository, prefix, number)) STRICT, WITHOUT ROWID;",
+        )
+        .unwrap();
+    drop(database);
+    let mut ledger = ground.open();
+    let error = memory(&ledger).received(object(1)).unwrap_err().to_string();
+    assert!(error.contains("no such column: row"), "{error}");
+    let found = verify(&ledger);
+    for table in ["derived table `receipt`", "derived table `receipt_node`", "the database file"] {
+        assert!(found.iter().any(|found| found.starts_with(&format!("{table}: "))), "{found:?}");
+    }
+    reindexed(&mut ledger);
+    assert!(memory(&ledger).received(object(1)).unwrap().is_some());
+}
+
 #[test]
 fn what_is_read_alone_is_not_changed() {
     let ground = Ground::new();

@@ -106,9 +106,9 @@ fn set(connection: &Connection) -> Result<(), Fault> {
     connection.pragma_update(None, "synchronous", "full")?;
     // In KiB: what 10,000 look-ups touch in a big ledger stays.
     connection.pragma_update(None, "cache_size", -32 * 1024)?;
-    // In bytes, of address space: a page is looked at where the system keeps it. A disk that fails ends the process by a
-    // signal then, which refuses the push, too.
-    connection.pragma_update(None, "mmap_size", 1024 * 1024 * 1024)?;
+    // In bytes, of address space, the most that SQLite takes: a page is looked at where the system keeps it. A disk that fails
+    // ends the process by a signal then, which refuses the push, too.
+    connection.pragma_update(None, "mmap_size", 0x7fff_0000)?;
     Ok(())
 }
 

@@ -23,7 +23,7 @@ pub(super) const TABLES: [&str; 15] = [
     "value",
     "standing",
     "receipt",
-    "receipt_block",
+    "receipt_node",
     "satisfied",
     "emergency",
     "settlement",

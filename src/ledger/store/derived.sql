@@ -45,24 +45,20 @@ CREATE TABLE standing (
     PRIMARY KEY (repository, name)
 ) STRICT, WITHOUT ROWID;
 
--- What completed decisions and adoptions brought, at the moment of their record. Of few objects, a row each …
+-- What completed decisions and adoptions brought, at the moment of their record: some of it in each row, as it came.
 CREATE TABLE receipt (
-    repository INTEGER NOT NULL,
-    object BLOB NOT NULL,
+    row INTEGER PRIMARY KEY, -- from 1
     number INTEGER NOT NULL,
     time INTEGER NOT NULL,
-    PRIMARY KEY (repository, object, number)
-) STRICT, WITHOUT ROWID;
+    objects BLOB NOT NULL -- raw ids, sorted, with nothing between them
+) STRICT;
 
--- … of many, all that begin with the same byte together: a row each would touch as many pages of a big table.
-CREATE TABLE receipt_block (
-    repository INTEGER NOT NULL,
-    prefix INTEGER NOT NULL, -- their first byte
-    number INTEGER NOT NULL,
-    time INTEGER NOT NULL,
-    objects BLOB NOT NULL, -- raw ids, sorted, with nothing between them
-    PRIMARY KEY (repository, prefix, number)
-) STRICT, WITHOUT ROWID;
+-- In which of those rows an object may be: a tree of nodes for each repository and format of ids.
+CREATE TABLE receipt_node (
+    node INTEGER PRIMARY KEY, -- from 1; but of the root: -2 * repository, of SHA-256 one less
+    below INTEGER, -- the first of the four nodes to which it gives what it holds, by the next two bits; null if there are none
+    entries BLOB NOT NULL -- sorted: the first four bytes of an id, and a row as five bytes; those of row 0 are room
+) STRICT;
 
 -- Rules that found nothing in what they accepted.
 CREATE TABLE satisfied (
