@@ -3,12 +3,12 @@
 #![allow(missing_docs, clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, clippy::as_conversions)]
 #![allow(clippy::disallowed_methods, clippy::print_stdout)]
 
-mod corpus;
+#[path = "../corpora/mod.rs"]
+mod corpora;
 
-use corpus::Corpus;
+use corpora::Corpus;
 use std::{
     fs,
-    io::Write,
     os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
     process::{Command, ExitCode, Stdio},
@@ -25,7 +25,7 @@ const BAR: f64 = 3.0;
 
 fn main() -> ExitCode {
     let pairs = argument("--pairs").unwrap_or(PAIRS);
-    let stage = Stage::new(&Corpus::new(COMMITS));
+    let stage = Stage::new(Corpus::ssh(COMMITS));
     println!(
         "{COMMITS} commits signed with ssh-ed25519, pushed over file:// into an empty repository; medians of {pairs}\n"
     );
@@ -63,29 +63,23 @@ enum Hook {
 
 struct Stage {
     folder: tempfile::TempDir,
-    commits: Vec<String>,
+    corpus: Corpus,
 }
 
 impl Stage {
-    fn new(corpus: &Corpus) -> Self {
+    fn new(corpus: Corpus) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let stage = Self { folder, commits: corpus.commits.clone() };
-        let registry = stage.path("etc/registry");
-        fs::create_dir_all(&registry).unwrap();
-        fs::write(registry.join("allowed_signers"), &corpus.allowed_signer).unwrap();
+        let stage = Self { folder, corpus };
+        fs::create_dir_all(stage.path("etc")).unwrap();
+        let copied =
+            stage.command("cp").arg("-r").arg(stage.corpus.registry()).arg(stage.path("etc/registry")).status();
+        assert!(copied.unwrap().success(), "the registry could not be copied");
         fs::write(
             stage.path("etc/policy.toml"),
             "version = 1\nunmatched-refs = \"refuse\"\n[[rule]]\nname = \"main\"\nrefs = [\"refs/heads/main\"]\n\
              signatures = { commits = \"all\" }\n[ledger]\npath = \"ledger\"\n",
         )
         .unwrap();
-        let client = stage.path("client.git");
-        stage.git(&["init", "--quiet", "--bare", client.to_str().unwrap()]);
-        let mut index = stage.command("git");
-        index.args(["index-pack", "--stdin"]).current_dir(&client).stdin(Stdio::piped()).stdout(Stdio::null());
-        let mut index = index.spawn().unwrap();
-        index.stdin.take().unwrap().write_all(&corpus.pack).unwrap();
-        assert!(index.wait().unwrap().success(), "git does not take the pack");
         stage.make_ledger();
         stage
     }
@@ -130,10 +124,10 @@ impl Stage {
             Hook::Countersign => self.install(server),
             Hook::Shell => self.install_shell_hook(server),
         }
-        let tip = &self.commits[commits - 1];
+        let tip = &self.corpus.commits[commits - 1];
         let mut push = self.command("git");
         push.args(["push", "--quiet", &format!("file://{}", server.display()), &format!("{tip}:refs/heads/main")]);
-        push.current_dir(self.path("client.git"));
+        push.current_dir(self.corpus.repository());
         let (begin, before) = (Instant::now(), processor_time());
         let pushed = push.output().unwrap();
         let cost = Cost { elapsed: begin.elapsed().as_secs_f64(), processor: processor_time() - before };
