@@ -53,7 +53,7 @@ fn main() -> ExitCode {
         bench.rounds
     );
     println!(
-        "Each decision is recorded; `no ledger`: by a policy that records nothing. While a machine does other things, only cpu"
+        "Each decision is recorded in a ledger; unrecorded: judged alone. While a machine does other things, only cpu"
     );
     println!("says something.");
     if chosen.rivals() {

@@ -20,7 +20,7 @@ const UNPACK_LIMIT: usize = 100;
 const BATCH: usize = 20;
 
 /// The judging of a push of all of a corpus into an empty repository, whose objects are in quarantine.
-pub struct Hook<'a> {
+pub struct Process<'a> {
     stage: &'a Stage,
     site: &'a Site,
     server: PathBuf,
@@ -29,7 +29,7 @@ pub struct Hook<'a> {
     updates: PathBuf,
 }
 
-impl<'a> Hook<'a> {
+impl<'a> Process<'a> {
     pub fn new(stage: &'a Stage, site: &'a Site, corpus: &Corpus) -> Self {
         let server = stage.empty();
         let quarantine = server.join("objects/tmp_objdir-incoming-bench");
@@ -39,7 +39,9 @@ impl<'a> Hook<'a> {
         fs::write(&updates, format!("{} {tip} refs/heads/main\n", "0".repeat(40))).unwrap();
         let hook = Self { stage, site, server, quarantine, updates };
         hook.receive(corpus);
-        succeeds(&mut hook.command());
+        // For `judge`, which knows nothing of a quarantine.
+        fs::write(hook.server.join("objects/info/alternates"), format!("{}\n", hook.quarantine.display())).unwrap();
+        hook.once();
         hook
     }
 
@@ -61,27 +63,31 @@ impl<'a> Hook<'a> {
         command.env("GIT_ALTERNATE_OBJECT_DIRECTORIES", self.server.join("objects"))
     }
 
-    fn command(&self) -> Command {
+    fn command(&self, start: fn(&Site, &Stage) -> Command) -> Command {
         self.site.put_ledger_back();
-        let mut hook = self.stage.command(self.site.program());
-        hook.args(["hook", "pre-receive", "--policy"]).arg(self.site.policy());
+        let mut hook = start(self.site, self.stage);
         self.environment(&mut hook).stdin(File::open(&self.updates).unwrap());
         hook
     }
 
-    /// Of [`BATCH`] runs.
-    pub fn batch(&self) -> Cost {
-        batch(|| self.command())
+    /// One of [`BATCH`] runs.
+    pub fn recording(&self) -> Cost {
+        batch(|| self.command(Site::recording))
+    }
+
+    /// One of [`BATCH`] runs that record nothing.
+    pub fn judging(&self) -> Cost {
+        batch(|| self.command(Site::judging))
     }
 
     pub fn once(&self) -> Cost {
-        let mut command = self.command();
+        let mut command = self.command(Site::recording);
         Cost::of(|| succeeds(&mut command))
     }
 
     /// Of one run: the most anonymous memory that it was seen to have, in bytes (proc_pid_status(5), RssAnon).
     pub fn memory(&self) -> u64 {
-        let mut child = self.command().stderr(Stdio::null()).spawn().unwrap();
+        let mut child = self.command(Site::recording).stderr(Stdio::null()).spawn().unwrap();
         let status = format!("/proc/{}/status", child.id());
         let mut most = 0;
         let ended = loop {
@@ -127,8 +133,8 @@ impl<'a> Verifier<'a> {
         Self { stage, program: "gpgv", arguments, payload }
     }
 
-    /// Of [`BATCH`] runs.
-    pub fn batch(&self) -> Cost {
+    /// One of [`BATCH`] runs.
+    pub fn verifying(&self) -> Cost {
         batch(|| {
             let mut command = self.stage.command(self.program);
             command.args(&self.arguments).stdin(File::open(&self.payload).unwrap());

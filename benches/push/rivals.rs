@@ -3,8 +3,8 @@
 use crate::{
     corpora::Corpus,
     measure::{Cost, median},
-    process::Hook,
-    stage::{LEDGER, SIGNED, Site, Stage, succeeds},
+    process::Process,
+    stage::{SIGNED, Site, Stage, succeeds},
 };
 use std::{
     fs,
@@ -31,8 +31,8 @@ pub fn print(stage: &Stage, program: &Path) {
     row(
         "the process of this hook",
         many.each_ref().map(|corpus| {
-            let site = Site::new(stage, program, &corpus.registry(), &[SIGNED, LEDGER]);
-            let hook = Hook::new(stage, &site, corpus);
+            let site = Site::new(stage, program, &corpus.registry(), SIGNED);
+            let hook = Process::new(stage, &site, corpus);
             shown((0..RUNS).map(|_| hook.once()).collect(), MANY)
         }),
     );

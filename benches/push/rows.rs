@@ -3,8 +3,8 @@
 use crate::{
     corpora::{self, Corpus},
     measure::{Ratio, median, rounds},
-    process::{Hook, Verifier},
-    stage::{LEDGER, PATHS, Push, SIGNED, Site, Stage},
+    process::{Process, Verifier},
+    stage::{Hook, PATHS, Push, SIGNED, Site, Stage},
     table::{Bar, Line},
 };
 use std::path::{Path, PathBuf};
@@ -88,7 +88,7 @@ impl Bench {
         self.push("2,000 branches of 1 commit each", &corpus, &refspecs, &self.stage.empty(), SIGNED, Some(1.1))
     }
 
-    /// With the hook, and without its ledger, over no hook; and, if there is one, with another program's hook.
+    /// With the hook, and with one that records nothing, over no hook; and, if there is one, with another program's hook.
     fn push(
         &self,
         work: &str,
@@ -98,16 +98,16 @@ impl Bench {
         policy: &str,
         most: Option<f64>,
     ) -> Vec<Line> {
-        let site = |program: &Path, ledger| Site::new(&self.stage, program, &corpus.registry(), &[policy, ledger]);
-        let other = self.against.as_ref().unwrap_or(&self.program);
-        let (recorded, unrecorded, other) = (site(&self.program, LEDGER), site(&self.program, ""), site(other, LEDGER));
-        let push = |site| Push::new(&self.stage, corpus, refspecs.to_vec(), base, site);
-        let (plain, recorded, unrecorded) = (push(None), push(Some(&recorded)), push(Some(&unrecorded)));
+        let site = |program: &Path| Site::new(&self.stage, program, &corpus.registry(), policy);
+        let (site, other) = (site(&self.program), self.against.as_deref().map(site));
+        let push = |hook| Push::new(&self.stage, corpus, refspecs.to_vec(), base, hook);
+        let (plain, recorded) = (push(Hook::None), push(Hook::Recording(&site)));
+        let unrecorded = push(Hook::Judging(&site));
         let mut line = Line { work: work.into(), bar: most.map(Bar::Elapsed), ..Line::default() };
-        let costs = match self.against {
+        let costs = match &other {
             None => rounds(self.rounds, [&|| plain.run(), &|| recorded.run(), &|| unrecorded.run()]),
-            Some(_) => {
-                let other = push(Some(&other));
+            Some(other) => {
+                let other = push(Hook::Recording(other));
                 let [plain, recorded, unrecorded, other] =
                     rounds(self.rounds, [&|| plain.run(), &|| recorded.run(), &|| unrecorded.run(), &|| other.run()]);
                 line.against = Some(Ratio::of(&other, &plain));
@@ -124,8 +124,8 @@ impl Bench {
     fn memory(&self) -> Vec<Line> {
         let peak = |count| {
             let corpus = Corpus::ssh(count);
-            let site = Site::new(&self.stage, &self.program, &corpus.registry(), &[SIGNED, LEDGER]);
-            let hook = Hook::new(&self.stage, &site, &corpus);
+            let site = Site::new(&self.stage, &self.program, &corpus.registry(), SIGNED);
+            let hook = Process::new(&self.stage, &site, &corpus);
             median((0..self.rounds.min(5)).map(|_| hook.memory() as f64 / 1e6).collect())
         };
         let (some, many) = (peak(10_000), peak(100_000));
@@ -154,9 +154,9 @@ impl Bench {
         let (one, many) = (corpora::registry(1), corpora::registry(5_000));
         let (base, mut lines) = (self.stage.empty(), Vec::new());
         for (format, corpus) in [("ssh", Corpus::ssh(1)), ("OpenPGP", Corpus::openpgp(1))] {
-            let site = |program: &Path, registry: &Path| Site::new(&self.stage, program, registry, &[SIGNED, LEDGER]);
+            let site = |program: &Path, registry: &Path| Site::new(&self.stage, program, registry, SIGNED);
             let sites = [site(&self.program, &one), site(&self.program, &many)];
-            let pushes = sites.each_ref().map(|site| Push::of_main(&self.stage, &corpus, &base, Some(site)));
+            let pushes = sites.each_ref().map(|site| Push::of_main(&self.stage, &corpus, &base, Hook::Recording(site)));
             let [one, many] = rounds(self.rounds.max(15), [&|| pushes[0].run(), &|| pushes[1].run()]);
             let work = format!("1 commit, {format}, registry of 5,000 of each over one");
             let mut line = Line { work, bar: Some(Bar::Elapsed(1.1)), ..Line::default() };
@@ -172,11 +172,10 @@ impl Bench {
         let verifiers = [Verifier::ssh_keygen(&self.stage, &ssh), Verifier::gpgv(&self.stage, &openpgp)];
         let rows = [("ssh, over ssh-keygen -Y verify", ssh, 0.5), ("OpenPGP, over gpgv", openpgp, 0.8)];
         let lines = rows.iter().zip(verifiers).map(|((format, corpus, most), verifier)| {
-            let site = |ledger| Site::new(&self.stage, &self.program, &corpus.registry(), &[SIGNED, ledger]);
-            let sites = [site(LEDGER), site("")];
-            let hooks = sites.each_ref().map(|site| Hook::new(&self.stage, site, corpus));
+            let site = Site::new(&self.stage, &self.program, &corpus.registry(), SIGNED);
+            let hook = Process::new(&self.stage, &site, corpus);
             let [alone, recorded, unrecorded] =
-                rounds(self.rounds, [&|| verifier.batch(), &|| hooks[0].batch(), &|| hooks[1].batch()]);
+                rounds(self.rounds, [&|| verifier.verifying(), &|| hook.recording(), &|| hook.judging()]);
             let mut line = Line {
                 work: format!("hook process, 1 commit, {format}"),
                 bar: Some(Bar::Processor(*most)),

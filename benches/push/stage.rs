@@ -46,7 +46,17 @@ impl Stage {
     }
 }
 
-/// A program installed with a policy, a registry, and, if the policy has one, a ledger.
+/// What judges a push.
+#[derive(Clone, Copy)]
+pub enum Hook<'a> {
+    None,
+    /// As it is installed.
+    Recording(&'a Site),
+    /// The same, but that nothing is recorded.
+    Judging(&'a Site),
+}
+
+/// A program with its policy, registry and ledger.
 pub struct Site {
     folder: PathBuf,
     program: PathBuf,
@@ -57,23 +67,32 @@ pub const SIGNED: &str = "version = 1\nunmatched-refs = \"refuse\"\n[[rule]]\nna
                           signatures = { commits = \"all\" }\n";
 pub const PATHS: &str = "paths = [{ match = [\"part-03/**\"], by = [\"ssh-0@example.com\"] }, \
                          { match = [\"**/*.pem\"], forbid = true }, { match = [\"**\"], max-size = \"1 MiB\" }]\n";
-pub const LEDGER: &str = "[ledger]\npath = \"ledger\"\n";
+const LEDGER: &str = "[ledger]\npath = \"ledger\"\n";
 
 impl Site {
-    pub fn new(stage: &Stage, program: &Path, registry: &Path, policy: &[&str]) -> Self {
+    pub fn new(stage: &Stage, program: &Path, registry: &Path, policy: &str) -> Self {
         let site = Self { folder: stage.fresh("site"), program: program.to_owned() };
         copy(registry, &site.folder.join("registry"), Files::Copied);
-        fs::write(site.policy(), policy.concat()).unwrap();
+        fs::write(site.policy(), [policy, LEDGER].concat()).unwrap();
         site.set_modes(&site.folder);
         site
     }
 
-    pub fn program(&self) -> &Path {
-        &self.program
+    fn policy(&self) -> PathBuf {
+        self.folder.join("policy.toml")
     }
 
-    pub fn policy(&self) -> PathBuf {
-        self.folder.join("policy.toml")
+    /// The program as the hook starts it.
+    pub fn recording(&self, stage: &Stage) -> Command {
+        let mut command = stage.command(&self.program);
+        command.args(["hook", "pre-receive", "--policy"]).arg(self.policy());
+        command
+    }
+
+    pub fn judging(&self, stage: &Stage) -> Command {
+        let mut command = stage.command(&self.program);
+        command.args(["judge", "--policy"]).arg(self.policy());
+        command
     }
 
     /// What others may write counts for nothing, and whoever runs this may have a generous umask.
@@ -92,6 +111,20 @@ impl Site {
         install.args(["--server", "plain", "--binary"]).arg(&self.program).arg("--repos").arg(repository);
         install.arg("--prefix").arg(&self.folder).arg("--config").arg(&self.folder);
         succeeds(install.stdout(Stdio::null()));
+    }
+
+    fn install_judge(&self, repository: &Path) {
+        let hook = repository.join("hooks/pre-receive");
+        fs::create_dir_all(repository.join("hooks")).unwrap();
+        // `judge` knows nothing of a quarantine.
+        let script = format!(
+            "#!/bin/sh\necho \"$GIT_QUARANTINE_PATH\" >objects/info/alternates\n'{}' judge --policy '{}' >&2\nstatus=$?\n\
+             rm objects/info/alternates\nexit $status\n",
+            self.program.display(),
+            self.policy().display()
+        );
+        fs::write(&hook, script).unwrap();
+        fs::set_permissions(&hook, fs::Permissions::from_mode(0o755)).unwrap();
     }
 
     /// The ledger as it was after the first push: every push that is timed finds it so.
@@ -113,7 +146,7 @@ pub struct Push<'a> {
     stage: &'a Stage,
     corpus: &'a Corpus,
     refspecs: Vec<String>,
-    site: Option<&'a Site>,
+    hook: Hook<'a>,
     /// The repository as it was.
     template: PathBuf,
     server: PathBuf,
@@ -121,30 +154,27 @@ pub struct Push<'a> {
 
 impl<'a> Push<'a> {
     /// Of the newest commit to `main`.
-    pub fn of_main(stage: &'a Stage, corpus: &'a Corpus, base: &Path, site: Option<&'a Site>) -> Self {
-        Self::new(stage, corpus, vec![format!("{}:refs/heads/main", corpus.commits.last().unwrap())], base, site)
+    pub fn of_main(stage: &'a Stage, corpus: &'a Corpus, base: &Path, hook: Hook<'a>) -> Self {
+        Self::new(stage, corpus, vec![format!("{}:refs/heads/main", corpus.commits.last().unwrap())], base, hook)
     }
 
-    pub fn new(
-        stage: &'a Stage,
-        corpus: &'a Corpus,
-        refspecs: Vec<String>,
-        base: &Path,
-        site: Option<&'a Site>,
-    ) -> Self {
+    pub fn new(stage: &'a Stage, corpus: &'a Corpus, refspecs: Vec<String>, base: &Path, hook: Hook<'a>) -> Self {
         let (template, server) = (stage.fresh("template.git"), stage.fresh("server.git"));
         copy(base, &template, Files::Linked);
-        if let Some(site) = site {
-            site.install(stage, &template);
+        match hook {
+            Hook::None => {}
+            Hook::Recording(site) => site.install(stage, &template),
+            Hook::Judging(site) => site.install_judge(&template),
         }
-        let push = Self { stage, corpus, refspecs, site, template, server };
+        let push = Self { stage, corpus, refspecs, hook, template, server };
         push.run();
         push
     }
 
     pub fn run(&self) -> Cost {
-        if let Some(site) = self.site {
-            site.put_ledger_back();
+        match self.hook {
+            Hook::None => {}
+            Hook::Recording(site) | Hook::Judging(site) => site.put_ledger_back(),
         }
         copy(&self.template, &self.server, Files::Linked);
         let mut push = self.stage.command("git");

@@ -83,7 +83,7 @@ impl Line {
 }
 
 const HEADINGS: [&str; 10] =
-    ["", "without", "with", "ratio", "cpu", "no ledger", "cpu", "other program", "at most", ""];
+    ["", "without", "with", "ratio", "cpu", "unrecorded", "cpu", "other program", "at most", ""];
 const WIDTHS: [usize; 10] = [54, 9, 9, 6, 6, 10, 6, 14, 8, 7];
 
 #[derive(Clone, Copy, PartialEq, Eq)]
