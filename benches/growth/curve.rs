@@ -28,7 +28,7 @@ pub struct Point {
     pub cost: Cost,
 }
 
-/// A flat line may be this much higher in one place than in another: what runs beside it makes as much.
+/// A flat line may rise this many times: what runs beside it on the machine makes as much.
 pub const FLAT: f64 = 1.25;
 /// Twice as much may take 2^1.05 times as long.
 pub const LINEAR: f64 = 1.05;
@@ -56,8 +56,8 @@ impl Line {
                 (format!("slope {slope:.2} at the upper end, at most {LINEAR}"), slope <= LINEAR)
             }
             Growth::Flat => {
-                let ratio = self.ratio();
-                (format!("largest over smallest {ratio:.2}, at most {FLAT}"), ratio <= FLAT)
+                let rise = self.rise();
+                (format!("it rises {rise:.2} times, at most {FLAT}"), rise <= FLAT)
             }
         }
     }
@@ -77,8 +77,13 @@ impl Line {
         both / logarithms.iter().map(|at| (at.0 - x).powi(2)).sum::<f64>()
     }
 
-    fn ratio(&self) -> f64 {
-        let costs = || self.points.iter().map(|point| point.cost.processor);
-        costs().fold(f64::MIN, f64::max) / costs().fold(f64::MAX, f64::min)
+    /// How many times as much as at any smaller size it is at most.
+    fn rise(&self) -> f64 {
+        let mut lowest = f64::MAX;
+        let rises = self.points.iter().map(|point| {
+            lowest = lowest.min(point.cost.processor);
+            point.cost.processor / lowest
+        });
+        rises.fold(1.0, f64::max)
     }
 }

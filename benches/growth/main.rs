@@ -10,8 +10,8 @@ mod cost;
 mod curve;
 #[path = "../ledger/fill.rs"]
 mod fill;
-mod panels;
 mod page;
+mod panels;
 mod plot;
 #[path = "../server/mod.rs"]
 mod server;

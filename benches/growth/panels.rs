@@ -69,7 +69,8 @@ const CREATED: &str = "a new branch with one";
 
 /// 1, 10, 100 … and what it ends with.
 fn decades(from: usize, to: usize) -> Vec<usize> {
-    let mut steps: Vec<usize> = std::iter::successors(Some(from), |step| Some(step * 10)).take_while(|&step| step < to).collect();
+    let mut steps: Vec<usize> =
+        std::iter::successors(Some(from), |step| Some(step * 10)).take_while(|&step| step < to).collect();
     steps.push(to);
     steps
 }
@@ -80,8 +81,7 @@ fn brought(extent: &Extent) -> Vec<Line> {
         let history = Corpus::ssh(count);
         let mut server = new_server(RULE);
         server.take_registry(&history.registry());
-        // The first one makes the ledger.
-        server.adopt();
+        server.take_ledger(&filled_ledger(1));
         let runs = if count > 10_000 { extent.runs.min(5) } else { extent.runs };
         line.add(count, &measured(runs, || server.push_in_vain(MAIN, None, &history, &cost::of_hook)));
     }
@@ -153,9 +153,7 @@ fn ledger(extent: &Extent) -> Vec<Line> {
     // The first record is that a ledger was made.
     for count in std::iter::once(1).chain(decades(1_000, extent.ledger)) {
         let mut server = server_with(&history, RULE);
-        if count > 1 {
-            server.take_ledger(&filled_ledger(count));
-        }
+        server.take_ledger(&filled_ledger(count));
         add(&mut lines, count, &one_commit(&mut server, &history, extent.runs));
     }
     lines.into()

@@ -48,8 +48,11 @@ pub fn svg(panels: &[Panel]) -> String {
         svg.push_str("</g>\n");
     }
     let key = height - 10.0;
-    writeln!(svg, "<text x=\"{LEFT}\" y=\"{key}\">line: processor time of the hook; dashes: from its start to its end</text>")
-        .unwrap();
+    writeln!(
+        svg,
+        "<text x=\"{LEFT}\" y=\"{key}\">line: processor time of the hook; dashes: from its start to its end</text>"
+    )
+    .unwrap();
     svg.push_str("</svg>\n");
     svg
 }
@@ -81,7 +84,8 @@ fn draw(panel: &Panel, svg: &mut String) {
     for power in exponent(from_x).ceil() as i32..=exponent(to_x).floor() as i32 {
         let at = x(10_f64.powi(power));
         writeln!(svg, "<path class=\"grid\" d=\"M{at:.1} {TOP}V{bottom}\"/>").unwrap();
-        writeln!(svg, "<text class=\"middle\" x=\"{at:.1}\" y=\"{:.0}\">{}</text>", bottom + 16.0, count(power)).unwrap();
+        writeln!(svg, "<text class=\"middle\" x=\"{at:.1}\" y=\"{:.0}\">{}</text>", bottom + 16.0, count(power))
+            .unwrap();
     }
     for (number, line) in panel.lines.iter().enumerate() {
         let path = |of: fn(&crate::cost::Cost) -> f64| path(line, &|at| x(at as f64), &|cost| y(of(cost)));

@@ -23,7 +23,9 @@ pub fn fill(folder: &Path, records: u64, repository: &str) {
             let mut completed = Vec::new();
             for _ in 0..1_000.min(records - number) {
                 let next = writing.next_number();
-                let Record::Decision(mut decision) = decision(writing, &[known(next)], repository) else { unreachable!() };
+                let Record::Decision(mut decision) = decision(writing, &[known(next)], repository) else {
+                    unreachable!()
+                };
                 decision.name = RefName::new(format!("refs/heads/topic-{}", next % 1_000).as_bytes()).unwrap();
                 completed.push(writing.record(&Record::Decision(decision))?);
             }
@@ -106,4 +108,3 @@ pub fn making() -> Making {
 pub fn clock() -> Timestamp {
     Timestamp(1_790_000_000)
 }
-

@@ -43,13 +43,15 @@ impl Server {
         server
     }
 
-    fn repository(&self) -> PathBuf {
+    pub fn repository(&self) -> PathBuf {
         self.folder.join(REPOSITORY)
     }
 
     /// Gives the server a registry: a copy of it.
     pub fn take_registry(&self, kept: &Path) {
-        copy(kept, &self.folder.join("etc/registry"));
+        let place = self.folder.join("etc/registry");
+        drop(fs::remove_dir_all(&place));
+        copy(kept, &place);
     }
 
     /// Gives the server a ledger: a copy of it.
@@ -71,9 +73,7 @@ impl Server {
 
     /// Has the ledger receive what is there.
     pub fn adopt(&self) {
-        let mut adopt = self.command(&self.program);
-        adopt.args(["ledger", "adopt", "--all", "--yes", "--policy"]).arg(self.folder.join("etc/policy.toml"));
-        let adopted = adopt.output().unwrap();
+        let adopted = self.program(&["ledger", "adopt", "--all", "--yes"]).output().unwrap();
         assert!(adopted.status.success(), "adopt: {}", String::from_utf8_lossy(&adopted.stderr));
     }
 
@@ -121,9 +121,16 @@ impl Server {
     }
 
     fn hook(&self, name: &str) -> Command {
-        let mut hook = self.command(&self.program);
-        hook.args(["hook", name, "--policy"]).arg(self.folder.join("etc/policy.toml")).env("GIT_DIR", ".");
+        let mut hook = self.program(&["hook", name]);
+        hook.env("GIT_DIR", ".");
         hook
+    }
+
+    /// The program, in the repository, with its policy.
+    pub fn program(&self, arguments: &[&str]) -> Command {
+        let mut command = self.command(&self.program);
+        command.args(arguments).arg("--policy").arg(self.folder.join("etc/policy.toml"));
+        command
     }
 
     fn ledger(&self) -> PathBuf {
@@ -167,5 +174,9 @@ fn move_objects(from: &Path, to: &Path) {
 }
 
 fn copy(from: &Path, to: &Path) {
-    assert!(Command::new("cp").arg("-a").args([from, to]).status().unwrap().success(), "{} could not be copied", from.display());
+    assert!(
+        Command::new("cp").arg("-a").args([from, to]).status().unwrap().success(),
+        "{} could not be copied",
+        from.display()
+    );
 }
