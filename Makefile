@@ -7,13 +7,15 @@ PROGRAM := $(TARGET)/release/countersign
 BOOK := CARGO_TARGET_DIR=$(TARGET)/book-tool $(CARGO)
 BOOK_PACKAGE := --manifest-path tools/book/Cargo.toml
 
-.PHONY: help demo test lint bench bench-bounds bench-growth bench-paths bench-ledger instructions fuzz book build install-deps
+.PHONY: help demo test lint bench bench-short bench-bounds bench-growth bench-paths bench-ledger instructions fuzz \
+	book build install-deps
 
 help:
 	@echo 'make demo          build, then push for real to a repository with the hook, in a temporary folder'
 	@echo 'make test          run every test'
 	@echo 'make lint          format, clippy, shellcheck, licences (what of it is installed)'
-	@echo 'make bench         how much the hook slows a push, beside a push without it'
+	@echo 'make bench         how much the hook slows a push, beside a push without it, in some twenty minutes'
+	@echo 'make bench-short   the main rows of it, in two; BENCH="--only paths" for others, BENCH=--help for all there is'
 	@echo 'make bench-bounds  what hostile objects cost, beside what git takes for them'
 	@echo 'make bench-growth  how the cost grows with what is pushed and with what is there; BENCH=--short for less'
 	@echo 'make bench-paths   what a rule on paths costs, beside git diff-tree'
@@ -52,9 +54,9 @@ lint:
 	$(CARGO) deny $(BOOK_PACKAGE) check licenses bans sources; \
 	else echo 'cargo-deny is not installed: left out'; fi
 
-bench:
-	@./tools/need cargo git cc ssh-keygen
-	$(CARGO) bench --locked --bench push -- $(BENCH)
+bench bench-short:
+	@./tools/need cargo git cc ssh-keygen gpg gpgv
+	$(CARGO) bench --locked --bench push -- $(if $(filter bench-short,$@),--short) $(BENCH)
 
 bench-bounds:
 	@./tools/need cargo git cc ssh-keygen
