@@ -7,7 +7,7 @@ PROGRAM := $(TARGET)/release/countersign
 BOOK := CARGO_TARGET_DIR=$(TARGET)/book-tool $(CARGO)
 BOOK_PACKAGE := --manifest-path tools/book/Cargo.toml
 
-.PHONY: help demo test lint bench bench-short bench-bounds bench-growth bench-paths bench-ledger instructions fuzz \
+.PHONY: help demo test lint bench bench-short bench-bounds bench-growth bench-micro bench-paths bench-ledger instructions fuzz \
 	book build install-deps
 
 help:
@@ -18,6 +18,7 @@ help:
 	@echo 'make bench-short   the main rows of it, in two; BENCH="--only paths" for others, BENCH=--help for all there is'
 	@echo 'make bench-bounds  what hostile objects cost, beside what git takes for them'
 	@echo 'make bench-growth  how the cost grows with what is pushed and with what is there; BENCH=--short for less'
+	@echo 'make bench-micro   what the parts of a judgement cost, by Criterion, beside openssl speed; BENCH=verify for some'
 	@echo 'make bench-paths   what a rule on paths costs, beside git diff-tree'
 	@echo 'make bench-ledger  what recording and looking up costs, beside the disk; BENCH="--records 100000" for less'
 	@echo 'make instructions  whether a push takes more or fewer instructions than is recorded; UPDATE=1 records'
@@ -65,6 +66,10 @@ bench-bounds:
 bench-growth:
 	@./tools/need cargo git cc
 	$(CARGO) bench --locked --bench growth -- $(BENCH)
+
+bench-micro:
+	@./tools/need cargo git cc
+	$(CARGO) bench --locked --bench micro -- $(BENCH)
 
 bench-paths:
 	@./tools/need cargo git cc

@@ -1,6 +1,6 @@
 //! What is pushed: signed histories and registries, made in process and written as packs, in seconds instead of the hours that
 //! `git commit -S` would take. The same bytes every time, kept under `target/bench-corpora`.
-#![allow(dead_code, reason = "each benchmark uses some of it")]
+#![allow(dead_code, unused_imports, reason = "each benchmark uses some of it")]
 
 mod armor;
 mod history;

@@ -33,12 +33,12 @@ pub fn table(panel: &Panel) -> (String, bool) {
 
 const BEGINNING: &str = "# How the cost grows
 
-What the hook costs grows with what a push brings, and with nothing else. `make bench-growth` measured this, and `make
-bench-growth BENCH=--write` writes this page. Each number is the median of several whole processes of the hook, begun cold, in
-milliseconds: the processor time of all its threads, and the time from its start to its end, in which the record is made
-durable. What runs beside them on the machine is in the numbers; how they compare says more than what they are.
+What the hook costs may grow with what a push brings, and with nothing else; below each table stands whether it is so. `make
+bench-growth` measures it, and `make bench-growth BENCH=--write` writes this page. Each number is the median of several whole
+processes of the hook in milliseconds: the processor time of all its threads, and the time from its start to its end, in which
+the record is made durable. The first depends little on what else the machine does, the second much.
 
-![Six plots of time over size, both logarithmic: the first rises in a straight line, the others are level](growth.svg)
+![Six plots of time over size, both logarithmic: what a push brings, and five of what is there](growth.svg)
 
 ";
 

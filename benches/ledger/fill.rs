@@ -1,4 +1,5 @@
 //! A ledger of a size of one's choice, filled in process.
+#![allow(dead_code, reason = "each benchmark uses some of it")]
 
 use countersign::{
     ledger::{
