@@ -7,7 +7,8 @@ PROGRAM := $(TARGET)/release/countersign
 BOOK := CARGO_TARGET_DIR=$(TARGET)/book-tool $(CARGO)
 BOOK_PACKAGE := --manifest-path tools/book/Cargo.toml
 
-.PHONY: help demo test lint bench bench-short bench-bounds bench-paths bench-ledger fuzz book build install-deps
+.PHONY: help demo test lint bench bench-short bench-bounds bench-growth bench-micro bench-paths bench-ledger instructions fuzz \
+	book build install-deps
 
 help:
 	@echo 'make demo          build, then push for real to a repository with the hook, in a temporary folder'
@@ -16,8 +17,11 @@ help:
 	@echo 'make bench         how much the hook slows a push, beside a push without it, in some twenty minutes'
 	@echo 'make bench-short   the main rows of it, in two; BENCH="--only paths" for others, BENCH=--help for all there is'
 	@echo 'make bench-bounds  what hostile objects cost, beside what git takes for them'
+	@echo 'make bench-growth  how the cost grows with what is pushed and with what is there; BENCH=--short for less'
+	@echo 'make bench-micro   what the parts of a judgement cost, by Criterion, beside openssl speed; BENCH=verify for some'
 	@echo 'make bench-paths   what a rule on paths costs, beside git diff-tree'
 	@echo 'make bench-ledger  what recording and looking up costs, beside the disk; BENCH="--records 100000" for less'
+	@echo 'make instructions  whether a push takes more or fewer instructions than is recorded; UPDATE=1 records'
 	@echo 'make fuzz          look for inputs that break what must hold; TARGETS="commit tag", TIME=60'
 	@echo 'make book          the manual as web pages, in target/book, whose links are followed'
 	@echo 'make build         the release program, $(PROGRAM)'
@@ -62,6 +66,14 @@ bench-bounds:
 	@./tools/need cargo git cc ssh-keygen
 	$(CARGO) bench --locked --bench bounds
 
+bench-growth:
+	@./tools/need cargo git cc
+	$(CARGO) bench --locked --bench growth -- $(BENCH)
+
+bench-micro:
+	@./tools/need cargo git cc
+	$(CARGO) bench --locked --bench micro -- $(BENCH)
+
 bench-paths:
 	@./tools/need cargo git cc
 	$(CARGO) bench --locked --bench paths
@@ -69,6 +81,10 @@ bench-paths:
 bench-ledger:
 	@./tools/need cargo cc
 	$(CARGO) bench --locked --bench ledger -- $(BENCH)
+
+instructions:
+	@./tools/need cargo git cc valgrind
+	$(CARGO) bench --locked --bench instructions
 
 TIME ?= 600
 fuzz:

@@ -52,6 +52,20 @@ impl History {
         history
     }
 
+    /// A line of commits of one tree which nobody signed, of the year 2015 and after.
+    pub fn unsigned(count: usize) -> Self {
+        let mut history = Self::new();
+        let tree = history.small_tree().hex();
+        for number in 0..count {
+            let seconds = u32::try_from(1_430_000_000 + 60 * number).unwrap();
+            let parent = history.commits.last().map(String::as_str);
+            let commit = unsigned(&tree, parent, "past@example.com", seconds, number);
+            let commit = history.pack.add(Kind::Commit, commit.as_bytes());
+            history.commits.push(commit.hex());
+        }
+        history
+    }
+
     fn small_tree(&mut self) -> Object {
         let blob = self.pack.add(Kind::Blob, b"what the benchmark pushes\n");
         Tree::new(&mut self.pack, &[("100644", "notes".into(), blob.id)]).object()
@@ -60,17 +74,28 @@ impl History {
     fn commit(&mut self, signer: &Signer, tree: &Object, parent: Option<String>) {
         let number = self.commits.len();
         let seconds = u32::try_from(1_700_000_000 + 60 * number).unwrap();
-        let parent = parent.map(|parent| format!("parent {parent}\n")).unwrap_or_default();
-        let person = format!("Somebody Else <{}> {seconds} +0100", signer.email);
-        let headers = format!("tree {}\n{parent}author {person}\ncommitter {person}\n", tree.hex());
-        let message =
-            format!("Change number {number}\n\nWhat it is for, and why it is done in this way and not otherwise.\n");
-        let armor = signer.sign(format!("{headers}\n{message}").as_bytes(), seconds);
-        let signature = armor.trim_end().replace('\n', "\n ");
-        let commit = format!("{headers}gpgsig {signature}\n\n{message}");
+        let commit = signed(&tree.hex(), parent.as_deref(), signer, seconds, number);
         let commit = self.pack.add(Kind::Commit, commit.as_bytes());
         self.commits.push(commit.hex());
     }
+}
+
+/// The bytes of a commit; `number` tells it from others.
+pub fn signed(tree: &str, parent: Option<&str>, signer: &Signer, seconds: u32, number: usize) -> String {
+    let unsigned = unsigned(tree, parent, &signer.email, seconds, number);
+    let armor = signer.sign(unsigned.as_bytes(), seconds);
+    let (headers, message) = unsigned.split_once("\n\n").unwrap();
+    format!("{headers}\ngpgsig {}\n\n{message}", armor.trim_end().replace('\n', "\n "))
+}
+
+/// The same, which nobody signed.
+pub fn unsigned(tree: &str, parent: Option<&str>, email: &str, seconds: u32, number: usize) -> String {
+    let parent = parent.map(|parent| format!("parent {parent}\n")).unwrap_or_default();
+    let person = format!("Somebody Else <{email}> {seconds} +0100");
+    let headers = format!("tree {tree}\n{parent}author {person}\ncommitter {person}\n");
+    let message =
+        format!("Change number {number}\n\nWhat it is for, and why it is done in this way and not otherwise.\n");
+    format!("{headers}\n{message}")
 }
 
 /// Files in each folder, folders in each part, parts: 50,000 files.

@@ -1,6 +1,6 @@
 //! What is pushed: signed histories and registries, made in process and written as packs, in seconds instead of the hours that
 //! `git commit -S` would take. The same bytes every time, kept under `target/bench-corpora`.
-#![allow(dead_code, reason = "each benchmark uses some of it")]
+#![allow(dead_code, unused_imports, reason = "each benchmark uses some of it")]
 
 mod armor;
 mod history;
@@ -9,8 +9,11 @@ mod pack;
 mod signer;
 mod ssh;
 
+pub use history::signed;
+pub use pack::write_loose;
+pub use signer::Signer;
+
 use history::History;
-use signer::Signer;
 use std::{
     fmt::Write as _,
     fs,
@@ -85,6 +88,11 @@ impl Corpus {
         })
     }
 
+    /// A line of commits that nobody signed.
+    pub fn unsigned(count: usize) -> Self {
+        Self::made(&format!("unsigned-{count}"), || (History::unsigned(count), Vec::new()))
+    }
+
     fn line(name: &str, count: usize, signers: impl FnOnce() -> Vec<Signer>) -> Self {
         Self::made(name, || {
             let signers = signers();
@@ -113,6 +121,26 @@ impl Corpus {
     pub fn registry(&self) -> PathBuf {
         self.folder.join("registry")
     }
+
+    pub fn tip(&self) -> &str {
+        self.commits.last().unwrap()
+    }
+
+    /// The tree of the tip.
+    pub fn tree(&self) -> String {
+        let mut show = Command::new("git");
+        show.arg("-C").arg(self.repository()).args(["rev-parse", &format!("{}^{{tree}}", self.tip())]);
+        String::from_utf8(show.output().unwrap().stdout).unwrap().trim().to_owned()
+    }
+
+    /// Puts its pack into an object folder.
+    pub fn link_into(&self, objects: &Path) {
+        fs::create_dir_all(objects.join("pack")).unwrap();
+        for file in fs::read_dir(self.repository().join("objects/pack")).unwrap() {
+            let file = file.unwrap();
+            fs::hard_link(file.path(), objects.join("pack").join(file.file_name())).unwrap();
+        }
+    }
 }
 
 /// A registry of so many OpenPGP certificates and as many SSH keys; who signs [`Corpus::ssh`] and [`Corpus::openpgp`] is in it.
@@ -133,7 +161,7 @@ fn root() -> PathBuf {
 }
 
 /// The folder of this name, which is made if it is not there.
-fn kept(name: &str, make: impl FnOnce(&Path)) -> PathBuf {
+pub fn kept(name: &str, make: impl FnOnce(&Path)) -> PathBuf {
     let folder = root().join(format!("{name}.v{VERSION}"));
     if !folder.exists() {
         let unfinished = root().join(format!("{name}.unfinished-{}", std::process::id()));

@@ -2,7 +2,7 @@
 
 use aws_lc_rs::digest::{SHA1_FOR_LEGACY_USE_ONLY, digest};
 use flate2::{Compression, write::ZlibEncoder};
-use std::io::Write;
+use std::{fs, io::Write, path::Path};
 
 pub struct Pack {
     bytes: Vec<u8>,
@@ -88,6 +88,10 @@ impl Pack {
 }
 
 fn id(kind: Kind, content: &[u8]) -> [u8; 20] {
+    digest(&SHA1_FOR_LEGACY_USE_ONLY, &framed(kind, content)).as_ref().try_into().unwrap()
+}
+
+fn framed(kind: Kind, content: &[u8]) -> Vec<u8> {
     let name = match kind {
         Kind::Commit => "commit",
         Kind::Tree => "tree",
@@ -95,7 +99,19 @@ fn id(kind: Kind, content: &[u8]) -> [u8; 20] {
     };
     let mut object = format!("{name} {}\0", content.len()).into_bytes();
     object.extend(content);
-    digest(&SHA1_FOR_LEGACY_USE_ONLY, &object).as_ref().try_into().unwrap()
+    object
+}
+
+/// Writes a commit into an object folder, as git unpacks what small pushes bring, and returns its id.
+pub fn write_loose(objects: &Path, commit: &str) -> String {
+    let id = Object { id: id(Kind::Commit, commit.as_bytes()), offset: 0 }.hex();
+    let (folder, name) = id.split_at(2);
+    fs::create_dir_all(objects.join(folder)).unwrap();
+    let file = fs::File::create_new(objects.join(folder).join(name)).unwrap();
+    let mut encoder = ZlibEncoder::new(file, Compression::default());
+    encoder.write_all(&framed(Kind::Commit, commit.as_bytes())).unwrap();
+    encoder.finish().unwrap();
+    id
 }
 
 /// Seven bits a byte, the lowest first.

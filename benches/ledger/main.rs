@@ -4,17 +4,16 @@
 #![allow(missing_docs, clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, clippy::as_conversions)]
 #![allow(clippy::disallowed_methods, clippy::print_stdout)]
 
+mod fill;
+
 use countersign::{
     Undecided,
-    ledger::{
-        Brought, Decision, Digest, Effect, InForce, Ledger, Making, Outcome, Pushed, Record, Recorded, RuleOutcome,
-        Verdict, Witness, Writing,
-    },
-    push::{ObjectId, RefName, Timestamp},
+    ledger::{Digest, Ledger, Outcome, Record},
+    push::{ObjectId, RefName},
     trusted::TrustedFiles,
 };
+use fill::{MANY, clock, known, making, open};
 use std::{
-    fmt::Write as _,
     fs::File,
     io::{Read, Write as _},
     os::unix::fs::DirBuilderExt,
@@ -24,7 +23,6 @@ use std::{
 };
 
 const RUNS: usize = 21;
-const MANY: usize = 10_000;
 const REPOSITORY: &str = "/srv/git/repository.git";
 
 fn main() {
@@ -44,13 +42,13 @@ fn compare(records: u64, kept: Option<&Path>) {
     let ground = tempfile::Builder::new().tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
     let sync = median(|| sync(ground.path()));
     let (small, big) = (ground.path().join("small"), ground.path().join("big"));
-    fill(&small, 10_000);
+    fill::fill(&small, 10_000, REPOSITORY);
     let begin = Instant::now();
     match kept.map(|kept| kept.join(records.to_string())) {
-        None => fill(&big, records),
+        None => fill::fill(&big, records, REPOSITORY),
         Some(kept) => {
             if !kept.exists() {
-                fill(&kept, records);
+                fill::fill(&kept, records, REPOSITORY);
             }
             copy(&kept, &big);
         }
@@ -100,7 +98,7 @@ fn measures() -> [Measure; 9] {
             let objects = fresh(MANY);
             let mut time = 0.0;
             let broken_off = open(folder).append(&clock, |writing| {
-                let decision = decision(writing, &objects);
+                let decision = fill::decision(writing, &objects, REPOSITORY);
                 let completed = vec![writing.record(&decision)?];
                 let outcome = Record::Outcome(Outcome { by: "post-receive", completed, failed: vec![] });
                 time = timed(|| writing.record(&outcome).unwrap());
@@ -137,14 +135,6 @@ fn measures() -> [Measure; 9] {
     ]
 }
 
-fn open(folder: &Path) -> Ledger {
-    Ledger::open(folder, &TrustedFiles::new(&[]).unwrap(), &making()).unwrap()
-}
-
-fn making() -> Making {
-    Making { origin: "git.example.com/ledger".into(), by_hook: true, user: 0, now: clock() }
-}
-
 /// A new ledger that continues this one.
 fn continued(folder: &Path, next: &Path) -> PathBuf {
     let mut ledger = open(folder);
@@ -161,37 +151,10 @@ fn append_once(folder: &Path) {
 
 fn append(ledger: &mut Ledger, objects: &[ObjectId]) {
     let appended = ledger.append(&clock, |writing| {
-        let decision = decision(writing, objects);
+        let decision = fill::decision(writing, objects, REPOSITORY);
         writing.record(&decision).map(drop)
     });
     appended.unwrap().unwrap();
-}
-
-/// Pushes of two commits to one of a thousand refs, a thousand pushes a transaction; each hundred transactions, one brings
-/// 10,000 at once.
-fn fill(folder: &Path, records: u64) {
-    let mut ledger = open(folder);
-    let (mut number, mut big) = (0, 0_u64);
-    while number + 2 < records {
-        let appended = ledger.append(&clock, |writing| {
-            let mut completed = Vec::new();
-            for _ in 0..1_000.min(records - number) {
-                let next = writing.next_number();
-                let Record::Decision(mut decision) = decision(writing, &[known(next)]) else { unreachable!() };
-                decision.name = RefName::new(format!("refs/heads/topic-{}", next % 1_000).as_bytes()).unwrap();
-                completed.push(writing.record(&Record::Decision(decision))?);
-            }
-            if number / 10_000 >= big {
-                big += 1;
-                let objects: Vec<_> = (0..MANY as u64).map(|place| known(big << 32 | place)).collect();
-                let many = decision(writing, &objects);
-                completed.push(writing.record(&many)?);
-            }
-            writing.record(&Record::Outcome(Outcome { by: "post-receive", completed, failed: vec![] }))?;
-            Ok(())
-        });
-        number = appended.unwrap().unwrap().size;
-    }
 }
 
 fn copy(from: &Path, to: &Path) {
@@ -200,60 +163,6 @@ fn copy(from: &Path, to: &Path) {
     for file in from.read_dir().unwrap().map(Result::unwrap) {
         std::fs::copy(file.path(), to.join(file.file_name())).unwrap();
     }
-}
-
-fn decision(writing: &Writing<'_>, objects: &[ObjectId]) -> Record {
-    let policy = writing.content(b"policy").unwrap();
-    let registry = writing.content(b"registry").unwrap();
-    let list = writing.content(&list(objects)).unwrap();
-    Record::Decision(Box::new(Decision {
-        push: writing.next_number(),
-        pushed: Pushed {
-            repository: REPOSITORY.into(),
-            repository_name: Some(b"repository".into()),
-            verdict: Verdict::Accepted,
-            pusher: Witness { id: Some("alice@example.com".into()), ..Witness::default() },
-            via: None,
-            certificate: None,
-            policies: vec![InForce { path: b"/etc/countersign/policy.toml".into(), policy, registry }],
-            waited: 0,
-        },
-        name: RefName::new(b"refs/heads/main").unwrap(),
-        old: Some(known(1)),
-        new: objects.first().copied(),
-        recorded: Recorded::Same,
-        rules: vec![RuleOutcome {
-            policy: 0,
-            name: "main".into(),
-            line: 3,
-            mode: "enforce",
-            effect: Effect::Satisfied,
-        }],
-        findings: Vec::new(),
-        findings_left_out: 0,
-        brought: Some(Brought { objects: objects.len() as u64, list }),
-        keys: None,
-        tip: None,
-        approvals: Vec::new(),
-        emergencies: Vec::new(),
-        paths: None,
-        settles: Vec::new(),
-    }))
-}
-
-fn list(objects: &[ObjectId]) -> Vec<u8> {
-    let mut objects = objects.to_vec();
-    objects.sort();
-    let mut list = String::from(
-        "{\"schema\":1,\"people\":[{\"status\":\"good\",\"signer\":\"alice@example.com\",\"key\":\"SHA256:k\",\"format\":\"ssh\",\"author\":\"Alice <alice@example.com>\",\"committer\":\"Alice <alice@example.com>\"}]}\n",
-    );
-    objects.iter().for_each(|id| writeln!(list, "{id} 0").unwrap());
-    list.into_bytes()
-}
-
-/// One that the filled ledger has received, if it has so many.
-fn known(number: u64) -> ObjectId {
-    ObjectId::from_bytes(&Digest::of(&number.to_be_bytes()).0[..20]).unwrap()
 }
 
 /// Such as no ledger has seen.
@@ -265,10 +174,6 @@ fn fresh(objects: usize) -> Vec<ObjectId> {
         ObjectId::from_bytes(&digest.0[..20]).unwrap()
     };
     (0..objects).map(object).collect()
-}
-
-fn clock() -> Timestamp {
-    Timestamp(1_800_000_000)
 }
 
 fn sync(folder: &Path) -> f64 {

@@ -1,7 +1,7 @@
 //! Policies, and what is said of TOML with mistakes.
 
 use countersign::{
-    document::{Groups, Problem},
+    document::{Document, Groups, Problem},
     policy::{Mode, Policy, compile, registry_folder},
     report::diagnostics,
 };
@@ -11,7 +11,7 @@ use std::{collections::HashSet, path::Path};
 pub fn policy_toml(input: &[u8]) {
     let Ok(source) = std::str::from_utf8(input) else { return };
     let groups = Groups::from([("dev".to_owned(), vec!["alice@example.com".to_owned(), "@dev".to_owned()])]);
-    registry_folder(source);
+    registry_folder(&Document::parse(source));
     let again = compile(source, &groups);
     match compile(source, &groups) {
         Ok(policy) => {

@@ -232,7 +232,7 @@ impl<'w> Walk<'w> {
     /// Whether what came with the push leads to commits that were there before and are neither `old` nor baselines, or the
     /// tip itself was there before.
     pub fn meets_settled(&self) -> bool {
-        !self.tip_is_new || self.settled_tips().next().is_some()
+        !self.tip_is_new || !self.settled_tips().is_empty()
     }
 
     /// Whether no baseline that is here hides anything: all that is not gained is under `old`.
@@ -240,8 +240,12 @@ impl<'w> Walk<'w> {
         self.baselines.is_empty()
     }
 
-    fn settled_tips(&self) -> impl Iterator<Item = ObjectId> {
-        self.edge.commits.iter().copied().filter(|id| self.hidden.binary_search(id).is_err())
+    /// The commits that were there before, and that what came with the push leads to, but for `old` and baselines; sorted.
+    pub fn settled_tips(&self) -> Vec<ObjectId> {
+        let is_hidden = |id: &ObjectId| self.hidden.binary_search(id).is_ok();
+        let mut tips: Vec<_> = self.edge.commits.iter().copied().filter(|id| !is_hidden(id)).collect();
+        tips.sort_unstable();
+        tips
     }
 
     /// Visits commits that were there before, those of the first-parent chain first, and the tip whatever it is. May be called for one
@@ -254,7 +258,7 @@ impl<'w> Walk<'w> {
         hidden.extend(trusted.tips);
         hidden.sort();
         hidden.dedup();
-        let tips: Vec<_> = self.settled_tips().filter(|id| hidden.binary_search(id).is_err()).collect();
+        let tips: Vec<_> = self.settled_tips().into_iter().filter(|id| hidden.binary_search(id).is_err()).collect();
         let left_out = Cell::new(!trusted.tips.is_empty());
         let is_trusted = |id: ObjectId| {
             let trusted = self.is_known(id) || (trusted.holds)(id)?;

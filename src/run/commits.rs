@@ -30,6 +30,8 @@ use std::{
 pub(super) struct Pipeline<'a> {
     pub(super) repository: &'a Repository,
     verifier: Verifier<'a>,
+    /// Whether the push has several updates.
+    several: bool,
     /// Baselines that were found missing.
     missing: RefCell<BTreeSet<ObjectId>>,
     /// By rules: what was judged under them with all its ancestors, and nothing was found. The refs of a push that
@@ -59,6 +61,7 @@ impl<'a> Pipeline<'a> {
         Self {
             repository,
             verifier: Verifier { registry, format, known, receipts, now, trouble: Mutex::default() },
+            several,
             missing: RefCell::default(),
             clean: RefCell::default(),
             on_commit: &|| (),
@@ -98,7 +101,7 @@ impl<'a> Pipeline<'a> {
             return Ok(None);
         }
         // On whose first-parent chain a commit is differs from ref to ref.
-        let shares_history = needs.commits == Reach::All && !needs.first_parent && !needs.counted;
+        let shares_history = self.several && needs.commits == Reach::All && !needs.first_parent && !needs.counted;
         let mut clean = match shares_history {
             true => self.clean.borrow_mut().remove(rules).unwrap_or_default(),
             false => ObjectIdSet::default(),
@@ -107,9 +110,9 @@ impl<'a> Pipeline<'a> {
         let mut visited = Vec::new();
         let mut walk = Walk::new(self.repository, &clean, selection, settled)?;
         let came = self.judge_pass(purpose, 0, &mut visited, judgement, |visit| walk.through_new(visit))?;
-        let commits = (!walk.meets_settled() && walk.hides_old_alone()).then(|| visited.clone());
+        let came_alone = !walk.meets_settled() && walk.hides_old_alone();
         if walk.meets_settled() {
-            for (tips, rules) in self.past.vouching(rules)? {
+            for (tips, rules) in self.past.vouching(rules, &walk.settled_tips())? {
                 let (purpose, trusted) =
                     (Purpose { rules: &rules, ..purpose }, Trusted { tips: &tips, holds: &is_trusted });
                 self.judge_pass(purpose, came, &mut visited, judgement, |visit| walk.through_settled(&trusted, visit))?;
@@ -120,12 +123,12 @@ impl<'a> Pipeline<'a> {
         let whole = selection.old.is_none() && missing_baselines.len() == selection.baselines.len();
         if shares_history {
             if whole && judgement.is_clean_from(update) {
-                clean.extend(visited);
+                clean.extend(visited.iter().copied());
             }
             self.clean.borrow_mut().insert(rules.to_vec(), clean);
         }
         missing_baselines.iter().for_each(|&baseline| self.note_missing(baseline));
-        Ok(Some(Brought { fast_forward, commits }))
+        Ok(Some(Brought { fast_forward, commits: came_alone.then_some(visited) }))
     }
 
     /// Judges the commits of one part of a walk, of which `before` came before; returns how many there were then.

@@ -35,7 +35,7 @@ pub struct Makers {
     /// In the order they were met.
     pub all: Vec<Maker>,
     places: HashMap<Maker, usize>,
-    of: ObjectIdMap<usize>,
+    of: ObjectIdMap<u32>,
     /// Keys that nobody has registered, by fingerprint; the public key, as authorized_keys(5) has it, of those that stand in
     /// what they signed.
     strangers: BTreeMap<String, Option<String>>,
@@ -65,7 +65,8 @@ impl Makers {
             return;
         }
         let place = self.place(maker());
-        self.of.insert(id, place);
+        // More makers than that there cannot be: a push has not so many objects.
+        self.of.insert(id, u32::try_from(place).unwrap_or(u32::MAX));
         if let Attribution::NotGood(fault) = attribution
             && let Some(key) = fault.key.as_ref().filter(|_| fault.is_by_a_stranger())
             && self.strangers.len() < STRANGERS
@@ -91,7 +92,7 @@ impl Makers {
             .collect();
         let mut of_maker = vec![0_u64; self.all.len()];
         for &place in self.of.values() {
-            of_maker.get_mut(place).into_iter().for_each(|count| *count += 1);
+            of_maker.get_mut(index(place)).into_iter().for_each(|count| *count += 1);
         }
         for (maker, count) in self.all.iter().zip(of_maker) {
             let found = strangers.iter_mut().find(|stranger| maker.key.as_deref() == Some(stranger.key));
@@ -108,6 +109,10 @@ impl Makers {
 
     /// Takes in what another thread noted.
     pub(super) fn merge(&mut self, other: Self) {
+        if self.all.is_empty() && self.strangers.is_empty() {
+            *self = other;
+            return;
+        }
         for (key, text) in other.strangers {
             if self.strangers.len() < STRANGERS {
                 self.strangers.entry(key).or_insert(text);
@@ -115,15 +120,15 @@ impl Makers {
         }
         let places: Vec<_> = other.all.into_iter().map(|maker| self.place(maker)).collect();
         for (id, place) in other.of {
-            if let Some(&place) = places.get(place) {
-                self.of.entry(id).or_insert(place);
+            if let Some(&place) = places.get(index(place)) {
+                self.of.entry(id).or_insert(u32::try_from(place).unwrap_or(u32::MAX));
             }
         }
     }
 
     /// The place of a commit's maker in [`Self::all`]; `None`: the commit was not judged.
     pub fn of(&self, id: &ObjectId) -> Option<usize> {
-        self.of.get(id).copied()
+        self.of.get(id).map(|&place| index(place))
     }
 
     fn place(&mut self, maker: Maker) -> usize {
@@ -145,6 +150,10 @@ pub(super) struct Stranger<'a> {
     /// The committers and taggers, as what it signed names them.
     pub(super) authors: Vec<&'a [u8]>,
     pub(super) objects: u64,
+}
+
+fn index(place: u32) -> usize {
+    usize::try_from(place).unwrap_or(usize::MAX)
 }
 
 fn written(person: &Person<'_>) -> Vec<u8> {

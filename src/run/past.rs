@@ -5,7 +5,7 @@ use crate::{
     Undecided,
     git::{References, Repository},
     ledger::{Debt, Digest, Memory, RecordId},
-    push::{ObjectId, Push, RefName, Timestamp},
+    push::{ObjectId, Push, RefName, RefUpdate, Timestamp},
 };
 use std::{
     cell::{OnceCell, RefCell},
@@ -13,6 +13,9 @@ use std::{
     os::unix::ffi::OsStrExt,
     sync::Arc,
 };
+
+/// Commits of which it is asked one by one what holds them.
+const FEW: usize = 16;
 
 /// What was recorded before the push. Without a ledger, nothing was.
 pub(super) struct Past<'a> {
@@ -70,7 +73,17 @@ impl<'a> Past<'a> {
     ///
     /// A ref vouches for a rule if the rule covers it, it is not symbolic, and its present value was recorded as accepted by the
     /// rule of this name with nothing found, or adopted.
-    pub(super) fn vouching(&self, rules: &[usize]) -> Result<BTreeMap<Vec<ObjectId>, Vec<usize>>, Undecided> {
+    ///
+    /// `met` are the commits that were there before and that the walk met. Most often each is what a ref holds; then no other
+    /// ref need be looked at.
+    pub(super) fn vouching(
+        &self,
+        rules: &[usize],
+        met: &[ObjectId],
+    ) -> Result<BTreeMap<Vec<ObjectId>, Vec<usize>>, Undecided> {
+        if self.vouch_for_each(rules, met)? {
+            return Ok(BTreeMap::from([(met.to_vec(), rules.to_vec())]));
+        }
         let mut groups: BTreeMap<Vec<ObjectId>, Vec<usize>> = BTreeMap::new();
         for &rule in rules {
             let known = self.vouched.borrow().get(&rule).cloned();
@@ -119,22 +132,67 @@ impl<'a> Past<'a> {
         self.memory.map_or_else(|| Ok(Vec::new()), Memory::debts)
     }
 
-    fn vouching_for(&self, number: usize) -> Result<Vec<ObjectId>, Undecided> {
-        let (Some(memory), Some(rule)) = (self.memory, self.loaded.policy.rules.get(number)) else {
-            return Ok(Vec::new());
-        };
-        let policy = self.loaded.path.as_os_str().as_bytes();
+    /// Whether for each of these commits and rules a ref vouches that holds the commit itself. All refs are not read for it.
+    fn vouch_for_each(&self, rules: &[usize], met: &[ObjectId]) -> Result<bool, Undecided> {
+        let Some(memory) = self.memory else { return Ok(false) };
+        if memory.is_of_the_past() || self.settled.get().is_some() || met.len() > FEW {
+            return Ok(false);
+        }
         let debts = memory.debts()?;
-        let owes = |name: &RefName| {
-            let mut debts = debts.iter();
-            debts.any(|debt| debt.name == *name && debt.policy == policy && debt.rule == rule.name)
-        };
+        for &commit in met {
+            let mut left = rules.to_vec();
+            let names = memory.holding(commit)?;
+            let present = self.repository.ref_values(&names)?;
+            for name in names.iter().filter(|name| present.get(*name) == Some(&commit)) {
+                let old = |update: &RefUpdate| {
+                    self.references.written(&update.name) != *name || update.change.old() == Some(commit)
+                };
+                let Some(standing) = memory.standing(name)?.filter(|standing| standing.value == Some(commit)) else {
+                    continue;
+                };
+                if !self.push.updates.iter().all(old) {
+                    continue;
+                }
+                let covering = rules_in_force(self.loaded, name, self.references, self.repository_name);
+                for rule in covering {
+                    if left.contains(&rule) && self.vouches(memory, &debts, name, standing.record, rule)? {
+                        left.retain(|other| *other != rule);
+                    }
+                }
+                if left.is_empty() {
+                    break;
+                }
+            }
+            if !left.is_empty() {
+                return Ok(false);
+            }
+        }
+        Ok(!met.is_empty())
+    }
+
+    /// Whether a ref that a rule covers, with the value that this record says, owes it no review and was found good by it.
+    fn vouches(
+        &self,
+        memory: &Memory<'_>,
+        debts: &[Debt],
+        name: &RefName,
+        record: RecordId,
+        rule: usize,
+    ) -> Result<bool, Undecided> {
+        let policy = self.loaded.path.as_os_str().as_bytes();
+        let Some(rule) = self.loaded.policy.rules.get(rule) else { return Ok(false) };
+        let owes = |debt: &Debt| debt.name == *name && debt.policy == policy && debt.rule == rule.name;
+        Ok(!debts.iter().any(owes) && memory.is_satisfied(record, policy, &rule.name)?)
+    }
+
+    fn vouching_for(&self, number: usize) -> Result<Vec<ObjectId>, Undecided> {
+        let Some(memory) = self.memory else { return Ok(Vec::new()) };
+        let debts = memory.debts()?;
         let mut tips = Vec::new();
         for settled in self.settled(memory)? {
             // A policy of today is tried on the past as if it had been in force, and what its refs held then had been accepted.
             if settled.rules.contains(&number)
-                && (memory.is_of_the_past()
-                    || (!owes(&settled.name) && memory.is_satisfied(settled.record, policy, &rule.name)?))
+                && (memory.is_of_the_past() || self.vouches(memory, &debts, &settled.name, settled.record, number)?)
             {
                 tips.extend(tip::commit_of(&self.repository.peel(settled.value)?));
             }

@@ -359,7 +359,9 @@ impl Entries {
         let list = list(&objects, &account.makers);
         let brought = Brought { objects: u64::try_from(objects.len()).unwrap_or(u64::MAX), list: Digest::of(&list) };
         self.contents.push(list);
-        self.listed.extend(objects);
+        if case.push.updates.len() > 1 {
+            self.listed.extend(objects);
+        }
         Ok(Some(brought))
     }
 

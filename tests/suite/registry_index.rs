@@ -95,7 +95,7 @@ fn a_file_that_somebody_else_could_write_is_refused_though_it_is_known() {
     settle();
     set_mode(&world.registry_path().join("openpgp/7.asc"), 0o666);
     let refused = world.push(&[&format!("{two}:refs/heads/main")]);
-    assert!(refused.text.contains("7.asc`: everybody can write"), "{}", refused.text);
+    assert!(refused.output.contains("7.asc`: everybody can write"), "{}", refused.output);
     assert_eq!(world.refs()["refs/heads/main"], one);
     set_mode(&world.registry_path().join("openpgp/7.asc"), 0o644);
     world.accepts(&[&format!("{two}:refs/heads/main")]);

@@ -45,6 +45,8 @@ CREATE TABLE standing (
     PRIMARY KEY (repository, name)
 ) STRICT, WITHOUT ROWID;
 
+CREATE INDEX standing_value ON standing (repository, value);
+
 -- What completed decisions and adoptions brought, at the moment of their record: some of it in each row, as it came.
 CREATE TABLE receipt (
     row INTEGER PRIMARY KEY, -- from 1

@@ -154,6 +154,20 @@ impl<'a> Memory<'a> {
         Ok(all.into_iter().collect())
     }
 
+    /// Refs that were once the last recorded to have this value, sixteen of each ledger at most; [`Self::standing`] knows whether
+    /// one still is.
+    ///
+    /// # Errors
+    /// The database's.
+    pub fn holding(&self, value: ObjectId) -> Result<Vec<RefName>, Undecided> {
+        let mut names = Vec::new();
+        for layer in self.layers.iter().rev() {
+            let found = layer.look(|connection, repository| holding(connection, repository, value))?;
+            names.extend(found.unwrap_or_default());
+        }
+        Ok(names)
+    }
+
     /// Whether a decision accepted with nothing found by this rule of the policy at this path, or with what an emergency
     /// waived and a review has settled since; or is an adoption, which stands for every rule.
     ///
@@ -239,6 +253,17 @@ pub(super) fn standing(
         }
         None => Ok(None),
     }
+}
+
+fn holding(connection: &Connection, repository: i64, value: ObjectId) -> Result<Vec<RefName>, Fault> {
+    let mut select =
+        connection.prepare_cached("SELECT name FROM standing WHERE repository = ?1 AND value = ?2 LIMIT 16")?;
+    let mut rows = select.query(params![repository, value.as_bytes()])?;
+    let mut names = Vec::new();
+    while let Some(row) = rows.next()? {
+        names.push(ref_name(row.get(0)?)?);
+    }
+    Ok(names)
 }
 
 pub(super) fn open_decisions(connection: &Connection, repository: i64) -> Result<Vec<OpenDecision>, Fault> {

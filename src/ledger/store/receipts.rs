@@ -186,6 +186,8 @@ mod tests {
     use crate::ledger::{Digest, store::database};
     use std::collections::BTreeMap;
 
+    type NamedBy = fn(u64) -> ObjectId;
+
     fn database() -> Connection {
         let connection = Connection::open_in_memory().unwrap();
         connection.execute_batch(database::DERIVED).unwrap();
@@ -249,8 +251,7 @@ mod tests {
         let connection = database();
         let mut model: BTreeMap<(i64, ObjectId), BTreeMap<u64, i64>> = BTreeMap::new();
         let mut records: Vec<(Source, Vec<ObjectId>)> = Vec::new();
-        let kinds: [(i64, fn(u64) -> ObjectId, u64); 4] =
-            [(1, id, 9_000), (1, alike, 60), (1, long, 900), (2, id, 900)];
+        let kinds: [(i64, NamedBy, u64); 4] = [(1, id, 9_000), (1, alike, 60), (1, long, 900), (2, id, 900)];
         for step in 0..160 {
             let (repository, id, many) = kinds[usize::try_from(random(4)).unwrap()];
             let count = [1, 3, 30, 900][usize::try_from(random(4)).unwrap()];
@@ -263,7 +264,8 @@ mod tests {
             }
             records.push((source, objects));
             if random(5) == 0 {
-                let (source, objects) = records.swap_remove(usize::try_from(random(records.len() as u64)).unwrap());
+                let (source, objects) =
+                    records.swap_remove(usize::try_from(random(u64::try_from(records.len()).unwrap())).unwrap());
                 remove(&connection, source, &objects).unwrap();
                 for object in &objects {
                     model.get_mut(&(source.repository, *object)).unwrap().remove(&source.number);

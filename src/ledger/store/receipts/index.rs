@@ -28,6 +28,9 @@ struct Node {
     entries: Vec<u8>,
 }
 
+/// The first of the four nodes below one, and what that holds itself.
+type Held = (Option<i64>, Vec<u8>);
+
 impl<'a> Index<'a> {
     pub fn of(connection: &'a Connection, repository: i64, format: ObjectFormat) -> Self {
         let format = match format {
@@ -135,7 +138,7 @@ impl<'a> Index<'a> {
     }
 
     /// The first of the four below a node and what it holds, if it is there.
-    fn node(&self, node: i64) -> Result<Option<(Option<i64>, Vec<u8>)>, Fault> {
+    fn node(&self, node: i64) -> Result<Option<Held>, Fault> {
         let mut select = self.connection.prepare_cached("SELECT below, entries FROM receipt_node WHERE node = ?1")?;
         let node =
             select.query_row([node], |row| Ok((row.get(0)?, entries::held(row.get_ref(1)?.as_blob()?).to_vec())));
