@@ -55,9 +55,12 @@ lint:
 	$(CARGO) deny $(BOOK_PACKAGE) check licenses bans sources; \
 	else echo 'cargo-deny is not installed: left out'; fi
 
-bench bench-short:
+bench:
 	@./tools/need cargo git cc ssh-keygen gpg gpgv
-	$(CARGO) bench --locked --bench push -- $(if $(filter bench-short,$@),--short) $(BENCH)
+	$(CARGO) bench --locked --bench push -- $(BENCH)
+
+bench-short:
+	@$(MAKE) --no-print-directory bench BENCH='--short $(BENCH)'
 
 bench-bounds:
 	@./tools/need cargo git cc ssh-keygen

@@ -14,7 +14,7 @@ mod table;
 
 use rows::{Bench, ROWS, Row};
 use std::{io::Write, path::PathBuf, process::ExitCode};
-use table::Form;
+use table::{AGAINST, Form, HEADINGS, Table};
 
 const USAGE: &str = "\
 usage: make bench BENCH='OPTIONS'
@@ -40,10 +40,11 @@ fn main() -> ExitCode {
         against: chosen.against.clone(),
     };
     let mut missed = false;
-    println!("{}", chosen.form.headings());
+    let against: &[_] = if chosen.against.is_some() { &AGAINST } else { &[] };
+    let table = Table::new(chosen.form, &[&HEADINGS, against].concat());
     for row in ROWS.iter().filter(|row| chosen.has(row)) {
         for line in (row.measure)(&bench) {
-            println!("{}", chosen.form.line(&line));
+            table.print(line.cells());
             missed |= !line.holds();
         }
         std::io::stdout().flush().unwrap();
@@ -57,7 +58,7 @@ fn main() -> ExitCode {
     );
     println!("says something.");
     if chosen.rivals() {
-        rivals::print(&bench.stage, &bench.program);
+        rivals::print(&bench.stage, &bench.program, chosen.form);
     }
     if missed && !chosen.no_bar { ExitCode::FAILURE } else { ExitCode::SUCCESS }
 }

@@ -28,20 +28,49 @@ fn processor_time() -> f64 {
     fields[13..15].iter().map(|field| field.parse::<f64>().unwrap() / 100.0).sum()
 }
 
-/// Each contender once a round, after one round that does not count. Every other round has the reverse order, so that a machine
-/// that grows slower or faster favours none.
-pub fn rounds<const N: usize>(count: usize, contenders: [&dyn Fn() -> Cost; N]) -> [Vec<Cost>; N] {
-    let mut costs = contenders.map(|contender| {
-        contender();
-        Vec::with_capacity(count)
-    });
-    for round in 0..count {
-        for place in 0..N {
-            let place = if round % 2 == 0 { place } else { N - 1 - place };
-            costs[place].push(contenders[place]());
+/// What is compared.
+pub struct Contest<'a> {
+    /// What the others are compared with.
+    pub base: Box<dyn Fn() -> Cost + 'a>,
+    pub hook: Box<dyn Fn() -> Cost + 'a>,
+    /// The hook, but that it records nothing.
+    pub judging: Option<Box<dyn Fn() -> Cost + 'a>>,
+    /// Another program's hook.
+    pub other: Option<Box<dyn Fn() -> Cost + 'a>>,
+}
+
+/// What came of it.
+#[derive(Default)]
+pub struct Costs {
+    pub base: Vec<Cost>,
+    pub hook: Vec<Cost>,
+    pub judging: Vec<Cost>,
+    pub other: Vec<Cost>,
+}
+
+impl Contest<'_> {
+    /// Each contender once a round, after one round that does not count. Every other round has the reverse order, so that a
+    /// machine that grows slower or faster favours none.
+    pub fn run(&self, rounds: usize) -> Costs {
+        let mut counted = Costs::default();
+        self.round(&mut Costs::default(), true);
+        for round in 0..rounds {
+            self.round(&mut counted, round % 2 == 0);
+        }
+        counted
+    }
+
+    fn round(&self, costs: &mut Costs, forward: bool) {
+        let mut contenders = vec![(&self.base, &mut costs.base), (&self.hook, &mut costs.hook)];
+        contenders.extend(self.judging.as_ref().map(|judging| (judging, &mut costs.judging)));
+        contenders.extend(self.other.as_ref().map(|other| (other, &mut costs.other)));
+        if !forward {
+            contenders.reverse();
+        }
+        for (contender, costs) in contenders {
+            costs.push(contender());
         }
     }
-    costs
 }
 
 /// One contender over another.

@@ -5,6 +5,7 @@ use crate::{
     measure::{Cost, median},
     process::Process,
     stage::{SIGNED, Site, Stage, succeeds},
+    table::{Form, Table},
 };
 use std::{
     fs,
@@ -18,13 +19,13 @@ const MANY: usize = 10_000;
 const RUNS: usize = 3;
 
 /// Prints seconds for 1,000 commits.
-pub fn print(stage: &Stage, program: &Path) {
+pub fn print(stage: &Stage, program: &Path, form: Form) {
     println!(
         "\nSeconds for 1,000 commits, and of processor time; medians of {RUNS}, over {FEW} commits, ours over {MANY}\n"
     );
-    println!("{:<44}{:>20}{:>20}{:>20}", "", "ssh-ed25519", "OpenPGP ed25519", "OpenPGP rsa4096");
+    let table = Table::new(form, &[("", 36), ("ssh-ed25519", 20), ("OpenPGP ed25519", 20), ("OpenPGP rsa4096", 20)]);
     let few = [Corpus::ssh(FEW), Corpus::openpgp(FEW), Corpus::rsa(FEW)].map(|corpus| Rival::new(stage, corpus));
-    let row = |name: &str, cells: [String; 3]| println!("{name:<44}{:>20}{:>20}{:>20}", cells[0], cells[1], cells[2]);
+    let row = |name: &str, cells: [String; 3]| table.print([vec![name.to_owned()], cells.to_vec()].concat());
     row("shell loop, git verify-commit", few.each_ref().map(|rival| rival.time(Rival::verify_commit)));
     row("git log --format=%G?", few.each_ref().map(|rival| rival.time(Rival::log)));
     let many = [Corpus::ssh(MANY), Corpus::openpgp(MANY), Corpus::rsa(MANY)];

@@ -2,7 +2,7 @@
 
 use crate::{
     corpora::{self, Corpus},
-    measure::{Ratio, median, rounds},
+    measure::{Contest, Cost, Ratio, median},
     process::{Process, Verifier},
     stage::{Hook, PATHS, Push, SIGNED, Site, Stage},
     table::{Bar, Line},
@@ -101,23 +101,16 @@ impl Bench {
         let site = |program: &Path| Site::new(&self.stage, program, &corpus.registry(), policy);
         let (site, other) = (site(&self.program), self.against.as_deref().map(site));
         let push = |hook| Push::new(&self.stage, corpus, refspecs.to_vec(), base, hook);
-        let (plain, recorded) = (push(Hook::None), push(Hook::Recording(&site)));
-        let unrecorded = push(Hook::Judging(&site));
-        let mut line = Line { work: work.into(), bar: most.map(Bar::Elapsed), ..Line::default() };
-        let costs = match &other {
-            None => rounds(self.rounds, [&|| plain.run(), &|| recorded.run(), &|| unrecorded.run()]),
-            Some(other) => {
-                let other = push(Hook::Recording(other));
-                let [plain, recorded, unrecorded, other] =
-                    rounds(self.rounds, [&|| plain.run(), &|| recorded.run(), &|| unrecorded.run(), &|| other.run()]);
-                line.against = Some(Ratio::of(&other, &plain));
-                [plain, recorded, unrecorded]
-            }
+        let (plain, recording, judging) = (push(Hook::None), push(Hook::Recording(&site)), push(Hook::Judging(&site)));
+        let other = other.as_ref().map(|other| push(Hook::Recording(other)));
+        let contest = Contest {
+            base: Box::new(move || plain.run()),
+            hook: Box::new(move || recording.run()),
+            judging: Some(Box::new(move || judging.run())),
+            other: other.map(|other| boxed(move || other.run())),
         };
-        let [plain, recorded, unrecorded] = costs;
-        line.compare(&recorded, &plain);
-        line.unrecorded = Some(Ratio::of(&unrecorded, &plain));
-        vec![line]
+        let line = Line { work: work.into(), bar: most.map(Bar::Elapsed), ..Line::default() };
+        vec![line.fill(&contest.run(self.rounds))]
     }
 
     /// What the hook's process has of its own, whatever it maps.
@@ -152,18 +145,25 @@ impl Bench {
     /// 5,000 of each over one of each; both with the hook.
     fn registry(&self) -> Vec<Line> {
         let (one, many) = (corpora::registry(1), corpora::registry(5_000));
-        let (base, mut lines) = (self.stage.empty(), Vec::new());
-        for (format, corpus) in [("ssh", Corpus::ssh(1)), ("OpenPGP", Corpus::openpgp(1))] {
+        let base = self.stage.empty();
+        let rows = [("ssh", Corpus::ssh(1)), ("OpenPGP", Corpus::openpgp(1))];
+        let lines = rows.iter().map(|(format, corpus)| {
             let site = |program: &Path, registry: &Path| Site::new(&self.stage, program, registry, SIGNED);
             let sites = [site(&self.program, &one), site(&self.program, &many)];
-            let pushes = sites.each_ref().map(|site| Push::of_main(&self.stage, &corpus, &base, Hook::Recording(site)));
-            let [one, many] = rounds(self.rounds.max(15), [&|| pushes[0].run(), &|| pushes[1].run()]);
+            let other = self.against.as_deref().map(|program| site(program, &many));
+            let push = |site| Push::of_main(&self.stage, corpus, &base, Hook::Recording(site));
+            let ([one, many], other) = (sites.each_ref().map(push), other.as_ref().map(push));
+            let contest = Contest {
+                base: Box::new(move || one.run()),
+                hook: Box::new(move || many.run()),
+                judging: None,
+                other: other.map(|other| boxed(move || other.run())),
+            };
             let work = format!("1 commit, {format}, registry of 5,000 of each over one");
-            let mut line = Line { work, bar: Some(Bar::Elapsed(1.1)), ..Line::default() };
-            line.compare(&many, &one);
-            lines.push(line);
-        }
-        lines
+            // They are quick, and scatter.
+            Line { work, bar: Some(Bar::Elapsed(1.1)), ..Line::default() }.fill(&contest.run(self.rounds.max(15)))
+        });
+        lines.collect()
     }
 
     /// The hook's process for one commit over the program that verifies one signature.
@@ -172,19 +172,23 @@ impl Bench {
         let verifiers = [Verifier::ssh_keygen(&self.stage, &ssh), Verifier::gpgv(&self.stage, &openpgp)];
         let rows = [("ssh, over ssh-keygen -Y verify", ssh, 0.5), ("OpenPGP, over gpgv", openpgp, 0.8)];
         let lines = rows.iter().zip(verifiers).map(|((format, corpus, most), verifier)| {
-            let site = Site::new(&self.stage, &self.program, &corpus.registry(), SIGNED);
-            let hook = Process::new(&self.stage, &site, corpus);
-            let [alone, recorded, unrecorded] =
-                rounds(self.rounds, [&|| verifier.verifying(), &|| hook.recording(), &|| hook.judging()]);
-            let mut line = Line {
-                work: format!("hook process, 1 commit, {format}"),
-                bar: Some(Bar::Processor(*most)),
-                unrecorded: Some(Ratio::of(&unrecorded, &alone)),
-                ..Line::default()
+            let site = |program: &Path| Site::new(&self.stage, program, &corpus.registry(), SIGNED);
+            let (site, other) = (site(&self.program), self.against.as_deref().map(site));
+            let process = |site| Process::new(&self.stage, site, corpus);
+            let (hook, other) = (process(&site), other.as_ref().map(process));
+            let contest = Contest {
+                base: Box::new(move || verifier.verifying()),
+                hook: Box::new(|| hook.recording()),
+                judging: Some(Box::new(|| hook.judging())),
+                other: other.map(|other| boxed(move || other.recording())),
             };
-            line.compare(&recorded, &alone);
-            line
+            let work = format!("hook process, 1 commit, {format}");
+            Line { work, bar: Some(Bar::Processor(*most)), ..Line::default() }.fill(&contest.run(self.rounds))
         });
         lines.collect()
     }
+}
+
+fn boxed<'a>(contender: impl Fn() -> Cost + 'a) -> Box<dyn Fn() -> Cost + 'a> {
+    Box::new(contender)
 }

@@ -1,6 +1,6 @@
-//! How it is printed.
+//! Lines of results, and how tables are printed.
 
-use crate::measure::{Cost, Ratio, median};
+use crate::measure::{Cost, Costs, Ratio, median};
 
 /// The most that a line may show.
 #[derive(Clone, Copy)]
@@ -17,6 +17,7 @@ pub struct Line {
     pub with: String,
     pub ratio: Option<Ratio>,
     pub unrecorded: Option<Ratio>,
+    /// Of the other program, if there is one to compare with.
     pub against: Option<Ratio>,
     /// What is no ratio.
     pub value: Option<f64>,
@@ -24,7 +25,7 @@ pub struct Line {
 }
 
 impl Line {
-    pub fn compare(&mut self, with: &[Cost], without: &[Cost]) {
+    pub fn fill(mut self, costs: &Costs) -> Self {
         let shown = |costs: &[Cost]| match self.bar {
             // Too short for the clock to say much.
             Some(Bar::Processor(_)) => {
@@ -35,8 +36,12 @@ impl Line {
                 format!("{:.3} s", median(costs.iter().map(|cost| cost.elapsed).collect()))
             }
         };
-        (self.without, self.with) = (shown(without), shown(with));
-        self.ratio = Some(Ratio::of(with, without));
+        (self.without, self.with) = (shown(&costs.base), shown(&costs.hook));
+        let ratio = |of: &[Cost]| (!of.is_empty()).then(|| Ratio::of(of, &costs.base));
+        self.ratio = ratio(&costs.hook);
+        self.unrecorded = ratio(&costs.judging);
+        self.against = ratio(&costs.other);
+        self
     }
 
     /// Whether it is within its bar; those without one are.
@@ -50,7 +55,8 @@ impl Line {
         }
     }
 
-    fn cells(&self) -> [String; 10] {
+    /// What is in its columns: those of [`HEADINGS`], and of [`AGAINST`].
+    pub fn cells(&self) -> Vec<String> {
         let elapsed = |ratio: &Option<Ratio>| ratio.map_or_else(String::new, |ratio| format!("{:.2}", ratio.elapsed));
         let processor = |ratio: &Option<Ratio>| match ratio {
             Some(ratio) if ratio.processor > 0.0 => format!("{:.2}", ratio.processor),
@@ -67,24 +73,32 @@ impl Line {
             Some(_) if self.holds() => "met",
             Some(_) => "MISSED",
         };
-        [
-            self.work.clone(),
-            self.without.clone(),
-            self.with.clone(),
-            elapsed(&self.ratio),
-            processor(&self.ratio),
-            elapsed(&self.unrecorded),
-            processor(&self.unrecorded),
-            elapsed(&self.against),
-            bar,
-            held.into(),
-        ]
+        let mut cells = vec![self.work.clone(), self.without.clone(), self.with.clone()];
+        for ratio in [&self.ratio, &self.unrecorded] {
+            cells.extend([elapsed(ratio), processor(ratio)]);
+        }
+        cells.extend([bar, held.into()]);
+        if self.against.is_some() {
+            cells.extend([elapsed(&self.against), processor(&self.against)]);
+        }
+        cells
     }
 }
 
-const HEADINGS: [&str; 10] =
-    ["", "without", "with", "ratio", "cpu", "unrecorded", "cpu", "other program", "at most", ""];
-const WIDTHS: [usize; 10] = [54, 9, 9, 6, 6, 10, 6, 14, 8, 7];
+/// Heading and width of each column.
+pub const HEADINGS: [(&str, usize); 9] = [
+    ("", 54),
+    ("without", 9),
+    ("with", 9),
+    ("ratio", 6),
+    ("cpu", 6),
+    ("unrecorded", 10),
+    ("cpu", 6),
+    ("at most", 8),
+    ("", 7),
+];
+/// Two more, for what is compared with.
+pub const AGAINST: [(&str, usize); 2] = [("other program", 13), ("cpu", 6)];
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Form {
@@ -92,29 +106,31 @@ pub enum Form {
     Markdown,
 }
 
-impl Form {
-    pub fn headings(self) -> String {
-        let headings = self.row(HEADINGS.map(str::to_owned));
-        match self {
-            Self::Text => headings,
-            Self::Markdown => format!("{headings}\n|---|{}", "--:|".repeat(HEADINGS.len() - 1)),
+pub struct Table {
+    form: Form,
+    widths: Vec<usize>,
+}
+
+impl Table {
+    /// Prints the headings.
+    pub fn new(form: Form, headings: &[(&str, usize)]) -> Self {
+        let table = Self { form, widths: headings.iter().map(|(_, width)| *width).collect() };
+        table.print(headings.iter().map(|(heading, _)| (*heading).to_owned()).collect());
+        if form == Form::Markdown {
+            println!("|---|{}", "--:|".repeat(headings.len() - 1));
         }
+        table
     }
 
-    pub fn line(self, line: &Line) -> String {
-        self.row(line.cells())
-    }
-
-    fn row(self, cells: [String; 10]) -> String {
-        match self {
-            Self::Markdown => format!("| {} |", cells.join(" | ")),
-            Self::Text => {
-                let cells = cells.iter().zip(WIDTHS).enumerate();
-                let cells = cells.map(|(place, (cell, width))| match place {
+    pub fn print(&self, cells: Vec<String>) {
+        match self.form {
+            Form::Markdown => println!("| {} |", cells.join(" | ")),
+            Form::Text => {
+                let cells = cells.iter().zip(&self.widths).enumerate().map(|(place, (cell, &width))| match place {
                     0 => format!("{cell:<width$}"),
                     _ => format!("{cell:>width$}"),
                 });
-                cells.collect::<Vec<_>>().join(" ")
+                println!("{}", cells.collect::<Vec<_>>().join(" ").trim_end());
             }
         }
     }

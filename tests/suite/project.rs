@@ -54,6 +54,7 @@ const DOCUMENTS: &[&str] = &[
     "docs/registry.md",
     "docs/json.md",
     "docs/limits.md",
+    "docs/performance.md",
     "docs/threats.md",
     "docs/README.md",
     "docs/refused.md",
