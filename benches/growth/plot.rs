@@ -119,7 +119,7 @@ fn seconds(power: i32) -> String {
 }
 
 fn count(power: i32) -> &'static str {
-    ["1", "10", "100", "1,000", "10,000", "100,000", "1,000,000"][power as usize]
+    ["1", "10", "100", "1k", "10k", "100k", "1M"][power as usize]
 }
 
 /// With three digits that say something.
