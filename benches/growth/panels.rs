@@ -65,7 +65,7 @@ const NOW: u32 = 1_790_000_000;
 const SOME: usize = 1_000;
 
 const UPDATED: &str = "a commit more on a branch";
-const CREATED: &str = "a new branch with one";
+const CREATED: &str = "a new branch with one commit";
 
 /// 1, 10, 100 … and what it ends with.
 fn decades(from: usize, to: usize) -> Vec<usize> {
@@ -165,7 +165,7 @@ fn folder() -> PathBuf {
 }
 
 fn new_server(policy: &str) -> Server {
-    Server::new(&folder(), Path::new(option_env!("MEASURED").unwrap_or(env!("CARGO_BIN_EXE_countersign"))), policy)
+    Server::new(&folder(), Path::new(env!("CARGO_BIN_EXE_countersign")), policy)
 }
 
 /// A ledger with so many records, about that place.

@@ -5,15 +5,16 @@ use crate::curve::{Line, Panel};
 use std::fmt::Write as _;
 
 const WIDTH: f64 = 300.0;
-const HEIGHT: f64 = 230.0;
+const HEIGHT: f64 = 246.0;
 const COLUMNS: usize = 3;
 /// The room around a panel's lines.
 const LEFT: f64 = 52.0;
-const RIGHT: f64 = 14.0;
-const TOP: f64 = 50.0;
+const RIGHT: f64 = 30.0;
+const TOP: f64 = 66.0;
 const BOTTOM: f64 = 30.0;
 
 const STYLE: &str = "<style>
+.ground { fill: #ffffff }
 text { font: 11px system-ui, sans-serif; fill: #1f2328 }
 .title { font-size: 13px; font-weight: 600 }
 .grid { stroke: #d1d9e0; stroke-width: 1 }
@@ -26,6 +27,7 @@ text { font: 11px system-ui, sans-serif; fill: #1f2328 }
 text.first, text.second { stroke: none }
 path { fill: none !important }
 @media (prefers-color-scheme: dark) {
+.ground { fill: #0d1117 }
 text { fill: #e6edf3 }
 .grid { stroke: #3d444d }
 .first { stroke: #4493f8; fill: #4493f8 }
@@ -39,7 +41,8 @@ pub fn svg(panels: &[Panel]) -> String {
     let (width, height) = (WIDTH * COLUMNS as f64, HEIGHT * rows as f64 + 24.0);
     let mut svg = format!(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {width} {height}\" role=\"img\" \
-         aria-label=\"What the hook costs over six sizes\">\n{STYLE}"
+         aria-label=\"What the hook costs over six sizes\">\n{STYLE}\
+         <rect class=\"ground\" width=\"{width}\" height=\"{height}\"/>\n"
     );
     for (number, panel) in panels.iter().enumerate() {
         let (x, y) = ((number % COLUMNS) as f64 * WIDTH, (number / COLUMNS) as f64 * HEIGHT);
@@ -69,10 +72,10 @@ fn draw(panel: &Panel, svg: &mut String) {
         LEFT + (exponent(value) - exponent(from_x)) / (exponent(to_x) - exponent(from_x)) * (WIDTH - LEFT - RIGHT)
     };
     let y = |seconds: f64| TOP + (to_y - exponent(seconds).max(from_y)) / (to_y - from_y) * (HEIGHT - TOP - BOTTOM);
-    writeln!(svg, "<text class=\"title\" x=\"{LEFT}\" y=\"16\">{}</text>", panel.what).unwrap();
+    writeln!(svg, "<text class=\"title\" x=\"{LEFT}\" y=\"20\">{}</text>", panel.what).unwrap();
     for (number, line) in panel.lines.iter().enumerate().filter(|_| panel.lines.len() > 1) {
-        let (class, at) = (class(number), LEFT + number as f64 * (WIDTH - LEFT) / 2.0);
-        writeln!(svg, "<text class=\"{class}\" x=\"{at:.0}\" y=\"34\">{}</text>", line.name).unwrap();
+        let (class, at) = (class(number), 36.0 + 16.0 * number as f64);
+        writeln!(svg, "<text class=\"{class}\" x=\"{LEFT}\" y=\"{at}\">{}</text>", line.name).unwrap();
     }
     let (right, bottom) = (WIDTH - RIGHT, HEIGHT - BOTTOM);
     for power in from_y as i32..=to_y as i32 {
@@ -116,7 +119,7 @@ fn seconds(power: i32) -> String {
 }
 
 fn count(power: i32) -> &'static str {
-    ["1", "10", "100", "1,000", "10,000", "100,000", "1,000,000"][power as usize]
+    ["1", "10", "100", "1k", "10k", "100k", "1M"][power as usize]
 }
 
 /// With three digits that say something.

@@ -26,7 +26,13 @@ use countersign::{
 };
 use criterion::{Criterion, Throughput};
 use jiff::tz::TimeZone;
-use std::{fs, hint::black_box, path::Path, process::Command, time::Duration};
+use std::{
+    fs,
+    hint::black_box,
+    path::Path,
+    process::Command,
+    time::{Duration, SystemTime},
+};
 
 /// What is verified: a commit of `fixtures/wild/sha1` that a real client signed, and what openssl calls the algorithm.
 const SIGNED: [(&str, &str, Option<&str>); 9] = [
@@ -54,6 +60,7 @@ fn main() {
         .warm_up_time(Duration::from_millis(500))
         .measurement_time(Duration::from_secs(2))
         .configure_from_args();
+    let begin = SystemTime::now();
     let ground = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
     let registry = registry(ground.path());
     verify(&mut criterion, &registry);
@@ -63,7 +70,7 @@ fn main() {
     criterion.final_summary();
     let figures = SIGNED
         .iter()
-        .filter_map(|&(name, _, algorithm)| Some((name, openssl::Figure::of("verify", name)?, algorithm?)));
+        .filter_map(|&(name, _, algorithm)| Some((name, openssl::Figure::since(begin, "verify", name)?, algorithm?)));
     openssl::compare(&figures.collect::<Vec<_>>());
 }
 

@@ -1,17 +1,21 @@
 //! Verifications a second, beside those of `openssl speed` on the same machine at the same time.
 
 use serde_json::Value;
-use std::{collections::BTreeMap, fs, process::Command};
+use std::{collections::BTreeMap, fs, process::Command, time::SystemTime};
 
 /// What Criterion found, in verifications a second.
 #[derive(Clone, Copy)]
 pub struct Figure(f64);
 
 impl Figure {
-    /// `None`: it was not measured.
-    pub fn of(group: &str, name: &str) -> Option<Self> {
+    /// `None`: it was not measured since then.
+    pub fn since(begin: SystemTime, group: &str, name: &str) -> Option<Self> {
         let target = env!("CARGO_TARGET_TMPDIR").trim_end_matches("/tmp");
-        let text = fs::read_to_string(format!("{target}/criterion/{group}/{name}/new/estimates.json")).ok()?;
+        let path = format!("{target}/criterion/{group}/{name}/new/estimates.json");
+        if fs::metadata(&path).ok()?.modified().unwrap() < begin {
+            return None;
+        }
+        let text = fs::read_to_string(path).unwrap();
         let estimates: Value = serde_json::from_str(&text).unwrap();
         Some(Self(1e9 / estimates["median"]["point_estimate"].as_f64().unwrap()))
     }
