@@ -138,7 +138,7 @@ fn judged(case: &Case<'_>, on_commit: Option<&dyn Fn()>) -> Result<(Verdict, Acc
     }
     let tallies = judgements.iter_mut().map(Judgement::take_tally).collect();
     let verdict = Verdict::of(judgements, push.updates.len())?;
-    policies.iter().try_for_each(|loaded| loaded.registry.certificates().check())?;
+    policies.iter().try_for_each(|loaded| loaded.registry.check_read())?;
     account.pushers = pushers.into_iter().map(|(pusher, _)| pusher).collect();
     Ok((verdict, account, tallies))
 }

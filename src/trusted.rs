@@ -169,14 +169,22 @@ impl TrustedFiles {
     }
 
     fn check(&self, path: &Path, found: &Stat) -> Result<(), String> {
-        self.check_owner(path, found)?;
+        self.check_named(|| path.to_owned(), found)
+    }
+
+    /// The same of many files, whose paths are only made to be told.
+    fn check_named(&self, path: impl Fn() -> PathBuf, found: &Stat) -> Result<(), String> {
+        if !self.may_own(found) {
+            return self.check_owner(&path(), found);
+        }
         let mode = Mode::from_raw_mode(found.st_mode);
-        let shown = path.display();
+        let at = || path().display().to_string();
         if mode.contains(Mode::WOTH) {
+            let shown = at();
             return Err(format!("everybody can write `{shown}`; mend it: chmod o-w {shown}"));
         }
         if mode.contains(Mode::WGRP) && !self.groups.contains(&found.st_gid) {
-            let group = found.st_gid;
+            let (group, shown) = (found.st_gid, at());
             return Err(format!(
                 "group {group} can write `{shown}`; mend it: chmod g-w {shown} (or name the group with `--allow-group`)"
             ));
@@ -184,11 +192,15 @@ impl TrustedFiles {
         Ok(())
     }
 
+    fn may_own(&self, found: &Stat) -> bool {
+        found.st_uid == 0 || found.st_uid == self.user
+    }
+
     fn check_owner(&self, path: &Path, found: &Stat) -> Result<(), String> {
-        let (owner, user, shown) = (found.st_uid, self.user, path.display());
-        if owner == 0 || owner == user {
+        if self.may_own(found) {
             return Ok(());
         }
+        let (owner, user, shown) = (found.st_uid, self.user, path.display());
         Err(format!(
             "`{shown}` belongs to user {owner}, neither to root nor to the user this runs as ({user}); mend it: chown -h root {shown}"
         ))

@@ -50,7 +50,7 @@ impl Registry {
     /// kept, if it is there.
     ///
     /// # Errors
-    /// Those of [`Registry::load`]. What cannot be read when it is asked for is told by [`Certificates::check`].
+    /// Those of [`Registry::load`]. What cannot be read when it is asked for is told by [`Registry::check_read`].
     pub fn load_indexed(
         trusted: &TrustedFiles,
         folder: &Path,
@@ -94,15 +94,26 @@ impl Registry {
                 list.push(digit(byte & 15));
             }
             list.push_str("  ");
-            for character in file.name.to_string_lossy().chars() {
-                match character.is_control() {
+            let name = file.name.to_string_lossy();
+            match name.contains(char::is_control) {
+                true => name.chars().for_each(|character| match character.is_control() {
                     true => list.extend(character.escape_default()),
                     false => list.push(character),
-                }
+                }),
+                false => list.push_str(&name),
             }
             list.push('\n');
         }
         list
+    }
+
+    /// Fails if a file could not be read when something in it was asked for: what was judged meanwhile was judged without it.
+    ///
+    /// # Errors
+    /// Why.
+    pub fn check_read(&self) -> Result<(), Undecided> {
+        let doing = || format!("reading the registry `{}` again", self.folder.display());
+        self.certificates.check().map_err(|why| Undecided::server(doing(), why))
     }
 
     /// The contents of these files, read again.
@@ -255,11 +266,9 @@ impl<'a> Folder<'a> {
         }
         let path = self.path.join(OPENPGP);
         let read = move |number: usize| {
-            let changed = |path: &Path| {
-                Undecided::server(format!("reading `{}`", path.display()), "it changed while the push was judged")
-            };
+            let changed = |path: &Path| format!("`{}` changed while the push was judged", path.display());
             let (name, digest) = places.get(number).ok_or_else(|| changed(&path))?;
-            let (bytes, _) = folder.read(name, Bounds::KEY_FILE)?;
+            let (bytes, _) = folder.read(name, Bounds::KEY_FILE).map_err(|undecided| undecided.to_string())?;
             if sha256(&bytes) == *digest { Ok(bytes) } else { Err(changed(&path.join(name))) }
         };
         Ok((Certificates::known(certificates, read), of_other_versions))

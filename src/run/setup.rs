@@ -52,7 +52,7 @@ pub struct Setup<'a> {
     /// The server's time zone, for windows in `allowed_signers` that name none.
     pub zone: TimeZone,
     /// Whether an index of a big registry is kept in the ledger's folder. Whoever keeps one asks
-    /// [`Certificates::check`](crate::signature::Certificates::check) in the end.
+    /// [`Registry::check_read`] in the end.
     pub keeps_index: bool,
 }
 

@@ -108,7 +108,7 @@ impl OpenFolder {
             | FileType::BlockDevice
             | FileType::Unknown => return Err(NO_FILE.into()),
         }
-        self.files.check(&self.path.join(name), found)?;
+        self.files.check_named(|| self.path.join(name), found)?;
         Ok(Some(FileState {
             identity: (found.st_dev, found.st_ino),
             size: u64::try_from(found.st_size).map_err(|_| NO_FILE)?,

@@ -109,12 +109,12 @@ fn what_changes_while_a_push_is_judged_is_told() {
         || Registry::load_indexed(&files, &world.registry_path(), &[], &TimeZone::UTC, Some(kept.path())).unwrap();
     let before = load();
     assert_eq!(before.certificates().unreadable(), [], "each is read again, as it was");
-    before.certificates().check().unwrap();
+    before.check_read().unwrap();
     assert_eq!(before.file_list(), load().file_list());
     let changed = load();
     let dave = world.registry_path().join("openpgp/dave.asc");
     fs::write(&dave, keys::public_openpgp(ERIN_OPENPGP)).unwrap();
     assert_eq!(changed.certificates().unreadable().len(), 1);
-    let told = changed.certificates().check().unwrap_err().to_string();
-    assert!(told.ends_with("dave.asc`: it changed while the push was judged"), "{told}");
+    let told = changed.check_read().unwrap_err().to_string();
+    assert!(told.ends_with("dave.asc` changed while the push was judged"), "{told}");
 }

@@ -6,7 +6,6 @@ use super::{
     indexed::{self, Indexed},
 };
 use crate::{
-    Undecided,
     push::Timestamp,
     signature::{Fingerprint, Unusable},
 };
@@ -29,7 +28,7 @@ pub struct Certificates {
     known: Option<Known>,
     held: OnceLock<Shelf>,
     /// Why what is known to be there could not be read.
-    trouble: Mutex<Option<Undecided>>,
+    trouble: Mutex<Option<String>>,
 }
 
 /// Files of which is known what is in them.
@@ -40,7 +39,7 @@ struct Known {
 }
 
 /// Reads a file again, by its number.
-type ReadFile = dyn Fn(usize) -> Result<Vec<u8>, Undecided> + Send + Sync;
+type ReadFile = dyn Fn(usize) -> Result<Vec<u8>, String> + Send + Sync;
 
 impl std::fmt::Debug for Known {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -112,10 +111,7 @@ pub struct OfOtherVersion {
 impl Certificates {
     /// Those of files that were scanned before. `read` reads one of them again, by its number, and fails unless it is as it was;
     /// see [`Certificates::check`].
-    pub fn known(
-        files: Vec<Vec<u8>>,
-        read: impl Fn(usize) -> Result<Vec<u8>, Undecided> + Send + Sync + 'static,
-    ) -> Self {
+    pub fn known(files: Vec<Vec<u8>>, read: impl Fn(usize) -> Result<Vec<u8>, String> + Send + Sync + 'static) -> Self {
         Self { known: Some(Known { files, read: Box::new(read) }), ..Self::default() }
     }
 
@@ -140,7 +136,7 @@ impl Certificates {
     ///
     /// # Errors
     /// Why.
-    pub fn check(&self) -> Result<(), Undecided> {
+    pub fn check(&self) -> Result<(), String> {
         self.trouble.lock().unwrap_or_else(PoisonError::into_inner).take().map_or(Ok(()), Err)
     }
 
@@ -154,15 +150,15 @@ impl Certificates {
                             shelf.add(certificate, Piece::InFile(number, place));
                         }
                     }
-                    None => self.note(Undecided::server("reading the registry's index", "it is damaged")),
+                    None => self.note("its index is damaged".into()),
                 }
             }
             shelf
         })
     }
 
-    fn note(&self, undecided: Undecided) {
-        self.trouble.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(undecided);
+    fn note(&self, why: String) {
+        self.trouble.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(why);
     }
 
     fn holder<'s>(&self, held: &'s Held) -> Option<&'s Arc<Holder>> {
@@ -189,11 +185,11 @@ impl Certificates {
         };
         let known = self.known.as_ref()?;
         let read = (known.read)(file).and_then(|bytes| {
-            let (certificates, _) = scan(&bytes).map_err(|why| Undecided::server("reading the registry again", why))?;
-            let gone = || Undecided::server("reading the registry again", "a certificate is gone");
+            let (certificates, _) = scan(&bytes)?;
+            let gone = || "a certificate is gone".to_owned();
             certificates.get(place).map(|certificate| certificate.as_bytes().to_vec()).ok_or_else(gone)
         });
-        read.map_err(|undecided| self.note(undecided)).ok().map(Cow::Owned)
+        read.map_err(|why| self.note(why)).ok().map(Cow::Owned)
     }
 
     /// The keys that one of the handles means, each with its certificate.
