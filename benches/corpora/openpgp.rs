@@ -70,6 +70,24 @@ impl Key {
         Self { secret, body, fingerprint }
     }
 
+    pub fn raw_signature(&self, message: &[u8]) -> Vec<u8> {
+        match &self.secret {
+            Secret::Ed25519(key) => key.sign(message).as_ref().to_vec(),
+            Secret::Rsa(key) => {
+                let mut signature = vec![0; key.public_modulus_len()];
+                key.sign(&RSA_PKCS1_SHA512, &SystemRandom::new(), message, &mut signature).unwrap();
+                signature
+            }
+        }
+    }
+
+    pub fn raw_public_key(&self) -> Vec<u8> {
+        match &self.secret {
+            Secret::Ed25519(key) => key.public_key().as_ref().to_vec(),
+            Secret::Rsa(key) => key.public_key().as_ref().to_vec(),
+        }
+    }
+
     /// The armored signature of a commit.
     pub fn sign(&self, payload: &[u8], seconds: u32) -> String {
         armor::openpgp("SIGNATURE", &self.signature(Type::Binary, payload, seconds, &[]))
@@ -119,11 +137,7 @@ impl Key {
                 integer(&mut body, &signature.as_ref()[..32]);
                 integer(&mut body, &signature.as_ref()[32..]);
             }
-            Secret::Rsa(key) => {
-                let mut signature = vec![0; key.public_modulus_len()];
-                key.sign(&RSA_PKCS1_SHA512, &SystemRandom::new(), &signed, &mut signature).unwrap();
-                integer(&mut body, &signature);
-            }
+            Secret::Rsa(_) => integer(&mut body, &self.raw_signature(&signed)),
         }
         packet(Tag::Signature, &body)
     }

@@ -4,7 +4,7 @@ use super::{armor, openpgp, ssh};
 use aws_lc_rs::{
     digest::{SHA512, digest},
     rsa::KeyPair as RsaKeyPair,
-    signature::Ed25519KeyPair,
+    signature::{Ed25519KeyPair, KeyPair as _},
 };
 use std::{fs, path::Path};
 
@@ -55,6 +55,22 @@ impl Signer {
         match &self.key {
             Key::Ssh(key) => ssh::sign(key, payload),
             Key::OpenPgp(key) => key.sign(payload, seconds),
+        }
+    }
+
+    /// A signature over these bytes as they are, in no format.
+    pub fn raw_signature(&self, message: &[u8]) -> Vec<u8> {
+        match &self.key {
+            Key::Ssh(key) => key.sign(message).as_ref().to_vec(),
+            Key::OpenPgp(key) => key.raw_signature(message),
+        }
+    }
+
+    /// As aws-lc-rs takes it.
+    pub fn raw_public_key(&self) -> Vec<u8> {
+        match &self.key {
+            Key::Ssh(key) => key.public_key().as_ref().to_vec(),
+            Key::OpenPgp(key) => key.raw_public_key(),
         }
     }
 

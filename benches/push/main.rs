@@ -5,6 +5,7 @@
 
 #[path = "../corpora/mod.rs"]
 mod corpora;
+mod floor;
 mod measure;
 mod process;
 mod rivals;

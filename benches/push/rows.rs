@@ -2,6 +2,7 @@
 
 use crate::{
     corpora::{self, Corpus},
+    floor::Floor,
     measure::{Contest, Cost, Ratio, median},
     process::{Process, Verifier},
     stage::{Hook, PATHS, Push, SIGNED, Site, Stage},
@@ -21,12 +22,20 @@ pub const ROWS: &[Row] = &[
     Row {
         name: "ssh",
         short: true,
-        measure: |bench| bench.history("10,000 commits, ssh-ed25519", Corpus::ssh(10_000), 1.6),
+        measure: |bench| {
+            let mut lines = bench.history("10,000 commits, ssh-ed25519", Corpus::ssh(10_000), 1.6);
+            lines.push(bench.floor(Corpus::ssh(10_000), &Floor::ed25519(10_000)));
+            lines
+        },
     },
     Row {
         name: "rsa",
         short: true,
-        measure: |bench| bench.history("10,000 commits, OpenPGP rsa4096", Corpus::rsa(10_000), 2.1),
+        measure: |bench| {
+            let mut lines = bench.history("10,000 commits, OpenPGP rsa4096", Corpus::rsa(10_000), 2.1);
+            lines.push(bench.floor(Corpus::rsa(10_000), &Floor::rsa(10_000)));
+            lines
+        },
     },
     Row {
         name: "openpgp",
@@ -65,6 +74,25 @@ impl Bench {
     fn history(&self, work: &str, corpus: Corpus, most: impl Into<Option<f64>>) -> Vec<Line> {
         let tip = format!("{}:refs/heads/main", corpus.commits.last().unwrap());
         self.push(work, &corpus, &[tip], &self.stage.empty(), SIGNED, most.into())
+    }
+
+    /// Were there a hook that only did the arithmetic, and knew without reading a commit what to verify.
+    fn floor(&self, corpus: Corpus, floor: &Floor) -> Line {
+        let tip = format!("{}:refs/heads/main", corpus.commits.last().unwrap());
+        let base = self.stage.empty();
+        let push = || Push::new(&self.stage, &corpus, vec![tip.clone()], &base, Hook::None);
+        let (plain, under) = (push(), push());
+        let contest = Contest {
+            base: Box::new(move || plain.run()),
+            hook: Box::new(move || {
+                let (push, verifying) = (under.run(), floor.verifying());
+                Cost { elapsed: push.elapsed + verifying.elapsed, processor: push.processor + verifying.processor }
+            }),
+            judging: None,
+            other: None,
+        };
+        let work = "- the arithmetic of these signatures alone".to_owned();
+        Line { work, ..Line::default() }.fill(&contest.run(self.rounds))
     }
 
     fn paths(&self) -> Vec<Line> {

@@ -5,9 +5,11 @@ use std::{
     cell::Cell,
     collections::HashSet,
     fs,
-    os::unix::fs::PermissionsExt,
+    os::unix::fs::{DirBuilderExt, PermissionsExt},
     path::{Path, PathBuf},
     process::{Command, Stdio},
+    thread,
+    time::Duration,
 };
 
 /// Where all of it happens: on the disk of the corpora, so that packs are linked, not copied.
@@ -75,6 +77,10 @@ impl Site {
         copy(registry, &site.folder.join("registry"), Files::Copied);
         fs::write(site.policy(), [policy, LEDGER].concat()).unwrap();
         site.set_modes(&site.folder);
+        // As installation makes it.
+        fs::DirBuilder::new().mode(0o700).create(site.folder.join("ledger")).unwrap();
+        // A registry that was changed just now is read whole; what is measured is one that was left alone.
+        thread::sleep(Duration::from_millis(2_100));
         site
     }
 
@@ -130,7 +136,7 @@ impl Site {
     /// The ledger as it was after the first push: every push that is timed finds it so.
     pub fn put_ledger_back(&self) {
         let (ledger, kept) = (self.folder.join("ledger"), self.folder.join("kept"));
-        if !kept.exists() && ledger.exists() {
+        if !kept.exists() && ledger.join("ledger.sqlite").exists() {
             fs::rename(&ledger, &kept).unwrap();
         }
         if kept.exists() {
