@@ -41,9 +41,9 @@ pub(in crate::cli::ledger) fn periods(
         modes(path, versions, now, &mut periods);
         weaker(path, versions, &mut periods);
     }
-    let end = asked.to.unwrap_or(now);
     periods.retain(|period| {
-        period.from.time < end && asked.from.is_none_or(|from| period.until.is_none_or(|(until, _)| from < until))
+        asked.to.is_none_or(|to| period.from.time < to)
+            && asked.from.is_none_or(|from| period.until.is_none_or(|(until, _)| from < until))
     });
     periods.sort_by(|one, other| (one.from, &one.rule, one.how).cmp(&(other.from, &other.rule, other.how)));
     uncompared.sort_unstable();
