@@ -90,7 +90,7 @@ impl Files {
         Setup { trusted: &self.trusted, zone: self.zone.clone(), keeps_index: false }
     }
 
-    /// The same for a hook: of a big registry only what changed is read.
+    /// The same for a hook: of certificates only what changed is read.
     pub(super) fn policies_in_hook(&self, common: &Common, git_dir: &Path) -> Result<Vec<Loaded>, Undecided> {
         Setup { keeps_index: true, ..self.setup() }.policies(common.policy.as_deref(), git_dir)
     }

@@ -51,7 +51,7 @@ pub struct Setup<'a> {
     pub trusted: &'a TrustedFiles,
     /// The server's time zone, for windows in `allowed_signers` that name none.
     pub zone: TimeZone,
-    /// Whether an index of a big registry is kept in the ledger's folder. Whoever keeps one asks
+    /// Whether an index of the registry is kept in the ledger's folder. Whoever keeps one asks
     /// [`Registry::check_read`] in the end.
     pub keeps_index: bool,
 }
