@@ -1,7 +1,7 @@
 #!/bin/sh
 # `make demo`: the main job for real. A bare repository, the hook put in by install.sh, two developers with keys of
 # their own, real pushes. All of it is in a temporary folder that is gone afterwards. Exit status 1 if any push ends
-# otherwise than it must.
+# otherwise than it must. `./demo.sh --binary FILE` shows another program than the release build.
 set -eu
 umask 022
 
@@ -92,7 +92,7 @@ follow_hint() {
 say "1. An administrator installs the hook. The policy asks for signed commits and signed release tags."
 git init --quiet --bare "$work/project.git"
 say "  \$ ./install.sh --server plain --repos project.git"
-"$here/install.sh" --server plain --repos "$work/project.git" --prefix "$work" --config "$config" >"$work/told" ||
+"$here/install.sh" --server plain --repos "$work/project.git" --prefix "$work" --config "$config" "$@" >"$work/told" ||
     { cat "$work/told" && fail "install.sh failed"; }
 sed -e "s|$work/||g" -e '/^next/d' -e 's/^/    /' "$work/told"
 
