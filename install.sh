@@ -560,7 +560,7 @@ install_hooks() {
     work "$@"
     [ "$status" = 0 ] || exit 1
     if [ "$server" = gitolite ] && [ "$vref" = no ]; then
-        echo "note: the hook also judges pushes to gitolite-admin; give its rules a mode before they refuse there"
+        echo "note: the hook judges pushes to gitolite-admin, too: before rules refuse, see that its administrators can sign"
     fi
 }
 
