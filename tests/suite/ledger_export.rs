@@ -127,7 +127,7 @@ fn an_export_of_another_history_is_not_written_over() {
     site.ends(0, &["export", &folder]);
     let before = files(Path::new(&folder));
     let out = site.ends(1, &["export", &folder, "--ledger", &older]);
-    assert!(out.contains("is not of this ledger: it covers") && out.contains("an older copy was put back"), "{out}");
+    assert!(out.contains("is not of this ledger: it covers") && out.contains("an older copy was put back\n"), "{out}");
     let out = Site::new().ends(1, &["export", &folder]);
     assert!(out.contains("it is a checkpoint of another ledger"), "{out}");
     assert_eq!(files(Path::new(&folder)), before);

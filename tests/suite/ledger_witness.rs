@@ -229,7 +229,7 @@ fn a_witness_that_saw_another_ledger_is_an_alarm() {
     fs::remove_dir_all(site.path("ledger")).unwrap();
     site.ends(0, &["restore", &site.path("copy"), "--key", &site.path("kept-key")]);
     let out = site.ends(1, &publish(&witness, &key));
-    assert!(out.contains("an older copy was put back"), "{out}");
+    assert!(out.contains("an older copy was put back\n"), "{out}");
     while site.records() < witness.size() {
         site.push();
     }
@@ -297,7 +297,7 @@ fn checkpoints_are_kept_in_a_folder_and_are_an_alarm_if_they_do_not_fit() {
     let note = fs::read_to_string(site.path(&format!("drop/checkpoint-{size}"))).unwrap();
     assert_eq!(note, site.ends(0, &["checkpoint"]));
     let out = site.ends(1, &["publish", "--to", &folder, "--ledger", &site.path("older")]);
-    assert!(out.contains("an older copy was put back"), "{out}");
+    assert!(out.contains("an older copy was put back\n"), "{out}");
     site.push();
     site.ends(0, &["publish", "--to", &folder]);
     assert_eq!(fs::read_dir(&folder).unwrap().count(), 2);

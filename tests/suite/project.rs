@@ -69,6 +69,10 @@ const DOCUMENTS: &[&str] = &[
     "docs/guide/pusher.md",
     "docs/guide/forge.md",
     "docs/guide/monitoring.md",
+    "docs/guide/operations/upgrade.md",
+    "docs/guide/operations/servers.md",
+    "docs/guide/operations/privacy.md",
+    "docs/guide/operations/sizing.md",
 ];
 
 /// The code blocks of a document that begin with this line.

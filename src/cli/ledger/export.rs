@@ -42,7 +42,7 @@ pub(super) fn run(common: &Common, arguments: &Arguments, output: &mut Output) -
     let export = Export { ledger: &ledger, files: Files::at(&arguments.folder) };
     let Head { note, checkpoint, .. } = head::head(&ledger)?;
     if let Err(why) = export.continues(&checkpoint)? {
-        tell(&escaped(&format!("error: `{}`: {why}\n", arguments.folder.display())));
+        tell(&(escaped(&format!("error: `{}`: {why}", arguments.folder.display())) + "\n"));
         return Ok(Outcome::NotGood);
     }
     let written = export.write(note.to_string().as_bytes(), checkpoint.size())?;

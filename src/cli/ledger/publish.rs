@@ -89,7 +89,7 @@ pub(super) fn run(common: &Common, arguments: &Arguments, output: &mut Output) -
         }
     }
     for alarm in &alarms {
-        tell(&escaped(&format!("error: {alarm}\n")));
+        tell(&(escaped(&format!("error: {alarm}")) + "\n"));
     }
     let size = head.checkpoint.size();
     match common.format {

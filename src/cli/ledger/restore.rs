@@ -51,7 +51,7 @@ pub(super) fn run(common: &Common, arguments: &Arguments, output: &mut Output) -
         let mut faults = 0_u64;
         let exported = export::check(key.verifier(), &mut |name| files.load(name), &mut |fault| {
             faults = faults.saturating_add(1);
-            tell(&escaped(&format!("error: {fault}\n")));
+            tell(&(escaped(&format!("error: {fault}")) + "\n"));
         });
         let Some(exported) = exported.filter(|_| faults == 0) else { return Ok(Outcome::NotGood) };
         let numbers: Vec<u64> = exported.keys.iter().skip(1).map(|(number, _)| *number).collect();
