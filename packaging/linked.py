@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""What is linked into the program, as Cargo resolves it: a bill of materials, or the copyright file of Debian's package.
-
+# What is linked into the program, as Cargo resolves it: a bill of materials, or the copyright file of Debian's package.
+"""
     linked.py sbom         CycloneDX 1.5, JSON
     linked.py copyright    DEP-5: every package with its licence, and the texts of these
     linked.py check FILE SBOM
