@@ -7,8 +7,11 @@ PROGRAM := $(TARGET)/release/countersign
 BOOK := CARGO_TARGET_DIR=$(TARGET)/book-tool $(CARGO)
 BOOK_PACKAGE := --manifest-path tools/book/Cargo.toml
 
+# The other files there are data, and one program in Python.
+PACKAGING := packaging/build packaging/files packaging/package packaging/release packaging/test-* packaging/debian/p*
+
 .PHONY: help demo test lint bench bench-short bench-bounds bench-growth bench-micro bench-paths bench-ledger instructions fuzz \
-	book build install-deps
+	book build package test-package static test-static install-deps
 
 help:
 	@echo 'make demo          build, then push for real to a repository with the hook, in a temporary folder'
@@ -25,6 +28,10 @@ help:
 	@echo 'make fuzz          look for inputs that break what must hold; TARGETS="commit tag", TIME=60'
 	@echo 'make book          the manual as web pages, in target/book, whose links are followed'
 	@echo 'make build         the release program, $(PROGRAM)'
+	@echo 'make package       the package for Debian, in target/debian; wants cargo-deb'
+	@echo 'make test-package  build it and use it in a clean Debian system, as root; wants cargo-deb'
+	@echo 'make static        the program with the C library in it'
+	@echo 'make test-static   build it and run it where nothing else is, as root'
 	@echo 'make install-deps  what the above need, on Debian and Ubuntu, as root'
 
 build:
@@ -49,7 +56,7 @@ lint:
 	$(CARGO) fmt --check $(BOOK_PACKAGE)
 	$(CARGO) clippy --locked --all-targets -- -D warnings
 	$(BOOK) clippy --locked --all-targets $(BOOK_PACKAGE) -- -D warnings
-	@if command -v shellcheck >/dev/null; then echo shellcheck; shellcheck install.sh demo.sh $$(find hooks -type f) tools/compare-with-git tools/fuzz tools/need fuzz/seeds/make.sh fixtures/keys/*.sh fixtures/wild/*.sh .ci/run; \
+	@if command -v shellcheck >/dev/null; then echo shellcheck; shellcheck install.sh demo.sh $$(find hooks -type f) $(PACKAGING) tools/compare-with-git tools/fuzz tools/need fuzz/seeds/make.sh fixtures/keys/*.sh fixtures/wild/*.sh .ci/run; \
 	else echo 'shellcheck is not installed: left out'; fi
 	@if command -v cargo-deny >/dev/null; then $(CARGO) deny check licenses bans sources && \
 	$(CARGO) deny $(BOOK_PACKAGE) check licenses bans sources; \
@@ -94,6 +101,24 @@ fuzz:
 book:
 	@./tools/need cargo cc
 	$(BOOK) run --locked $(BOOK_PACKAGE)
+
+# A program that was built already, instead of building it.
+WITH = $(if $(USE),--program $(USE))
+package:
+	@./tools/need cargo git cc python3 dpkg-shlibdeps
+	@./packaging/package $(WITH)
+
+test-package:
+	@./tools/need cargo git cc python3 dpkg-shlibdeps debootstrap lintian
+	@./packaging/test-package $(WITH)
+
+static:
+	@./tools/need cargo git cc
+	@./packaging/build --static
+
+test-static:
+	@./tools/need cargo git cc ssh-keygen
+	@./packaging/test-static $(WITH)
 
 install-deps:
 	@./tools/need cargo git cc ssh-keygen gpg gpgsm sshd python3 chromium

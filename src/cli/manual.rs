@@ -4,6 +4,7 @@ use super::{Arguments, Outcome, output::Output};
 use crate::Undecided;
 use clap::{Args, CommandFactory};
 use clap_complete::Shell;
+use std::path::PathBuf;
 
 #[derive(Args, Debug)]
 pub(super) struct Completions {
@@ -16,6 +17,9 @@ pub(super) struct Completions {
 pub(super) struct Man {
     /// The command whose page is wanted, such as `policy check` [default: countersign itself]
     command: Vec<String>,
+    /// Writes the pages of all commands into this folder, as packages hold them: countersign-policy-check.1
+    #[arg(long, value_name = "DIR", conflicts_with = "command")]
+    to: Option<PathBuf>,
 }
 
 pub(super) fn completions(arguments: &Completions, output: &mut Output) -> Result<Outcome, Undecided> {
@@ -27,6 +31,11 @@ pub(super) fn completions(arguments: &Completions, output: &mut Output) -> Resul
 
 pub(super) fn man(arguments: &Man, output: &mut Output) -> Result<Outcome, Undecided> {
     let mut command = Arguments::command();
+    if let Some(folder) = &arguments.to {
+        let written = clap_mangen::generate_to(command, folder);
+        written.map_err(|error| Undecided::server(format!("writing manual pages to {}", folder.display()), error))?;
+        return Ok(Outcome::Good);
+    }
     command.build();
     for name in &arguments.command {
         let Some(found) = command.find_subcommand(name) else {

@@ -771,6 +771,22 @@ fn completions_and_manual_pages_are_made_from_the_commands() {
     assert!(out.contains(".TH") && out.contains("registry"), "{out}");
     let (_, out, _) = countersign(&world, &["man", "policy", "check"], "");
     assert!(out.contains("Reports every mistake"), "{out}");
+
+    let folder = world.path("pages");
+    let to = ["man", "--to", folder.to_str().unwrap()];
+    let (status, _, error) = countersign(&world, &to, "");
+    assert_eq!(status, 3);
+    assert!(error.contains("writing manual pages to"), "{error}");
+    fs::create_dir(&folder).unwrap();
+    assert_eq!(countersign(&world, &to, "").0, 0);
+    for (page, word) in [("countersign", "registry"), ("countersign-policy-check", "Reports every mistake")] {
+        let text = fs::read_to_string(folder.join(format!("{page}.1"))).unwrap();
+        assert!(text.contains(word), "{text}");
+    }
+    let hook = fs::read_dir(&folder)
+        .unwrap()
+        .filter(|page| page.as_ref().unwrap().file_name().to_str().unwrap().starts_with("countersign-hook-"));
+    assert!(hook.count() >= 4, "a page for each kind of hook");
 }
 
 /// Runs the hook on a good push by a shell, which can close its streams.

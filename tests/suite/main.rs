@@ -45,6 +45,7 @@ mod project;
 mod push_certificates;
 mod registry_edits;
 mod registry_index;
+mod release;
 mod repository;
 mod signatures;
 mod sshd;
