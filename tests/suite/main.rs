@@ -45,7 +45,6 @@ mod registry_edits;
 mod registry_index;
 mod repository;
 mod signatures;
-mod sshd;
 mod support;
 mod threats;
 mod wild;
