@@ -17,6 +17,7 @@ pub fn row() -> &'static Row {
 fn serve() -> Server {
     let site = Site::new();
     let repository = site.bare("project.git");
+    site.another();
     let page = manual::block("sh daemon", &[("/srv/git", &site.root().display().to_string())]);
     let (port, daemon) = process::listening(&site.path("daemon.log"), |port| {
         let mut words = page.split_whitespace();
@@ -29,7 +30,8 @@ fn serve() -> Server {
     Server {
         _processes: vec![daemon],
         name: "git daemon",
-        install: Server::plain(&site),
+        home: site.path("home"),
+        install: Server::options("plain", &site),
         believed: None,
         remotes,
         files: vec![site.root()],

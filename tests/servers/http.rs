@@ -32,6 +32,7 @@ const ANY_SIZE: &str = "client_max_body_size 0;";
 fn serve_with_nginx(size: &str) -> Server {
     let site = Site::of_web_server();
     let repository = site.bare("project.git");
+    site.another();
     let at = |name: &str| site.path(name).display().to_string();
     let page = manual::block(
         "nginx",
@@ -69,6 +70,7 @@ fn serve_with_nginx(size: &str) -> Server {
 fn serve_with_apache() -> Server {
     let site = Site::of_web_server();
     let repository = site.bare("project.git");
+    site.another();
     let at = |name: &str| site.path(name).display().to_string();
     let page = manual::block(
         "apache",
@@ -116,7 +118,8 @@ fn server(name: &'static str, site: Site, repository: PathBuf, port: u16, proces
     Server {
         _processes: processes,
         name,
-        install: Server::plain(&site),
+        home: site.path("home"),
+        install: Server::options("http", &site),
         believed: Some("http"),
         remotes,
         files: vec![site.root()],

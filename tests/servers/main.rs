@@ -9,6 +9,10 @@ mod support;
 
 mod capabilities;
 mod daemon;
+mod forced;
+mod gitea;
+mod gitlab;
+mod gitolite;
 mod http;
 mod manual;
 mod process;

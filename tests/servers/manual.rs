@@ -1,10 +1,11 @@
 //! docs/servers.md: the configuration that servers are tested with is read from it, and what they can do is written into it.
 
-use crate::{capabilities::Row, daemon, http, server::Capability, sshd};
+use crate::{capabilities::Row, daemon, gitea, gitlab, gitolite, http, server::Capability, sshd};
 use std::{env, fmt::Write, fs, path::PathBuf, thread};
 
-const BEGIN: &str = "<!-- What is between these lines, tests/servers writes. -->\n";
-const END: &str = "<!-- As far as here. -->\n";
+/// The table is all that stands between these headings.
+const BEGIN: &str = "## What each can do\n";
+const END: &str = "## What that means\n";
 
 fn path() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("docs/servers.md")
@@ -24,7 +25,7 @@ pub fn block(opening: &str, places: &[(&str, &str)]) -> String {
 /// Every answer comes of a server that ran; those that are running already are waited for.
 fn table() -> String {
     let rows = thread::scope(|scope| {
-        let rows = [sshd::row, http::nginx, http::apache, daemon::row];
+        let rows = [sshd::row, http::nginx, http::apache, daemon::row, gitolite::row, gitea::row, gitlab::row];
         let running = rows.map(|row| scope.spawn(row));
         running.map(|row| row.join().unwrap())
     });

@@ -18,6 +18,8 @@ pub struct Server {
     /// Its row in the manual.
     pub name: &'static str,
     pub repository: PathBuf,
+    /// Of the account that install.sh is run as.
+    pub home: PathBuf,
     /// What install.sh is told, but for where things are.
     pub install: Vec<String>,
     /// `server` in the policy.
@@ -79,9 +81,9 @@ pub enum Person {
 }
 
 impl Server {
-    /// The options of install.sh where no forge is.
-    pub fn plain(site: &Site) -> Vec<String> {
-        ["--server", "plain", "--repos", site.root().to_str().unwrap()].map(str::to_owned).to_vec()
+    /// The options of install.sh for all repositories there.
+    pub fn options(kind: &str, site: &Site) -> Vec<String> {
+        ["--server", kind, "--repos", site.root().to_str().unwrap()].map(str::to_owned).to_vec()
     }
 
     /// Pushes from the clone, in which this person signs.
@@ -151,13 +153,13 @@ impl Server {
     #[track_caller]
     pub fn install(&self) -> String {
         let options: Vec<&str> = self.install.iter().map(String::as_str).collect();
-        self.site.install(&options)
+        self.site.install(&self.home, &options)
     }
 
     #[track_caller]
     pub fn uninstall(&self) -> String {
         let options: Vec<&str> = self.install.iter().map(String::as_str).chain(["--uninstall"]).collect();
-        self.site.install(&options)
+        self.site.install(&self.home, &options)
     }
 
     /// A hook that notes its environment and lets everything through.

@@ -135,6 +135,11 @@ impl Site {
         path
     }
 
+    /// One beside it, without hooks, which nobody pushes to.
+    pub fn another(&self) {
+        self.bare("another.git");
+    }
+
     pub fn refs(&self, repository: &Path) -> BTreeMap<String, String> {
         let listed = self.git(repository, &["for-each-ref", "--format=%(refname) %(objectname)"]);
         listed.lines().filter_map(|line| line.split_once(' ')).map(|(name, id)| (name.into(), id.into())).collect()
@@ -142,10 +147,11 @@ impl Site {
 
     /// Runs install.sh, which must succeed, as the administrator would: as whoever runs the tests. What it tells.
     #[track_caller]
-    pub fn install(&self, options: &[&str]) -> String {
+    pub fn install(&self, home: &Path, options: &[&str]) -> String {
         let mut command = self.world.command(Path::new(env!("CARGO_MANIFEST_DIR")).join("install.sh"), &self.path(""));
         command.arg("--prefix").arg(self.path("usr")).arg("--config").arg(self.path("etc"));
         command.arg("--ledger").arg(self.path("ledger")).arg("--binary").arg(stripped_program()).args(options);
+        command.arg("--no-timer").env("HOME", home);
         run_well(command, b"")
     }
 

@@ -18,6 +18,7 @@ pub fn row() -> &'static Row {
 fn serve() -> Server {
     let site = Site::new();
     let repository = site.bare("project.git");
+    site.another();
     let authorized = [ALICE_SSH, BOB_SSH].map(|name| keys::public_ssh(name) + "\n").concat();
     let list = site.path("authorized_keys");
     fs::write(&list, authorized).unwrap();
@@ -33,7 +34,8 @@ fn serve() -> Server {
     Server {
         _processes: vec![sshd],
         name: "sshd and git-shell",
-        install: Server::plain(&site),
+        home: site.path("home"),
+        install: Server::options("plain", &site),
         believed: Some("plain"),
         remotes,
         files: vec![site.root()],
