@@ -3,12 +3,12 @@
 use crate::{
     capabilities::{self, Row},
     manual, process,
-    server::{Remote, Server},
+    server::{Person, Remote, Server},
     site::Site,
     ssh,
     support::{
         keys::{self, ALICE_SSH, BOB_SSH},
-        run_well, set_mode,
+        phrase_of, run_well, set_mode,
     },
 };
 use std::{fs, path::PathBuf, sync::OnceLock};
@@ -111,4 +111,46 @@ fn the_administrator_is_not_locked_out() {
     administer(&server.site, "\nrepo another\n    RW+ = alice\n");
     let hooks = home(&server.site).join("repositories/another.git/hooks/pre-receive");
     assert_eq!(fs::read_link(hooks).unwrap(), home(&server.site).join("local/hooks/common/pre-receive"));
+}
+
+/// Where another's hook has the place. Gitolite refuses all for as long as its configuration names what is not there.
+#[test]
+fn as_a_virtual_ref() {
+    let mut server = serve();
+    server.install.push("--vref".to_owned());
+    server.install();
+    capabilities::write_policy(&server);
+    administer(&server.site, &manual::block("gitolite", &[]));
+    let to_main = |commit: &str| format!("{commit}:refs/heads/main");
+    let unsigned = to_main(&server.unsigned("refs/heads/main", "Add a plan"));
+    server.refuses(&[], &[&unsigned], phrase_of("unsigned"));
+    server.accepts(Person::Alice, &[], &[&to_main(&server.signed("refs/heads/main", "Add a plan"))]);
+    assert_eq!(server.site.last_decision()["pusher"]["id"], "alice");
+    server.uninstall();
+    assert!(!home(&server.site).join("local/VREF").exists());
+    let signed = to_main(&server.signed("refs/heads/main", "Add more"));
+    server.refuses(&[], &[&signed], "helper program missing or unexecutable");
+}
+
+/// Gitolite's feature `repo-specific-hooks` takes the place of the common hook, and git runs ours no more.
+#[test]
+fn a_hook_of_one_repository_is_named_by_the_installation() {
+    let server = serve();
+    server.install();
+    capabilities::write_policy(&server);
+    let home = home(&server.site);
+    let settings = home.join(".gitolite.rc");
+    let text = fs::read_to_string(&settings).unwrap();
+    let commented = "# 'repo-specific-hooks',";
+    assert!(text.contains(commented), "{text}");
+    fs::write(&settings, text.replace(commented, "'repo-specific-hooks',")).unwrap();
+    server.write_noting_hook(&home.join("local/hooks/repo-specific/other"), "pre-receive");
+    administer(&server.site, "\nrepo project\n    option hook.pre-receive = other\n");
+    let to_main = |commit: &str| format!("{commit}:refs/heads/main");
+    let unsigned = to_main(&server.unsigned("refs/heads/main", "Add a plan"));
+    let pushed = server.push(Person::Alice, &[], &[&unsigned]);
+    assert!(pushed.succeeded, "{}", pushed.output);
+    let (succeeded, told) = server.try_install(&[]);
+    let named = format!("{}: REFUSED: hooks/pre-receive leads to ", server.repository.display());
+    assert!(!succeeded && told.contains(&named) && told.contains("option hook.pre-receive"), "{told}");
 }

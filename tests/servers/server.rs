@@ -151,14 +151,24 @@ impl Server {
     }
 
     #[track_caller]
-    pub fn install(&self) -> String {
-        let options: Vec<&str> = self.install.iter().map(String::as_str).collect();
-        self.site.install(&self.home, &options)
+    pub fn install(&self) {
+        self.installs(&[]);
     }
 
     #[track_caller]
-    pub fn uninstall(&self) -> String {
-        let options: Vec<&str> = self.install.iter().map(String::as_str).chain(["--uninstall"]).collect();
+    pub fn uninstall(&self) {
+        self.installs(&["--uninstall"]);
+    }
+
+    #[track_caller]
+    fn installs(&self, more: &[&str]) {
+        let (succeeded, told) = self.try_install(more);
+        assert!(succeeded, "{told}");
+    }
+
+    /// Whether install.sh refused nothing, and what it tells.
+    pub fn try_install(&self, more: &[&str]) -> (bool, String) {
+        let options: Vec<&str> = self.install.iter().map(String::as_str).chain(more.iter().copied()).collect();
         self.site.install(&self.home, &options)
     }
 
