@@ -10,12 +10,13 @@ BOOK_PACKAGE := --manifest-path tools/book/Cargo.toml
 # The other files there are data, and one program in Python.
 PACKAGING := packaging/build packaging/files packaging/package packaging/release packaging/test-* packaging/debian/p*
 
-.PHONY: help demo test lint bench bench-short bench-bounds bench-growth bench-micro bench-paths bench-ledger instructions fuzz \
+.PHONY: help demo test test-servers lint bench bench-short bench-bounds bench-growth bench-micro bench-paths bench-ledger instructions fuzz \
 	book build package test-package static test-static install-deps
 
 help:
 	@echo 'make demo          build, then push for real to a repository with the hook, in a temporary folder'
 	@echo 'make test          run every test'
+	@echo 'make test-servers  what install.sh puts on sshd, Gitolite, nginx, Apache and git daemon, by pushing to them'
 	@echo 'make lint          format, clippy, shellcheck, licences (what of it is installed)'
 	@echo 'make bench         how much the hook slows a push, beside a push without it, in some twenty minutes'
 	@echo 'make bench-short   the main rows of it, in two; BENCH="--only paths" for others, BENCH=--help for all there is'
@@ -44,10 +45,15 @@ demo: build
 	@./demo.sh
 
 test: book
-	@./tools/need git cc ssh-keygen gpg gpgsm sshd python3 chromium
+	@./tools/need git cc ssh-keygen gpg gpgsm python3 chromium
 	$(BOOK) test --locked --quiet $(BOOK_PACKAGE)
 	$(CARGO) test --locked
 	@echo 'all tests passed'
+
+SERVERS := sshd git-shell gitolite nginx fcgiwrap apache2 htpasswd
+test-servers:
+	@./tools/need cargo git cc ssh-keygen gpg $(SERVERS)
+	$(CARGO) test --locked --test servers
 
 lint:
 	@./tools/need cargo
@@ -121,4 +127,4 @@ test-static:
 	@./packaging/test-static $(WITH)
 
 install-deps:
-	@./tools/need cargo git cc ssh-keygen gpg gpgsm sshd python3 chromium
+	@./tools/need cargo git cc ssh-keygen gpg gpgsm python3 chromium $(SERVERS)

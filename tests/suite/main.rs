@@ -48,7 +48,6 @@ mod registry_index;
 mod release;
 mod repository;
 mod signatures;
-mod sshd;
 mod support;
 mod threats;
 mod wild;

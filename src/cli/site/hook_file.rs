@@ -102,7 +102,7 @@ impl HookFile {
     }
 
     fn plain(base: PathBuf) -> Self {
-        Self { base, folders: &["hooks"], name: "pre-receive", former: Some(FORMER), keeps_folders: true }
+        Self { base, folders: &["hooks"], name: "pre-receive", former: Some(FORMER), keeps_folders: false }
     }
 
     pub(in crate::cli) fn path(&self) -> PathBuf {

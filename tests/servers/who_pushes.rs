@@ -1,28 +1,24 @@
 //! Who pushes, as a real sshd says it (sshd_config(5), `ExposeAuthInfo`): pushes over SSH, on the loopback interface.
 
-use crate::support::{
-    Pushed, World,
-    keys::{self, ALICE_SSH, BOB_SSH, MALLORY_SSH},
-    objects, run_well, set_mode,
+use crate::{
+    process::Process,
+    ssh::{self, login, user},
+    support::{
+        Pushed, World,
+        keys::{self, ALICE_SSH, BOB_SSH, MALLORY_SSH},
+        objects, run_well, set_mode,
+    },
 };
-use std::{
-    fs,
-    net::TcpListener,
-    path::{Path, PathBuf},
-    process::{Child, Command, Stdio},
-    thread,
-    time::{Duration, Instant},
-};
+use std::{fs, path::PathBuf};
 
 const SIGNERS: &str = "[[signer]]\nid = 'alice'\nemails = ['alice@example.com']\n\
                        [[signer]]\nid = 'bob'\nemails = ['bob@example.com']\n";
 
-/// A server behind an sshd of its own, on which Alice alone may push to `main`. Sshd is stopped when it is dropped.
+/// A server behind an sshd of its own, on which Alice alone may push to `main`.
 struct Server {
+    _sshd: Process,
     world: World,
     port: u16,
-    /// Stops sshd when its standard input ends, also if this process is killed.
-    keeper: Child,
 }
 
 impl Server {
@@ -30,10 +26,8 @@ impl Server {
     /// the registry knows the first of them, the keys but Mallory's, and one more of Alice's.
     fn new(settings: &str) -> Self {
         let world = World::new();
-        for name in ["host", "authority", "other-authority", "second", "certified"] {
-            let mut command = world.command("ssh-keygen", &world.path("home"));
-            command.args(["-q", "-t", "ed25519", "-N", "", "-C", name, "-f", name]);
-            run_well(command, b"");
+        for name in ["authority", "other-authority", "second", "certified"] {
+            ssh::make_key(&world, name);
         }
         let made = |name: &str| fs::read_to_string(world.path("home").join(format!("{name}.pub"))).unwrap();
         let line = |name| format!("{} {}\n", keys::user_id(name), keys::public_ssh(name));
@@ -48,9 +42,15 @@ impl Server {
         fs::write(world.path("authorized_keys"), admitted + &made("second")).unwrap();
         fs::write(world.path("authorities"), made("authority") + &made("other-authority")).unwrap();
         fs::write(world.path("principals"), "alice@example.com\nbob@example.com\n").unwrap();
-        let (port, keeper) = start(&world, settings);
-        fs::write(world.path("known_hosts"), format!("[127.0.0.1]:{port} {}", made("host"))).unwrap();
-        let server = Self { world, port, keeper };
+        let at = |name: &str| world.path(name).display().to_string();
+        let lists = format!(
+            "AuthorizedKeysFile {}\nTrustedUserCAKeys {}\nAuthorizedPrincipalsFile {}\nExposeAuthInfo yes\n",
+            at("authorized_keys"),
+            at("authorities"),
+            at("principals")
+        );
+        let (port, sshd) = ssh::start(&world, &world.path("home"), &format!("{settings}\n{lists}"));
+        let server = Self { _sshd: sshd, world, port };
         server.policy("pusher = { by = [\"alice\"] }");
         server
     }
@@ -73,16 +73,7 @@ impl Server {
         let parents: Vec<&str> = tip.iter().map(String::as_str).collect();
         let commit = objects::unsigned(world, &parents, "one more");
         let mut command = world.command("git", &world.clone_path());
-        let known = world.path("known_hosts");
-        command.env(
-            "GIT_SSH_COMMAND",
-            format!(
-                "ssh -F none -p {} -o BatchMode=yes -o IdentitiesOnly=yes -o IdentityAgent=none \
-                 -o UserKnownHostsFile={} -o GlobalKnownHostsFile=none {ssh}",
-                self.port,
-                known.display()
-            ),
-        );
+        command.env("GIT_SSH_COMMAND", ssh::client(world, self.port, ssh));
         let url = format!("ssh://{}@127.0.0.1{}", user(), world.server().display());
         command.arg("push").args(options).arg(url).arg(format!("{commit}:refs/heads/main"));
         let pushed = world.pushed_by(command);
@@ -109,88 +100,6 @@ impl Server {
         run_well(command, b"");
         format!("-i {0} -o CertificateFile={0}-cert.pub", self.made("certified").display())
     }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        drop(self.keeper.stdin.take());
-        drop(self.keeper.wait());
-    }
-}
-
-/// The options to log in with a key of `fixtures/keys`.
-fn login(key: &str) -> String {
-    format!("-i {}", keys::signing_key(key))
-}
-
-/// Sshd lets in whoever runs it, and no other unless that is root.
-fn user() -> String {
-    let mut command = Command::new("id");
-    command.arg("-un");
-    run_well(command, b"")
-}
-
-fn sshd() -> PathBuf {
-    let path = std::env::var_os("PATH").unwrap();
-    let folders = std::env::split_paths(&path).chain(["/usr/sbin".into(), "/sbin".into()]);
-    let found = folders.map(|folder| folder.join("sshd")).find(|program| program.exists());
-    found.expect("sshd is missing: install the package openssh-server")
-}
-
-/// Starts sshd on a free port.
-fn start(world: &World, settings: &str) -> (u16, Child) {
-    if rustix::process::geteuid().is_root() {
-        // As its service does: an empty folder for the part without rights.
-        fs::create_dir_all("/run/sshd").unwrap();
-        set_mode(Path::new("/run/sshd"), 0o755);
-    }
-    loop {
-        // Free when it was asked for; sshd says whether it still is.
-        let port = TcpListener::bind(("127.0.0.1", 0)).unwrap().local_addr().unwrap().port();
-        let (config, log) = (world.path("sshd_config"), world.path("sshd.log"));
-        fs::write(&config, configuration(world, port, settings)).unwrap();
-        let mut check = Command::new(sshd());
-        check.args(["-t", "-f"]).arg(&config);
-        run_well(check, b"");
-        let mut keeper = Command::new("sh");
-        keeper.args(["-c", "\"$@\" & read -r _; kill $!; wait", "sh"]).arg(sshd()).args(["-D", "-f"]).arg(&config);
-        keeper.arg("-E").arg(&log).stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
-        let mut keeper = keeper.spawn().unwrap();
-        let listening = format!("Server listening on 127.0.0.1 port {port}.");
-        let patience = Instant::now() + Duration::from_secs(60);
-        loop {
-            let told = fs::read_to_string(&log).unwrap_or_default();
-            if told.contains(&listening) {
-                return (port, keeper);
-            }
-            if told.contains("Address already in use") {
-                break;
-            }
-            assert!(Instant::now() < patience, "sshd does not listen: {told}");
-            thread::sleep(Duration::from_millis(10));
-        }
-        drop(keeper.stdin.take());
-        keeper.wait().unwrap();
-        fs::remove_file(log).unwrap();
-    }
-}
-
-/// The first value of a setting counts. The session has nothing of the home of whoever runs the tests.
-fn configuration(world: &World, port: u16, settings: &str) -> String {
-    let path = std::env::var("PATH").unwrap();
-    let at = |name: &str| world.path(name).display().to_string();
-    format!(
-        "{settings}\nExposeAuthInfo yes\nListenAddress 127.0.0.1:{port}\nHostKey {host}\nPidFile none\nUsePAM no\n\
-         StrictModes no\nPermitRootLogin prohibit-password\nPasswordAuthentication no\n\
-         KbdInteractiveAuthentication no\nAuthorizedKeysFile {authorized}\nTrustedUserCAKeys {authorities}\n\
-         AuthorizedPrincipalsFile {principals}\n\
-         SetEnv \"PATH={path}\" HOME={home} GIT_CONFIG_NOSYSTEM=1 GIT_CONFIG_GLOBAL=/dev/null\n",
-        host = at("home/host"),
-        authorized = at("authorized_keys"),
-        authorities = at("authorities"),
-        principals = at("principals"),
-        home = at("home"),
-    )
 }
 
 const SAYS_NOTHING: &str = "who you are is not known here: sshd does not say which key it was (`ExposeAuthInfo yes`)";
