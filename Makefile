@@ -15,8 +15,8 @@ PACKAGING := packaging/build packaging/files packaging/package packaging/release
 
 help:
 	@echo 'make demo          build, then push for real to a repository with the hook, in a temporary folder'
-	@echo 'make test          run every test'
-	@echo 'make test-servers  what install.sh puts on sshd, Gitolite, nginx, Apache and git daemon, by pushing to them'
+	@echo 'make test          run every test; real servers are among them'
+	@echo 'make test-servers  of these what install.sh puts on sshd, Gitolite, nginx, Apache and git daemon, by pushing to them'
 	@echo 'make lint          format, clippy, shellcheck, licences (what of it is installed)'
 	@echo 'make bench         how much the hook slows a push, beside a push without it, in some twenty minutes'
 	@echo 'make bench-short   the main rows of it, in two; BENCH="--only paths" for others, BENCH=--help for all there is'
@@ -48,6 +48,7 @@ test: book
 	@./tools/need git cc ssh-keygen gpg gpgsm python3 chromium
 	$(BOOK) test --locked --quiet $(BOOK_PACKAGE)
 	$(CARGO) test --locked
+	@$(MAKE) --no-print-directory test-servers
 	@echo 'all tests passed'
 
 SERVERS := sshd git-shell gitolite nginx fcgiwrap apache2 htpasswd
