@@ -13,6 +13,8 @@ use crate::{
 };
 use std::{fs, path::PathBuf, sync::OnceLock};
 
+const PAGE: &str = "guide/servers/gitolite.md";
+
 pub fn row() -> &'static Row {
     static ROW: OnceLock<Row> = OnceLock::new();
     ROW.get_or_init(|| capabilities::measure(&serve()))
@@ -27,7 +29,7 @@ fn serve() -> Server {
     let commented = "# LOCAL_CODE                =>  \"$ENV{HOME}/local\",";
     let text = fs::read_to_string(&settings).unwrap();
     assert!(text.contains(commented), "{text}");
-    fs::write(&settings, text.replace(commented, &manual::block("perl", &[]))).unwrap();
+    fs::write(&settings, text.replace(commented, &manual::line(PAGE, "LOCAL_CODE =>"))).unwrap();
     let user = ssh::user();
     let list = format!("AuthorizedKeysFile {}\n", home.join(".ssh/authorized_keys").display());
     let (port, sshd) = ssh::start(&site.world, &home, &list);
@@ -58,7 +60,7 @@ fn serve() -> Server {
         other_hook: local.join("hooks/common/pre-receive"),
         update_hook: local.join("VREF/countersign"),
         prepare_other: |site| drop(gitolite(site, &["setup", "--hooks-only"])),
-        prepare_update: |site| administer(site, &manual::block("gitolite", &[])),
+        prepare_update: name_virtual_ref,
         prefix: "",
         cannot: &[],
         repository,
@@ -96,6 +98,10 @@ fn administer(site: &Site, lines: &str) {
     run_well(command, b"");
 }
 
+fn name_virtual_ref(site: &Site) {
+    administer(site, &format!("\nrepo project\n    {}", manual::line(PAGE, "-   VREF/countersign")));
+}
+
 #[test]
 fn git_behind_gitolite() {
     row();
@@ -120,7 +126,7 @@ fn as_a_virtual_ref() {
     server.install.push("--vref".to_owned());
     server.install();
     capabilities::write_policy(&server);
-    administer(&server.site, &manual::block("gitolite", &[]));
+    name_virtual_ref(&server.site);
     let to_main = |commit: &str| format!("{commit}:refs/heads/main");
     let unsigned = to_main(&server.unsigned("refs/heads/main", "Add a plan"));
     server.refuses(&[], &[&unsigned], phrase_of("unsigned"));
