@@ -189,7 +189,7 @@ read_manifest() {
     fi
     if [ -z "$group_list" ]; then
         group_list=$(sed -n 's/^allow-groups = \[\(.*\)\]$/\1/p' "$manifest")
-        groups=$(printf '%s' "$group_list" | sed "s/'/'\\\\''/g; s/\"\([^\"]*\)\", /--allow-group '\1' /g; s/^/ /")
+        groups=$(printf '%s' "$group_list" | sed "s/'/'\\\\''/g; s/\"\([^\"]*\)\", /--allow-group '\1' /g; s/^/ /; s/ *$//")
     fi
     [ -n "$log" ] || log=$(recorded log)
     [ -n "$template" ] || template=$(recorded template)
@@ -224,7 +224,7 @@ find_prefix() {
 
 # Whose the repositories are; the hook runs as them.
 find_owner() {
-    owner=$(stat -c %u -- "$repos")
+    owner=$(stat -L -c %u -- "$repos")
     home=$(getent passwd "$owner" | cut -d: -f6) || home=''
     [ -n "$home" ] || home=${HOME:-/}
 }
@@ -355,6 +355,9 @@ install_policy() {
     checked=''
     if [ -e "$policy" ] || [ -L "$policy" ]; then
         say policy "$policy" "is there already, left as it is"
+        if [ -n "$warn_until" ]; then
+            echo "          --warn-until is for a policy that is yet to be made: in this one, write warn-until into its rules"
+        fi
         check_policy
         compare_server
         return
@@ -427,7 +430,7 @@ install_ledger() {
             stop "$ledger could not be made" "as root, or with another --ledger"
         fi
         if [ "$(id -u)" = 0 ]; then
-            chown "$(stat -c %u:%g -- "$repos")" "$ledger" || stop "$ledger could not be given to the owner of $repos"
+            chown "$(stat -L -c %u:%g -- "$repos")" "$ledger" || stop "$ledger could not be given to the owner of $repos"
         fi
     fi
     did ledger "$ledger" "made, for whoever $repos belongs to" "would be made, for whoever $repos belongs to"
@@ -498,6 +501,7 @@ install_timer() {
 
 compose_units() {
     source=$here/packaging/systemd
+    [ -d "$source" ] || source=$packaged_units
     start="ExecStart=$(for_systemd "$program") doctor --config $(for_systemd "$config") --repair$(groups_for_systemd)" awk '
         /^ExecStart=/ { print ENVIRON["start"]; next }
         /^RequiresMountsFor=/ { next }

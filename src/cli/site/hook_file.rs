@@ -35,7 +35,7 @@ pub(in crate::cli) struct HookFile {
     name: &'static str,
     /// Where a former hook goes, from its folder; `None`: the server runs every file of the folder.
     former: Option<&'static str>,
-    /// Whether folders that are empty go with it.
+    /// Whether folders that are empty without it stay.
     keeps_folders: bool,
 }
 

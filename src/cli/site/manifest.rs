@@ -102,3 +102,58 @@ fn absolute(value: &Value<'_>, reader: &mut Reader<'_>) -> Option<PathBuf> {
     }
     Some(path)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read_text(text: &str) -> Result<Manifest, String> {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join(NAME);
+        std::fs::write(&path, text).unwrap();
+        let trusted = TrustedFiles::new(&[]).unwrap();
+        let found = Manifest::read(folder.path(), &trusted).map_err(|error| error.cause.to_string());
+        found.map(Option::unwrap)
+    }
+
+    const PLAIN: &str =
+        "version = 1\nserver = 'plain'\nrepositories = [ '/srv/git' ]\nprogram = '/usr/bin/countersign'\n";
+
+    #[test]
+    fn what_install_sh_writes_is_read() {
+        let manifest = read_text(&format!("{PLAIN}allow-groups = [\"a\", \"b\", ]\nlog = \"journald\"\n")).unwrap();
+        assert_eq!(manifest.call.allow_groups, ["a", "b"]);
+        assert_eq!(
+            manifest.call.in_hook(),
+            b"/usr/bin/countersign hook pre-receive --allow-group 'a' --allow-group 'b' --log journald"
+        );
+        assert_eq!((manifest.server, manifest.shared), (Server::Plain, None));
+        let gitolite = PLAIN.replace("plain", "gitolite") + "local-code = '/x'\nvref = true\n";
+        let gitolite = read_text(&gitolite).unwrap();
+        assert_eq!((gitolite.shared, gitolite.vref), (Some(PathBuf::from("/x")), true));
+    }
+
+    #[test]
+    fn what_is_wrong_with_it_is_told_with_its_line() {
+        for (text, why) in [
+            (PLAIN.replace("'/srv/git'", "'srv/git'"), "line 3: this is to be an absolute path"),
+            (PLAIN.replace("plain", "gitolite"), "line 1: `local-code` is missing"),
+            (PLAIN.replace("plain", "pagure"), "line 2: `pagure` is not"),
+            (PLAIN.replace("program", "programme"), "`program` is missing"),
+            (format!("{PLAIN}x = 1\n"), "line 5: unknown key `x`"),
+        ] {
+            let found = read_text(&text).unwrap_err();
+            assert!(found.contains(why), "{why}: {found}");
+        }
+    }
+
+    #[test]
+    fn one_that_others_can_write_is_not_read() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join(NAME);
+        std::fs::write(&path, PLAIN).unwrap();
+        std::fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o666)).unwrap();
+        let found = Manifest::read(folder.path(), &TrustedFiles::new(&[]).unwrap()).unwrap_err();
+        assert!(found.to_string().contains("writ"), "{found}");
+    }
+}

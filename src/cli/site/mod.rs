@@ -11,6 +11,7 @@ mod repair;
 mod repositories;
 mod server;
 mod settings;
+mod shared;
 mod text;
 mod trial;
 
