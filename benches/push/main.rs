@@ -22,7 +22,7 @@ usage: make bench BENCH='OPTIONS'
 
   --short          the main rows, fewer rounds
   --only NAME      this row alone, or `rivals`; may be given several times
-  --rounds N       how often each is measured                       [default: 15; 5 if short]
+  --rounds N       how often each is measured                       [default: 15; 3 if short]
   --program FILE   another build of countersign
   --against FILE   one more, measured in turn with the first
   --markdown       as a table for docs/performance.md
@@ -36,7 +36,7 @@ fn main() -> ExitCode {
     }
     let bench = Bench {
         stage: stage::Stage::new(),
-        rounds: chosen.rounds.unwrap_or(if chosen.short { 5 } else { 15 }),
+        rounds: chosen.rounds.unwrap_or(if chosen.short { 3 } else { 15 }),
         program: chosen.program.clone(),
         against: chosen.against.clone(),
     };

@@ -25,6 +25,25 @@ pub(super) fn link(repository: &Repository, id: ObjectId, buffer: &mut Vec<u8>) 
     Ok(Link { date: committed(buffer), id, next })
 }
 
+/// Whether a commit is among the first so many of the chain from `first` on.
+pub(super) fn begins_with(
+    repository: &Repository,
+    first: ObjectId,
+    commit: ObjectId,
+    at_most: usize,
+) -> Result<bool, Undecided> {
+    let mut buffer = Vec::new();
+    let mut next = Some(first);
+    for _ in 0..at_most {
+        let Some(here) = next else { break };
+        if here == commit {
+            return Ok(true);
+        }
+        next = link(repository, here, &mut buffer)?.next;
+    }
+    Ok(false)
+}
+
 /// The chain from `first` on, before the first commit that is on the chain of one of the others, or that `holds` holds.
 ///
 /// A commit is only left out if it truly is on such a chain. Where dates ascend, the first that is met is found; where they lie,

@@ -207,6 +207,14 @@ impl Repository {
         ancestry::reaches(self, &[descendant], ancestor)
     }
 
+    /// Whether a commit is among the first so many on the line of first parents from `tip` on.
+    ///
+    /// # Errors
+    /// A commit is missing or cannot be read.
+    pub fn is_on_first_parents(&self, tip: ObjectId, commit: ObjectId, at_most: usize) -> Result<bool, Undecided> {
+        chains::begins_with(self, tip, commit, at_most)
+    }
+
     /// The same for several descendants: whether it is an ancestor of one of them.
     ///
     /// # Errors

@@ -17,6 +17,10 @@ use std::{
 /// Commits of which it is asked one by one what holds them.
 const FEW: usize = 16;
 
+/// So far is a commit looked for behind the default branch on its line of first parents, which counts for every rule, before all
+/// refs are read instead, which takes about as long.
+const NEAR: usize = 1024;
+
 /// What was recorded before the push. Without a ledger, nothing was.
 pub(super) struct Past<'a> {
     memory: Option<&'a Memory<'a>>,
@@ -132,7 +136,8 @@ impl<'a> Past<'a> {
         self.memory.map_or_else(|| Ok(Vec::new()), Memory::debts)
     }
 
-    /// Whether for each of these commits and rules a ref vouches that holds the commit itself. All refs are not read for it.
+    /// Whether for each of these commits and rules a ref vouches that holds the commit itself, or the default branch, if that moved
+    /// on from it lately. All refs are not read for it.
     fn vouch_for_each(&self, rules: &[usize], met: &[ObjectId]) -> Result<bool, Undecided> {
         let Some(memory) = self.memory else { return Ok(false) };
         if memory.is_of_the_past() || self.settled.get().is_some() || met.len() > FEW {
@@ -144,30 +149,46 @@ impl<'a> Past<'a> {
             let names = memory.holding(commit)?;
             let present = self.repository.ref_values(&names)?;
             for name in names.iter().filter(|name| present.get(*name) == Some(&commit)) {
-                let old = |update: &RefUpdate| {
-                    self.references.written(&update.name) != *name || update.change.old() == Some(commit)
-                };
-                let Some(standing) = memory.standing(name)?.filter(|standing| standing.value == Some(commit)) else {
-                    continue;
-                };
-                if !self.push.updates.iter().all(old) {
-                    continue;
-                }
-                let covering = rules_in_force(self.loaded, name, self.references, self.repository_name);
-                for rule in covering {
-                    if left.contains(&rule) && self.vouches(memory, &debts, name, standing.record, rule)? {
-                        left.retain(|other| *other != rule);
-                    }
-                }
+                self.strike_out(&mut left, memory, &debts, name, commit)?;
                 if left.is_empty() {
                     break;
                 }
             }
             if !left.is_empty() {
-                return Ok(false);
+                let Some(head) = &self.references.head else { return Ok(false) };
+                let present = self.repository.ref_values(std::slice::from_ref(head))?;
+                let Some(&value) = present.get(head) else { return Ok(false) };
+                self.strike_out(&mut left, memory, &debts, head, value)?;
+                if !left.is_empty() || !self.repository.is_on_first_parents(value, commit, NEAR)? {
+                    return Ok(false);
+                }
             }
         }
         Ok(!met.is_empty())
+    }
+
+    /// Takes out the rules that a ref vouches for with the value that it has.
+    fn strike_out(
+        &self,
+        left: &mut Vec<usize>,
+        memory: &Memory<'_>,
+        debts: &[Debt],
+        name: &RefName,
+        value: ObjectId,
+    ) -> Result<(), Undecided> {
+        let is_old =
+            |update: &RefUpdate| self.references.written(&update.name) != *name || update.change.old() == Some(value);
+        let Some(standing) = memory.standing(name)?.filter(|standing| standing.value == Some(value)) else {
+            return Ok(());
+        };
+        if self.push.updates.iter().all(is_old) {
+            for rule in rules_in_force(self.loaded, name, self.references, self.repository_name) {
+                if left.contains(&rule) && self.vouches(memory, debts, name, standing.record, rule)? {
+                    left.retain(|other| *other != rule);
+                }
+            }
+        }
+        Ok(())
     }
 
     /// Whether a ref that a rule covers, with the value that this record says, owes it no review and was found good by it.

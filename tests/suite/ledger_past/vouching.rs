@@ -49,6 +49,25 @@ fn nothing_but_the_tip_of_ten_thousand_commits_is_judged() {
 }
 
 #[test]
+fn a_branch_cut_from_behind_the_default_branch_is_judged_from_there_on() {
+    let cut = |push: &dyn Fn(&World, String)| {
+        let (world, bad) = unsigned_main(|world, bad| drop(world.accepts(&[&to(bad, "heads/main")])));
+        let first = objects::by_alice(&world, &[&bad], "first");
+        world.accepts(&[&to(&first, "heads/main")]);
+        let second = objects::by_alice(&world, &[&first], "second");
+        push(&world, to(&second, "heads/main"));
+        (objects::by_alice(&world, &[&first], "on top"), objects::by_alice(&world, &[&second], "third"), world, bad)
+    };
+    let (top, _, world, _) = cut(&|world, second| drop(world.accepts(&[&second])));
+    assert_eq!(judged(&world, &[&to(&top, "heads/release/1")]), 1);
+    // What `main` has before a push that moves it counts.
+    let (top, third, world, _) = cut(&|world, second| drop(world.accepts(&[&second])));
+    assert_eq!(judged(&world, &[&to(&top, "heads/release/1"), &to(&third, "heads/main")]), 2);
+    let (top, _, world, bad) = cut(&|world, second| world.push_without_hook(&[&second]));
+    blames(&world, &[&to(&top, "heads/release/1")], "unsigned", &bad);
+}
+
+#[test]
 fn a_ref_of_another_rule_vouches_for_nothing() {
     let rules = |lines| policy(&[rule("main", "heads/main", ""), rule("releases", "heads/release/**", lines)]);
     let world = world(&rules(""));
