@@ -118,3 +118,17 @@ fn one_hook_for_all_repositories_of_gitlab() {
     let pushed = server.push(Person::Alice, &[], &[&to_main(&server.unsigned("refs/heads/main", "Add more"))]);
     assert!(pushed.succeeded, "{}", pushed.output);
 }
+
+/// It arrives at Gitaly's git, and goes no further.
+#[test]
+fn a_signed_push_is_no_signed_push_on_gitlab() {
+    let server = serve();
+    server.configure(&[("receive.certNonceSeed", "a secret")]);
+    server.install();
+    server.site.policy(
+        "version = 1\nunmatched-refs = \"accept\"\nserver = \"gitlab\"\n[[rule]]\nname = \"main\"\n\
+         refs = [\"refs/heads/main\"]\npusher = { by = [\"*\"], certificate = \"required\" }\n",
+    );
+    let to_main = format!("{}:refs/heads/main", server.signed("refs/heads/main", "Add a plan"));
+    server.refuses(&["--signed"], &[&to_main], phrase_of("no-push-certificate"));
+}

@@ -8,10 +8,12 @@ use crate::{
     ssh,
     support::{
         keys::{self, ALICE_SSH, BOB_SSH},
-        phrase_of, run_well, set_mode,
+        phrase_of, run, run_well, set_mode,
     },
 };
-use std::{fs, path::PathBuf, sync::OnceLock};
+use std::{fs, path::PathBuf, process::Command, sync::OnceLock};
+
+const PAGE: &str = "guide/servers/gitolite.md";
 
 pub fn row() -> &'static Row {
     static ROW: OnceLock<Row> = OnceLock::new();
@@ -27,7 +29,7 @@ fn serve() -> Server {
     let commented = "# LOCAL_CODE                =>  \"$ENV{HOME}/local\",";
     let text = fs::read_to_string(&settings).unwrap();
     assert!(text.contains(commented), "{text}");
-    fs::write(&settings, text.replace(commented, &manual::block("perl", &[]))).unwrap();
+    fs::write(&settings, text.replace(commented, &manual::line(PAGE, "LOCAL_CODE =>"))).unwrap();
     let user = ssh::user();
     let list = format!("AuthorizedKeysFile {}\n", home.join(".ssh/authorized_keys").display());
     let (port, sshd) = ssh::start(&site.world, &home, &list);
@@ -58,7 +60,7 @@ fn serve() -> Server {
         other_hook: local.join("hooks/common/pre-receive"),
         update_hook: local.join("VREF/countersign"),
         prepare_other: |site| drop(gitolite(site, &["setup", "--hooks-only"])),
-        prepare_update: |site| administer(site, &manual::block("gitolite", &[])),
+        prepare_update: name_virtual_ref,
         prefix: "",
         cannot: &[],
         repository,
@@ -85,6 +87,11 @@ fn gitolite(site: &Site, arguments: &[&str]) -> String {
 
 /// As an administrator does: adds to the configuration, and pushes it.
 fn administer(site: &Site, lines: &str) {
+    run_well(administering(site, lines), b"");
+}
+
+/// The push of what was added to the configuration.
+fn administering(site: &Site, lines: &str) -> Command {
     let admin = site.path("admin");
     let config = admin.join("conf/gitolite.conf");
     let text = fs::read_to_string(&config).unwrap();
@@ -93,7 +100,11 @@ fn administer(site: &Site, lines: &str) {
     site.world.git_in(&admin, &["commit", "-q", "-m", "More"]);
     let mut command = site.world.command("git", &admin);
     command.args(["push", "-q", "origin", "HEAD"]);
-    run_well(command, b"");
+    command
+}
+
+fn name_virtual_ref(site: &Site) {
+    administer(site, &format!("\nrepo project\n    {}", manual::line(PAGE, "-   VREF/countersign")));
 }
 
 #[test]
@@ -101,16 +112,30 @@ fn git_behind_gitolite() {
     row();
 }
 
-/// And a repository that they add has the hook at once.
+/// A rule for all repositories is one for Gitolite's own, too: what its administrator pushes has to be signed, unless the rule
+/// leaves it out. A repository that they add has the hook at once.
 #[test]
-fn the_administrator_is_not_locked_out() {
+fn a_rule_can_leave_out_the_administrators_repository() {
     let server = serve();
     server.install();
-    capabilities::write_policy(&server);
-    // Its commits are not signed.
-    administer(&server.site, "\nrepo another\n    RW+ = alice\n");
-    let hooks = home(&server.site).join("repositories/another.git/hooks/pre-receive");
-    assert_eq!(fs::read_link(hooks).unwrap(), home(&server.site).join("local/hooks/common/pre-receive"));
+    let policy = |more: &str| {
+        server.site.policy(&format!(
+            "version = 1\nunmatched-refs = \"accept\"\nserver = \"gitolite\"\n[[rule]]\nname = \"all\"\n\
+             refs = [\"refs/heads/**\"]\nsignatures = {{ commits = \"all\" }}\n{more}"
+        ));
+    };
+    policy("");
+    let refused = run(administering(&server.site, "\nrepo another\n    RW+ = alice\n"), b"");
+    let told = String::from_utf8_lossy(&refused.stderr);
+    assert!(!refused.status.success() && told.contains(phrase_of("unsigned")), "{told}");
+    policy("except-repositories = [\"gitolite-admin\"]\n");
+    administer(&server.site, "\nrepo one-more\n    RW+ = alice\n");
+    for name in ["another", "one-more"] {
+        let hook = home(&server.site).join(format!("repositories/{name}.git/hooks/pre-receive"));
+        assert_eq!(fs::read_link(hook).unwrap(), home(&server.site).join("local/hooks/common/pre-receive"));
+    }
+    let commit = server.unsigned("refs/heads/main", "Add a plan");
+    server.refuses(&[], &[&format!("{commit}:refs/heads/main")], phrase_of("unsigned"));
 }
 
 /// Where another's hook has the place. Gitolite refuses all for as long as its configuration names what is not there.
@@ -120,7 +145,7 @@ fn as_a_virtual_ref() {
     server.install.push("--vref".to_owned());
     server.install();
     capabilities::write_policy(&server);
-    administer(&server.site, &manual::block("gitolite", &[]));
+    name_virtual_ref(&server.site);
     let to_main = |commit: &str| format!("{commit}:refs/heads/main");
     let unsigned = to_main(&server.unsigned("refs/heads/main", "Add a plan"));
     server.refuses(&[], &[&unsigned], phrase_of("unsigned"));

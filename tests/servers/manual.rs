@@ -1,7 +1,13 @@
 //! docs/servers.md: the configuration that servers are tested with is read from it, and what they can do is written into it.
 
 use crate::{capabilities::Row, daemon, gitea, gitlab, gitolite, http, server::Capability, sshd};
-use std::{env, fmt::Write, fs, path::PathBuf, thread};
+use std::{
+    env,
+    fmt::Write,
+    fs,
+    path::{Path, PathBuf},
+    thread,
+};
 
 /// The table is all that stands between these headings.
 const BEGIN: &str = "## What each can do\n";
@@ -20,6 +26,14 @@ pub fn block(opening: &str, places: &[(&str, &str)]) -> String {
         assert!(text.contains(there), "```{opening} has no {there}");
         text.replace(there, here)
     })
+}
+
+/// The line of an indented block that begins so, of another page.
+pub fn line(page: &str, beginning: &str) -> String {
+    let text = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs").join(page)).unwrap();
+    let mut lines = text.lines().filter(|line| line.starts_with("    ")).map(str::trim);
+    let found = lines.find(|line| line.starts_with(beginning));
+    found.unwrap_or_else(|| panic!("{page}: no block has {beginning}")).to_owned() + "\n"
 }
 
 /// Every answer comes of a server that ran; those that are running already are waited for.

@@ -6,7 +6,10 @@ use crate::{
     server::{Remote, Server},
     site::Site,
     ssh,
-    support::keys::{self, ALICE_SSH, BOB_SSH},
+    support::{
+        keys::{self, ALICE_SSH, BOB_SSH},
+        run,
+    },
 };
 use std::{fs, sync::OnceLock};
 
@@ -53,4 +56,16 @@ fn serve() -> Server {
 #[test]
 fn git_over_ssh() {
     row();
+}
+
+/// Nothing but git, as the manual has it configured.
+#[test]
+fn whoever_logs_in_runs_git_alone() {
+    let server = serve();
+    let (_, client) = &server.remotes[0].environment[0];
+    let mut command = server.site.world.command("sh", &server.site.path("run"));
+    command.args(["-c", &format!("{client} {}@127.0.0.1 id", ssh::user())]);
+    let output = run(command, b"");
+    let told = String::from_utf8_lossy(&output.stderr);
+    assert!(!output.status.success() && told.contains("fatal: unrecognized command 'id'"), "{told}");
 }

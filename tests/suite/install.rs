@@ -274,7 +274,6 @@ fn a_former_hook_that_is_not_executable_is_kept_and_does_not_run() {
 fn uninstalling_leaves_each_repository_as_it_was() {
     let site = Site::new();
     site.bare("one.git");
-    fs::create_dir(site.repositories().join("one.git/hooks")).unwrap();
     site.bare_with_hook("two.git");
     let before = content(&site.repositories());
     site.installs();
