@@ -3,6 +3,7 @@
 
 mod approve;
 mod diff;
+mod doctor;
 mod evidence;
 mod explain;
 mod hook;
@@ -19,6 +20,7 @@ mod progress;
 mod registry;
 mod replay;
 mod rollback;
+mod site;
 mod verify;
 
 use crate::{error::Undecided, report};
@@ -100,6 +102,7 @@ enum Command {
     #[command(subcommand)]
     Ledger(ledger::Commands),
     Approve(approve::Arguments),
+    Doctor(doctor::Arguments),
     /// Writes a completion script for a shell
     Completions(manual::Completions),
     /// Writes the manual page
@@ -168,6 +171,7 @@ fn run(common: &Common, command: Option<&Command>) -> Result<Outcome, Undecided>
         Some(Command::Registry(commands)) => registry::run(common, commands, &mut output),
         Some(Command::Ledger(commands)) => ledger::run(common, commands, &mut output),
         Some(Command::Approve(arguments)) => approve::run(common, arguments, &mut output),
+        Some(Command::Doctor(arguments)) => doctor::run(common, arguments, &mut output),
         Some(Command::Completions(arguments)) => manual::completions(arguments, &mut output),
         Some(Command::Man(arguments)) => manual::man(arguments, &mut output),
     }?;
