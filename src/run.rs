@@ -28,7 +28,7 @@ pub use makers::{Maker, Makers};
 pub use receipts::Receipts;
 pub use record::Entries;
 pub use settle::{Done, POST_RECEIVE, REFERENCE_TRANSACTION, settle, settle_as_told};
-pub use setup::{DEFAULT_LEDGER, Loaded, SITE_POLICY, Setup, Unusable};
+pub use setup::{DEFAULT_LEDGER, Loaded, OWN_POLICY, SITE_POLICY, Setup, Unusable};
 
 use crate::{
     Undecided,

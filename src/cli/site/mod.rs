@@ -12,7 +12,7 @@ mod server;
 mod settings;
 mod text;
 
-pub(in crate::cli) use accounts::{Account, Accounts};
+pub(in crate::cli) use accounts::{Account, Accounts, is_program};
 pub(in crate::cli) use hook_file::{HookFile, Standing};
 pub(in crate::cli) use manifest::Manifest;
 pub(in crate::cli) use problem::{Problem, find_problem};
