@@ -49,7 +49,7 @@ lint:
 	$(CARGO) fmt --check $(BOOK_PACKAGE)
 	$(CARGO) clippy --locked --all-targets -- -D warnings
 	$(BOOK) clippy --locked --all-targets $(BOOK_PACKAGE) -- -D warnings
-	@if command -v shellcheck >/dev/null; then echo shellcheck; shellcheck install.sh demo.sh hooks/*/* tools/compare-with-git tools/fuzz tools/need fuzz/seeds/make.sh fixtures/keys/*.sh fixtures/wild/*.sh .ci/run; \
+	@if command -v shellcheck >/dev/null; then echo shellcheck; shellcheck install.sh demo.sh $$(find hooks -type f) tools/compare-with-git tools/fuzz tools/need fuzz/seeds/make.sh fixtures/keys/*.sh fixtures/wild/*.sh .ci/run; \
 	else echo 'shellcheck is not installed: left out'; fi
 	@if command -v cargo-deny >/dev/null; then $(CARGO) deny check licenses bans sources && \
 	$(CARGO) deny $(BOOK_PACKAGE) check licenses bans sources; \

@@ -7,9 +7,10 @@ usage() {
     cat <<'TEXT'
 Installs Countersign's hook in bare repositories.
 
-usage: ./install.sh --server plain --repos DIR [options]
+usage: ./install.sh --server KIND --repos DIR [options]
 
-  --server plain      what serves the repositories: git over SSH or HTTP without a forge
+  --server KIND       plain: git behind sshd, a web server or git-daemon; http: the same, and the policy believes the
+                      web server who pushes; gitolite, gitea, forgejo, gitlab
   --repos DIR         a bare repository, or a folder: every bare repository below it, at any depth
   --prefix DIR        the program goes to DIR/bin                     [default: /usr/local]
   --config DIR        policy.toml and registry/ are in DIR            [default: /etc/countersign]
@@ -17,46 +18,61 @@ usage: ./install.sh --server plain --repos DIR [options]
   --allow-group NAME  a group that may write policy and registry; may be given several times
   --ledger DIR        where decisions are recorded               [default: /var/lib/countersign]
   --log FILE          where the hook logs: a file, or `journald`  [default: nowhere]
+  --warn-until DATE   a day such as 2027-01-31: the policy that is installed refuses from then on [default: only warns]
+  --no-timer          nothing looks after the hooks every ten minutes
   --dry-run           say what would be done and change nothing
-  --uninstall         remove the hooks and put former ones back; policy, registry, ledger and program stay
+  --uninstall         remove hooks and timer, and put former hooks back; policy, registry, ledger and program stay
 
-Running it again changes only what is not as it should be. A policy that is there is never changed; otherwise one is
-installed that warns and refuses nothing. A pre-receive hook that is there is kept, and runs after Countersign's: both
-must accept. With another --config than the default, the hook reads that policy alone; with the default, also
+  plain:    --template DIR      a git template folder: what is made with `git init --template DIR` has the hook at once
+  gitolite: --local-code DIR    where one hook is put for all   [default: what `gitolite query-rc LOCAL_CODE` says]
+            --vref              as DIR/VREF/countersign, for gitolite.conf to name, in place of the common hook
+  gitlab:   --custom-hooks DIR  Gitaly's `custom_hooks_dir`: one hook for all       [default: one in each repository]
+
+Running it again changes only what is not as it should be, and upgrades the program in place: the former one is put back
+if the new one cannot decide. What was given before need not be given again: DIR/installed.toml of the configuration has it.
+A policy that is there is never changed; otherwise one is installed that warns and refuses nothing. A pre-receive hook that
+is there is kept, and runs after Countersign's: both must accept. What repositories hold of which nothing is recorded is
+declared received. With another --config than the default, the hook reads that policy alone; with the default, also
 countersign/policy.toml in each repository.
 
 Exit status: 0 done or nothing to do, 1 something was refused or failed, 2 usage.
 TEXT
 }
 
-marker='# countersign-install:'
-former_name=pre-receive.before-countersign
 default_config=/etc/countersign
 default_ledger=/var/lib/countersign
+systemd=/run/systemd/system
+units=/etc/systemd/system
+packaged_units=/usr/lib/systemd/system
+newline='
+'
 
 main() {
     here=$(CDPATH='' cd -- "$(dirname -- "$0")" && pwd -P)
-    server='' repos='' prefix=/usr/local config=$default_config ledger='' binary='' groups='' log='' dry_run=no action=install
+    server='' repos='' prefix='' config=$default_config ledger='' binary='' groups='' group_list='' log='' template=''
+    local_code='' custom_hooks='' vref=no warn_until='' timer=yes dry_run=no action=install
     read_arguments "$@"
-    check_arguments
     # What the caller's shell says of some repository is not about these.
     unset GIT_DIR GIT_WORK_TREE GIT_INDEX_FILE GIT_OBJECT_DIRECTORY GIT_COMMON_DIR GIT_CONFIG GIT_NAMESPACE
-    changed=0 refused=0
-    temporary=''
+    changed=0
+    temporary='' folder=''
     trap 'clean_up' EXIT
     trap 'exit 1' HUP INT TERM
-    known_owner='' found=0 visit=count
-    walk "$repos"
-    [ "$found" -gt 0 ] || stop "$repos: no bare repository is there"
-    if [ "$action" = install ]; then
-        install_program
-        install_policy
-        install_ledger "$@"
-        compose_hook
+    check_arguments
+    find_binary
+    compose_manifest
+    if [ "$action" = uninstall ]; then
+        uninstall
+        exit 0
     fi
-    visit=visit
-    walk "$repos"
-    summarise
+    probe "$binary" repositories || stop "$repos: no bare repository is there"
+    install_program
+    install_policy
+    install_ledger
+    check_upgrade
+    install_manifest
+    install_timer
+    install_hooks
 }
 
 # --- arguments ---
@@ -64,7 +80,8 @@ main() {
 read_arguments() {
     while [ $# -gt 0 ]; do
         case $1 in
-        --server | --repos | --prefix | --config | --ledger | --binary | --allow-group | --log)
+        --server | --repos | --prefix | --config | --ledger | --binary | --allow-group | --log | --warn-until | \
+            --template | --local-code | --custom-hooks)
             case ${2:-} in '' | --*) misused "$1 needs a value" ;; esac
             case $1 in
             --server) server=$2 ;;
@@ -73,11 +90,17 @@ read_arguments() {
             --config) config=$2 ;;
             --ledger) ledger=$2 ;;
             --binary) binary=$2 ;;
-            --allow-group) groups="$groups --allow-group $(quoted "$2")" ;;
+            --allow-group) add_group "$2" ;;
             --log) log=$2 ;;
+            --warn-until) warn_until=$2 ;;
+            --template) template=$2 ;;
+            --local-code) local_code=$2 ;;
+            --custom-hooks) custom_hooks=$2 ;;
             esac
             shift 2
             ;;
+        --vref) vref=yes && shift ;;
+        --no-timer) timer=no && shift ;;
         --dry-run) dry_run=yes && shift ;;
         --uninstall) action=uninstall && shift ;;
         --help | -h) usage && exit 0 ;;
@@ -86,31 +109,144 @@ read_arguments() {
     done
 }
 
+add_group() {
+    groups="$groups --allow-group $(quoted "$1")"
+    group_list="$group_list$(toml "$1"), "
+}
+
 check_arguments() {
+    config=$(absolute "$config" && echo .) && config=${config%?.}
+    manifest=$config/installed.toml
+    read_manifest
     case $server in
-    plain) ;;
+    plain | http | gitolite | gitea | forgejo | gitlab) ;;
     '') misused "--server is missing" ;;
-    gitolite | gitea | forgejo | gitlab | pagure | http)
-        stop "this version installs on plain servers; --server $server is not supported yet" \
-            "see README.md for what is built"
-        ;;
-    *) misused "unknown server: $server (this version installs on: plain)" ;;
+    *) misused "unknown server: $server (there are: plain, http, gitolite, gitea, forgejo, gitlab)" ;;
     esac
+    if [ -n "$former_server" ] && [ "$former_server" != "$server" ]; then
+        stop "$manifest is of an installation on $former_server" \
+            "uninstall that first, or give this one a --config of its own"
+    fi
     [ -n "$repos" ] || misused "--repos is missing"
+    belongs template "$template" plain http
+    belongs local-code "$local_code" gitolite
+    belongs vref "${vref#no}" gitolite
+    belongs custom-hooks "$custom_hooks" gitlab
+    check_date
     [ -d "$repos" ] || stop "$repos: no such folder"
     command -v git >/dev/null || stop "git is not installed"
+    find_prefix
     repos=$(absolute "$repos" && echo .) && repos=${repos%?.}
-    prefix=$(absolute "$prefix" && echo .) && prefix=${prefix%?.}
-    config=$(absolute "$config" && echo .) && config=${config%?.}
     ledger=$(absolute "${ledger:-$default_ledger}" && echo .) && ledger=${ledger%?.}
     case $ledger in *[\\\"]*) stop "$ledger: quotation marks and backslashes cannot be in the ledger's path" ;; esac
     program=$prefix/bin/countersign
-    case $log in
-    '') ;;
-    journald) log=" --log journald" ;;
+    policy=$config/policy.toml
     # The hook runs in each repository.
-    *) log=$(absolute "$log" && echo .) && log=" --log $(quoted "${log%?.}")" ;;
+    case $log in '' | journald) ;; *) log=$(absolute "$log" && echo .) && log=${log%?.} ;; esac
+    if [ -n "$template" ]; then template=$(absolute "$template" && echo .) && template=${template%?.}; fi
+    if [ -n "$custom_hooks" ]; then custom_hooks=$(absolute "$custom_hooks" && echo .) && custom_hooks=${custom_hooks%?.}; fi
+    find_owner
+    if [ "$server" = gitolite ]; then find_local_code; fi
+}
+
+# An option of some servers only.
+belongs() {
+    option=$1 value=$2
+    shift 2
+    [ -n "$value" ] || return 0
+    for kind in "$@"; do
+        if [ "$kind" = "$server" ]; then return 0; fi
+    done
+    misused "--$option is for --server $1"
+}
+
+check_date() {
+    [ -n "$warn_until" ] || return 0
+    case $warn_until in
+    [0-9][0-9][0-9][0-9]-[0-1][0-9]-[0-3][0-9]) ;;
+    *) misused "--warn-until takes a day such as 2027-01-31" ;;
     esac
+    if ! [ "$(printf '%s' "$warn_until" | tr -d -)" -gt "$(date -u +%Y%m%d)" ]; then
+        stop "--warn-until $warn_until is not in the future: the policy would refuse at once" "tell people first"
+    fi
+}
+
+# What was installed before holds, where nothing else is said. This script has written it, a key on each line.
+read_manifest() {
+    former_server='' former_repos=''
+    [ -f "$manifest" ] || return 0
+    former_server=$(recorded server)
+    former_repos=$(sed -n '/^repositories = \[$/,/^\]$/s/^    "\(.*\)",$/\1/p' "$manifest")
+    [ -n "$server" ] || server=$former_server
+    if [ -z "$repos" ]; then
+        # The first; the program goes through all of them.
+        repos=$(plain "${former_repos%%"$newline"*}")
+        all_repos=yes
+    fi
+    if [ -z "$prefix" ]; then
+        recorded_program=$(recorded program)
+        case $recorded_program in */bin/countersign) prefix=${recorded_program%/bin/countersign} ;; esac
+    fi
+    if [ -z "$group_list" ]; then
+        group_list=$(sed -n 's/^allow-groups = \[\(.*\)\]$/\1/p' "$manifest")
+        groups=$(printf '%s' "$group_list" | sed "s/'/'\\\\''/g; s/\"\([^\"]*\)\", /--allow-group '\1' /g; s/^/ /")
+    fi
+    [ -n "$log" ] || log=$(recorded log)
+    [ -n "$template" ] || template=$(recorded template)
+    [ -n "$local_code" ] || local_code=$(recorded local-code)
+    [ -n "$custom_hooks" ] || custom_hooks=$(recorded custom-hooks)
+    if grep -q '^vref = true$' "$manifest"; then vref=yes; fi
+}
+all_repos=no
+
+# The value of a key of the manifest.
+recorded() {
+    plain "$(sed -n "s/^$1 = \"\(.*\)\"\$/\1/p" "$manifest")"
+}
+
+# What a string of TOML stands for, in which there is nothing but what toml() makes.
+plain() {
+    printf '%s' "$1" | sed 's/\\\(.\)/\1/g'
+}
+
+toml() {
+    case $1 in *[[:cntrl:]]*) stop "$(printf '%s' "$1" | tr '[:cntrl:]' '?'): control characters cannot be in this" ;; esac
+    printf '"%s"' "$(printf '%s' "$1" | sed 's/[\\"]/\\&/g')"
+}
+
+# A package has its program in a place of its own.
+find_prefix() {
+    if [ -z "$prefix" ]; then
+        case $here in /usr/share/*) prefix=/usr ;; *) prefix=/usr/local ;; esac
+    fi
+    prefix=$(absolute "$prefix" && echo .) && prefix=${prefix%?.}
+}
+
+# Whose the repositories are; the hook runs as them.
+find_owner() {
+    owner=$(stat -c %u -- "$repos")
+    home=$(getent passwd "$owner" | cut -d: -f6) || home=''
+    [ -n "$home" ] || home=${HOME:-/}
+}
+
+as_owner() {
+    if [ "$(id -u)" = 0 ] && [ "$owner" != 0 ]; then
+        group=$(getent passwd "$owner" | cut -d: -f4)
+        (cd / && HOME=$home setpriv --reuid="$owner" --regid="${group:-$owner}" --init-groups "$@")
+    else
+        "$@"
+    fi
+}
+
+# Where Gitolite takes the hooks of all repositories from (its manual, "non-core").
+find_local_code() {
+    if [ -z "$local_code" ]; then
+        gitolite=$(command -v gitolite || echo "$home/bin/gitolite")
+        local_code=$(as_owner "$gitolite" query-rc LOCAL_CODE 2>/dev/null) || local_code=''
+        [ -n "$local_code" ] || stop "gitolite has no folder for code of your own: query-rc LOCAL_CODE says nothing" \
+            "in .gitolite.rc of the user whom $repos belongs to, say: LOCAL_CODE => \"\$ENV{HOME}/local\","
+    fi
+    local_code=$(absolute "$local_code" && echo .) && local_code=${local_code%?.}
 }
 
 # Followed by a newline and a dot at its callers, so that names that end in newlines stay whole.
@@ -120,6 +256,10 @@ absolute() {
     /*) printf '%s\n' "${1%/}" ;;
     *) printf '%s\n' "$(pwd -P)/${1%/}" ;;
     esac
+}
+
+quoted() {
+    printf "'%s'" "$(printf '%s' "$1" | sed "s/'/'\\\\''/g")"
 }
 
 misused() {
@@ -134,32 +274,89 @@ stop() {
     exit 1
 }
 
-# --- the program and the policy ---
+# --- the program ---
 
-install_program() {
-    [ -n "$binary" ] || binary=${CARGO_TARGET_DIR:-$here/target}/release/countersign
+find_binary() {
+    built=${CARGO_TARGET_DIR:-$here/target}/release/countersign
+    if [ -z "$binary" ]; then
+        binary=$built
+        # Beside this script in an archive; of a package, where it is already.
+        for candidate in "$program" "$here/countersign" "$built"; do
+            if [ -f "$candidate" ]; then binary=$candidate; fi
+        done
+    fi
     [ -f "$binary" ] || stop "$binary: no such program" "build it first: cargo build --release --locked"
+    binary=$(absolute "$binary")
     version=$("$binary" --version 2>/dev/null) || stop "$binary does not run on this machine" "build it here"
     case $version in
     countersign\ *) ;;
     *) stop "$binary is not Countersign" ;;
     esac
-    if cmp -s "$binary" "$program"; then
-        say program "$program" "up to date ($version)"
-    else
-        if [ -d "$program" ]; then stop "$program is a folder"; fi
-        if doing; then
-            mkdir -p "$prefix/bin" || stop "$prefix/bin could not be made" "as root, or with another --prefix"
-            place "$binary" "$program" 755 || stop "$program could not be written" "as root, or with another --prefix"
-        fi
-        did program "$program" "installed ($version)" "would be installed ($version)"
-    fi
 }
 
+install_program() {
+    former=$program.former
+    upgraded=no
+    # One that is left from an upgrade that was cut off: the present one was not looked at yet.
+    if [ -e "$former" ]; then upgraded=yes; fi
+    if cmp -s "$binary" "$program"; then
+        say program "$program" "up to date ($version)"
+        return
+    fi
+    if [ -d "$program" ]; then stop "$program is a folder"; fi
+    if doing; then
+        mkdir -p "$prefix/bin" || stop "$prefix/bin could not be made" "as root, or with another --prefix"
+        if [ -e "$program" ] && ! [ -e "$former" ]; then
+            place "$program" "$former" 755 || stop "$former could not be written" "as root, or with another --prefix"
+            upgraded=yes
+        fi
+        place "$binary" "$program" 755 || stop "$program could not be written" "as root, or with another --prefix"
+    fi
+    did program "$program" "installed ($version)" "would be installed ($version)"
+}
+
+# A new program that cannot decide where the former one could would refuse every push.
+check_upgrade() {
+    if [ "$upgraded" = no ] || ! doing; then return 0; fi
+    told=''
+    if ! told=$("$program" --version 2>&1); then
+        put_back
+    elif [ -e "$policy" ]; then
+        if ! told=$(checks "$program"); then
+            # What the former one cannot read either, is no fault of the new one's.
+            if checks "$former" >/dev/null; then put_back; fi
+        elif ! told=$(probe "$program" decides 2>&1); then
+            put_back
+        fi
+    fi
+    rm -f "$former"
+}
+
+# Whether there is a repository, or whether a program can decide in one.
+probe() {
+    "$1" doctor --config "$config" --manifest "$composed" --repos "$repos" --probe "$2" && return
+    [ $? = 1 ] || stop "$1 could not look for repositories in $repos, see above"
+    return 1
+}
+
+checks() {
+    eval "\"\$1\" policy check \"\$policy\"$groups" 2>&1
+}
+
+put_back() {
+    mv -f "$former" "$program"
+    printf '%s\n' "$told" | sed 's/^/  | /' >&2
+    stop "the new program cannot decide here, and the former one is back: $program" "mend what it says above, and install again"
+}
+
+# --- the policy and the ledger ---
+
 install_policy() {
-    policy=$config/policy.toml
+    checked=''
     if [ -e "$policy" ] || [ -L "$policy" ]; then
         say policy "$policy" "is there already, left as it is"
+        check_policy
+        compare_server
         return
     fi
     if doing; then
@@ -178,27 +375,46 @@ install_policy() {
     fi
     if doing; then
         place_starter || stop "$policy could not be written"
+        check_policy
     fi
-    did policy "$policy" "installed; it warns and refuses nothing" "would be installed; it warns and refuses nothing"
+    if [ -n "$warn_until" ]; then
+        does="it warns, and refuses from $warn_until on"
+    else
+        does="it warns and refuses nothing"
+    fi
+    did policy "$policy" "installed; $does" "would be installed; $does"
 }
 
 place_starter() {
-    starter=$(mktemp "${TMPDIR:-/tmp}/countersign.XXXXXXXX") || return 1
-    ledger_line="path = \"$ledger\"" default_line="path = \"$default_ledger\"" awk '
+    ledger_line="path = \"$ledger\"" default_line="path = \"$default_ledger\"" awk -v server="$server" -v day="$warn_until" '
         $0 == ENVIRON["default_line"] { print ENVIRON["ledger_line"]; next }
-        { print }' "$here/policies/starter.toml" >"$starter" && place "$starter" "$policy" 644
-    placed=$?
-    rm -f "$starter"
-    return $placed
+        $0 == "server = \"plain\"" { print "server = \"" server "\""; next }
+        day != "" && $0 == "mode = \"warn\"" { print "warn-until = " day; next }
+        { print }' "$here/policies/starter.toml" >"$folder/starter" && place "$folder/starter" "$policy" 644
+}
+
+# What the policy says of itself; nothing, if it has mistakes.
+check_policy() {
+    # The groups are quoted for a shell already.
+    eval "checked=\$(\"\$binary\" policy check --format json \"\$policy\"$groups 2>/dev/null)" || checked=''
+}
+
+# Whose variables the policy believes is the administrator's word, and has to fit the server.
+compare_server() {
+    [ -n "$checked" ] || return 0
+    said=$(printf '%s\n' "$checked" | sed -n 's/.*"server":"\([a-z]*\)".*/\1/p')
+    case $server:$said in
+    "$server:$server" | plain:http | plain: | gitea:forgejo | forgejo:gitea) return ;;
+    *:) said='no server' ;;
+    *) said="server = \"$said\"" ;;
+    esac
+    echo "          it says $said, and this is $server: who pushes would not be known"
+    echo "          way out: write server = \"$server\" into a copy, and: $program policy install COPY"
 }
 
 # The folder that the policy names, for whoever the repositories belong to: the hook runs as them.
 install_ledger() {
     if [ -f "$policy" ]; then
-        set -- "$binary" policy check --format json "$policy"
-        # The groups are quoted for a shell already.
-        eval "set -- \"\$@\"$groups"
-        checked=$("$@" 2>/dev/null) || return 0
         ledger=$(printf '%s\n' "$checked" | sed -n 's/.*"ledger":"\([^"\\]*\)".*/\1/p')
     fi
     [ -n "$ledger" ] || return 0
@@ -217,6 +433,173 @@ install_ledger() {
     did ledger "$ledger" "made, for whoever $repos belongs to" "would be made, for whoever $repos belongs to"
 }
 
+# --- what was installed ---
+
+# Whoever looks after the hooks later reads it there; the program reads this one now.
+compose_manifest() {
+    folder=$(mktemp -d "${TMPDIR:-/tmp}/countersign.XXXXXXXX") || stop "no temporary folder"
+    composed=$folder/installed.toml
+    root=$(toml "$repos")
+    {
+        echo "# What install.sh installed. It writes this file; \`countersign doctor\` reads it."
+        echo "version = 1"
+        echo "server = $(toml "$server")"
+        echo "repositories = ["
+        {
+            if [ -n "$former_repos" ]; then printf '%s\n' "$former_repos" | sed 's/.*/    "&",/'; fi
+            printf '    %s,\n' "$root"
+        } | awk '!seen[$0]++'
+        echo "]"
+        echo "program = $(toml "$program")"
+        [ "$config" = "$default_config" ] || echo "policy = $(toml "$policy")"
+        [ -z "$group_list" ] || echo "allow-groups = [$group_list]"
+        [ -z "$log" ] || echo "log = $(toml "$log")"
+        [ -z "$template" ] || echo "template = $(toml "$template")"
+        [ -z "$local_code" ] || echo "local-code = $(toml "$local_code")"
+        [ -z "$custom_hooks" ] || echo "custom-hooks = $(toml "$custom_hooks")"
+        [ "$vref" = no ] || echo "vref = true"
+    } >"$composed" || stop "no temporary file could be written"
+}
+
+install_manifest() {
+    if cmp -s "$composed" "$manifest"; then return; fi
+    if doing; then
+        place "$composed" "$manifest" 644 || stop "$manifest could not be written" "as root, or with another --config"
+    fi
+    changed=$((changed + 1))
+}
+
+# --- new repositories ---
+
+# Another configuration than the default has units of its own.
+name_units() {
+    unit=countersign-doctor
+    if [ "$config" != "$default_config" ]; then
+        unit=$unit$(printf '%s' "$config" | tr -c 'A-Za-z0-9' -)
+    fi
+}
+
+install_timer() {
+    if [ "$timer" = no ]; then return; fi
+    name_units
+    if ! { [ "$(id -u)" = 0 ] && [ -d "$systemd" ]; }; then
+        line="*/10 * * * * $(quoted "$program") doctor --config $(quoted "$config") --repair$groups >/dev/null"
+        say timer "$unit" "not installed without root and systemd; the same in a crontab: $line"
+        return
+    fi
+    if [ "$unit" = countersign-doctor ] && [ "$prefix" = /usr ] && [ -e "$packaged_units/$unit.timer" ]; then
+        # A package has brought them.
+        install_unit ''
+        return
+    fi
+    compose_units
+    install_unit compose
+}
+
+compose_units() {
+    source=$here/packaging/systemd
+    start="ExecStart=$(for_systemd "$program") doctor --config $(for_systemd "$config") --repair$(groups_for_systemd)" awk '
+        /^ExecStart=/ { print ENVIRON["start"]; next }
+        /^RequiresMountsFor=/ { next }
+        { print }' "$source/countersign-doctor.service" >"$folder/$unit.service" || stop "$source: units are missing"
+    cat "$source/countersign-doctor.timer" >"$folder/$unit.timer" || stop "$source: units are missing"
+}
+
+# systemd.service(5), "Command lines": in quotation marks, with what it would replace doubled.
+for_systemd() {
+    printf '"%s"' "$(printf '%s' "$1" | sed 's/[\\"]/\\&/g; s/%/%%/g; s/\$/$$/g')"
+}
+
+groups_for_systemd() {
+    printf '%s' "$group_list" | sed 's/, / /g; s/%/%%/g; s/\$/$$/g; s/"[^"]*"/ --allow-group &/g; s/ $//; s/  / /g'
+}
+
+install_unit() {
+    fresh=yes
+    if [ -n "$1" ]; then
+        for name in "$unit.service" "$unit.timer"; do
+            if cmp -s "$folder/$name" "$units/$name"; then continue; fi
+            fresh=no
+            if doing; then place "$folder/$name" "$units/$name" 644 || stop "$units/$name could not be written"; fi
+        done
+    fi
+    if [ "$fresh" = yes ] && systemctl --quiet is-enabled "$unit.timer" 2>/dev/null; then
+        say timer "$unit.timer" "up to date"
+        return
+    fi
+    if doing; then
+        { systemctl --quiet daemon-reload && systemctl --quiet enable --now "$unit.timer"; } ||
+            stop "systemd could not start $unit.timer" "see what it says above, or install with --no-timer"
+    fi
+    does="looks after the hooks every ten minutes"
+    did timer "$unit.timer" "installed; $does" "would be installed; $does"
+}
+
+remove_timer() {
+    name_units
+    if ! [ -d "$systemd" ] || ! systemctl --quiet is-enabled "$unit.timer" 2>/dev/null; then
+        if ! [ -e "$units/$unit.timer" ] && ! [ -e "$units/$unit.service" ]; then return 0; fi
+    fi
+    if doing; then
+        if [ -d "$systemd" ]; then systemctl --quiet disable --now "$unit.timer" || stop "systemd could not stop $unit.timer"; fi
+        rm -f "$units/$unit.service" "$units/$unit.timer" || stop "$units/$unit.timer could not be removed"
+        if [ -d "$systemd" ]; then systemctl --quiet daemon-reload; fi
+    fi
+    did timer "$unit.timer" "removed" "would be removed"
+}
+
+# --- the hooks ---
+
+# Sets the program to work on the repositories, as `doctor --repair` does later. It says what it does, and how all ended.
+install_hooks() {
+    if [ -n "$local_code" ] && doing; then make_for_owner "$local_code"; fi
+    if [ -n "$custom_hooks" ] && doing; then make_for_owner "$custom_hooks"; fi
+    if [ -n "$template" ] && doing; then mkdir -p "$template" || stop "$template could not be made"; fi
+    set -- --repair --installing --config "$config" --manifest "$composed"
+    [ "$changed" = 0 ] || set -- "$@" --changed
+    work "$@"
+    [ "$status" = 0 ] || exit 1
+    if [ "$server" = gitolite ] && [ "$vref" = no ]; then
+        echo "note: the hook judges pushes to gitolite-admin, too: before rules refuse, see that its administrators can sign"
+    fi
+}
+
+make_for_owner() {
+    if [ -d "$1" ]; then return; fi
+    as_owner mkdir -p "$1" || stop "$1 could not be made" "make it, for whoever $repos belongs to"
+}
+
+work() {
+    eval "set -- doctor$groups \"\$@\""
+    [ "$all_repos" = yes ] || set -- "$@" --repos "$repos"
+    doing || set -- "$@" --dry-run
+    using=$program
+    # A dry run, or one that takes away what another version has installed.
+    cmp -s "$binary" "$program" || using=$binary
+    status=0
+    "$using" "$@" || status=$?
+}
+
+uninstall() {
+    rest=$(grep -vxF "    $root," "$composed" | sed -n '/^repositories = \[$/,/^\]$/p' | grep -c '^    ') || rest=0
+    # What is looked after elsewhere still is.
+    if [ "$all_repos" = yes ] || [ "$rest" = 0 ]; then
+        rest=0
+        remove_timer
+    fi
+    work --remove --config "$config" --manifest "$composed"
+    [ "$status" = 0 ] || exit 1
+    if ! doing || ! [ -f "$manifest" ]; then return; fi
+    if [ "$rest" = 0 ]; then
+        rm -f "$manifest" || stop "$manifest could not be removed"
+    else
+        grep -vxF "    $root," "$composed" >"$folder/rest"
+        place "$folder/rest" "$manifest" 644 || stop "$manifest could not be written"
+    fi
+}
+
+# --- files, and what is said ---
+
 # Copies over a rename, so that nobody ever sees half of it.
 place() {
     temporary=$(mktemp "${2%/*}/.countersign.XXXXXXXX") &&
@@ -225,259 +608,8 @@ place() {
 
 clean_up() {
     if [ -n "$temporary" ]; then rm -f "$temporary"; fi
-    if [ -n "${hook:-}" ]; then rm -f "$hook"; fi
+    if [ -n "$folder" ]; then rm -rf "$folder"; fi
 }
-
-# --- the hook ---
-
-# The hook as it is installed, in a file of its own: its second line says what the rest was when it was installed, so
-# that a later run can tell whether somebody has changed it since.
-compose_hook() {
-    options=$groups$log
-    [ "$config" = "$default_config" ] || options=" --policy $(quoted "$policy")$options"
-    hook=$(mktemp "${TMPDIR:-/tmp}/countersign.XXXXXXXX") || stop "no temporary file"
-    body=$(
-        program_line="countersign=$(quoted "$program")" arguments_line="set -- hook pre-receive$options" awk '
-            /^countersign=/ { print ENVIRON["program_line"]; next }
-            /^set -- / { print ENVIRON["arguments_line"]; next }
-            { print }' "$here/hooks/plain/pre-receive"
-    ) || stop "$here/hooks/plain/pre-receive could not be read"
-    {
-        printf '%s\n' "$body" | sed 1q
-        printf '%s %s\n' "$marker" "$(printf '%s\n' "$body" | cksum)"
-        printf '%s\n' "$body" | sed 1d
-    } >"$hook" || stop "no temporary file could be written"
-}
-
-quoted() {
-    printf "'%s'" "$(printf '%s' "$1" | sed "s/'/'\\\\''/g")"
-}
-
-# What a hook file is: none, ours, changed (ours, and somebody edited it), theirs.
-whose() {
-    if [ -L "$1" ] || [ -L "${1%/*}" ] || ! [ -e "$1" ]; then
-        # Nothing is installed through links.
-        echo none
-    elif line=$(sed -n 2p "$1") && [ "${line#"$marker"}" != "$line" ]; then
-        if [ "$line" = "$marker $(sed 2d "$1" | cksum)" ]; then echo ours; else echo changed; fi
-    else
-        echo theirs
-    fi
-}
-
-# --- the repositories ---
-
-# Calls $visit for every bare repository at or below a folder. Names may hold anything: no name goes through a pipe.
-walk() {
-    if is_repository "$1"; then
-        "$visit" "$1"
-        return
-    fi
-    if ! [ -r "$1" ] || ! [ -x "$1" ]; then
-        repository=$1
-        [ "$visit" = count ] || refuse "the folder cannot be read; repositories may be in it" "run this as root"
-        return
-    fi
-    for entry in "$1"/* "$1"/.[!.]* "$1"/..?*; do
-        if [ -L "$entry" ]; then
-            # A link to a repository is served under that name. Links to folders could lead in circles.
-            if is_repository "$entry"; then "$visit" "$entry"; fi
-        elif [ -d "$entry" ]; then
-            walk "$entry"
-        fi
-    done
-}
-
-# As git tells (is_git_directory in its setup.c).
-is_repository() {
-    [ -d "$1/objects" ] && [ -d "$1/refs" ] && { [ -f "$1/HEAD" ] || [ -L "$1/HEAD" ]; }
-}
-
-count() {
-    if [ "$found" = 0 ] && look_at "$1"; then found=1; fi
-}
-
-# Whether a repository is a bare one; and whose it is.
-look_at() {
-    repository=$1
-    owner=$(owner_of "$repository")
-    if [ "$owner" != "$known_owner" ]; then
-        known_owner=$owner
-        home=$(getent passwd "$owner" 2>/dev/null | cut -d: -f6)
-        [ -n "$home" ] || home=${HOME:-/}
-    fi
-    bare=$(setting core.bare) || bare=''
-    [ "$bare" = true ] || { [ -z "$bare" ] && [ "${repository##*/}" != .git ]; }
-}
-
-visit() {
-    if ! look_at "$1"; then
-        say hook "$repository" "has a work tree: passed over"
-        return
-    fi
-    existing=$repository/hooks/pre-receive
-    former=$repository/hooks/$former_name
-    if [ "$action" = uninstall ]; then
-        uninstall_hook
-    elif problem=$(find_problem); then
-        refuse "${problem%%"$newline"*}" "${problem#*"$newline"}"
-    else
-        install_hook
-    fi
-}
-
-newline='
-'
-
-# Why the hook would not run, or would have to be put where others use it too, and the way out. Fails if there is none.
-find_problem() {
-    call="$program hook pre-receive$options"
-    shown=$(quoted "$repository" | tr '[:cntrl:]' '?')
-    path=$(setting core.hooksPath) && status=0 || status=$?
-    if [ "$status" -gt 1 ]; then
-        echo "git cannot read its configuration"
-        echo "see what it says: git --git-dir $shown config --get core.hooksPath"
-    elif [ "$status" = 0 ]; then
-        echo "core.hooksPath is $path, so git runs no hook of the repository's own"
-        echo "unset it (who sets it: git --git-dir $shown config --show-origin core.hooksPath), or call this there: $call"
-    elif [ -L "$repository/hooks" ]; then
-        echo "its hooks folder is a link, which others may share"
-        echo "call this from the shared pre-receive hook: $call"
-    elif [ -L "$repository/hooks/pre-receive" ]; then
-        echo "hooks/pre-receive is a link, and what it leads to may be shared"
-        echo "call this from that hook, or replace the link by a copy and install again: $call"
-    elif [ -e "$repository/hooks/pre-receive" ] && ! [ -f "$repository/hooks/pre-receive" ]; then
-        echo "hooks/pre-receive is not a file"
-        echo "move it away, and install again"
-    elif [ -e "$repository/hooks/pre-receive.d/gitea" ] || [ -e "$repository/hooks/pre-receive.d/forgejo" ]; then
-        echo "Gitea or Forgejo writes the hooks of this repository, and this version cannot install there"
-        echo "see README.md for what is built"
-    else
-        return 1
-    fi
-}
-
-# A setting as git sees it when it serves this repository: with the configuration of the repository's owner. Fails with
-# 1 where it is not set.
-setting() {
-    HOME=$home XDG_CONFIG_HOME="$home/.config" GIT_DIR="$repository" git config --get "$1" 2>/dev/null
-}
-
-owner_of() {
-    # shellcheck disable=SC2012 # the third field comes before the name
-    LC_ALL=C ls -ldn "$1/" | { read -r _ _ number _ && echo "$number"; }
-}
-
-install_hook() {
-    whose_hook=$(whose "$existing")
-    case $whose_hook in
-    ours)
-        if cmp -s "$hook" "$existing" && [ -x "$existing" ]; then
-            if works; then say hook "$repository" "up to date"; fi
-            return
-        fi
-        ;;
-    changed)
-        refuse "hooks/pre-receive is Countersign's, and somebody changed it" "move it away, and install again"
-        return
-        ;;
-    none | theirs)
-        if { [ -e "$former" ] || [ -L "$former" ]; } && ! cmp -s "$former" "$existing"; then
-            refuse "a former hook is kept as hooks/$former_name, and hooks/pre-receive is not Countersign's" \
-                "move back, merge or remove hooks/$former_name, and install again"
-            return
-        fi
-        ;;
-    esac
-    works || return 0
-    if doing; then
-        put_hook || {
-            refuse "hooks/pre-receive could not be written" "run this as root, or as the repository's owner"
-            return
-        }
-    fi
-    case $whose_hook in
-    theirs)
-        runs="the former hook runs after it (hooks/$former_name)"
-        [ -x "$existing" ] || runs="the former hook is kept (hooks/$former_name)"
-        did hook "$repository" "installed; $runs" "would be installed; the former hook would be kept"
-        ;;
-    *) did hook "$repository" "installed" "would be installed" ;;
-    esac
-}
-
-# There is no moment at which neither hook stands: the former gets its second name first.
-put_hook() {
-    if ! [ -d "$repository/hooks" ]; then
-        mkdir "$repository/hooks" || return 1
-        if [ "$(id -u)" = 0 ]; then chown "$owner" "$repository/hooks" || return 1; fi
-    fi
-    if [ "$whose_hook" = theirs ]; then
-        [ -e "$former" ] || ln "$existing" "$former" 2>/dev/null || cp -p "$existing" "$former" || return 1
-    fi
-    place "$hook" "$existing" 755 && return
-    if [ "$whose_hook" = theirs ]; then rm -f "$former"; fi
-    return 1
-}
-
-# Whether the hook could decide anything here, asked as the one it will run as: whatever keeps it from reading the
-# policy, the registry or the repository, or from writing its log, would refuse every push.
-works() {
-    [ -e "$policy" ] || return 0
-    asked=$groups
-    # Only as its owner: it makes the log if there is none, and a log of somebody else's would lock the owner out.
-    if doing && [ "$(id -u)" = "$owner" ]; then asked=$groups$log; fi
-    set -- policy explain HEAD --repo "$repository"
-    [ "$config" = "$default_config" ] || set -- "$@" --policy "$policy"
-    if ! cmp -s "$binary" "$program"; then
-        # A dry run: it is not where the owner could run it.
-        set -- "$binary" "$@"
-    elif [ "$(id -u)" = 0 ] && [ "$owner" != 0 ] && command -v setpriv >/dev/null; then
-        if doing; then asked=$groups$log; fi
-        groups_of_owner=--init-groups
-        getent passwd "$owner" >/dev/null || groups_of_owner=--clear-groups
-        set -- setpriv --reuid="$owner" --regid="$(group_of "$owner")" "$groups_of_owner" "$program" "$@"
-    else
-        set -- "$program" "$@"
-    fi
-    eval "set -- \"\$@\"$asked"
-    told=$("$@" 2>&1 >/dev/null) && return 0
-    refuse "its hook could decide nothing, and would refuse every push; it is left as it is" \
-        "mend what Countersign says, and install again:"
-    printf '%s\n' "$told" | sed 's/^/          | /'
-    return 1
-}
-
-group_of() {
-    group=$(getent passwd "$1" 2>/dev/null | cut -d: -f4)
-    echo "${group:-$1}"
-}
-
-uninstall_hook() {
-    case $(whose "$existing") in
-    ours)
-        kept=no
-        if [ -e "$former" ] || [ -L "$former" ]; then kept=yes; fi
-        if doing; then
-            if [ "$kept" = yes ]; then mv -f "$former" "$existing"; else rm -f "$existing"; fi || {
-                refuse "hooks/pre-receive could not be removed" "run this as root, or as the repository's owner"
-                return
-            }
-        fi
-        if [ "$kept" = yes ]; then
-            did hook "$repository" "removed; the former hook is back" "would be removed; the former hook would be back"
-        else
-            did hook "$repository" "removed" "would be removed"
-        fi
-        ;;
-    changed) refuse "hooks/pre-receive is Countersign's, and somebody changed it" "remove it by hand" ;;
-    none | theirs)
-        say hook "$repository" "not installed"
-        ;;
-    esac
-}
-
-# --- what is said ---
 
 doing() {
     [ "$dry_run" = no ]
@@ -491,28 +623,6 @@ say() {
 did() {
     changed=$((changed + 1))
     if doing; then say "$1" "$2" "$3"; else say "$1" "$2" "$4"; fi
-}
-
-refuse() {
-    refused=$((refused + 1))
-    say hook "$repository" "REFUSED: $1"
-    printf '          way out: %s\n' "$2"
-}
-
-summarise() {
-    if [ "$action" = uninstall ]; then
-        echo "left in place: $config (policy, registry), and $program, which hooks elsewhere may call"
-    fi
-    if [ "$refused" -gt 0 ]; then
-        echo "$refused refused, see above"
-        exit 1
-    elif ! doing; then
-        echo "dry run: nothing was changed"
-    elif [ "$changed" = 0 ]; then
-        echo "nothing to do"
-    elif [ "$action" = install ]; then
-        echo "next: $program policy check $policy"
-    fi
 }
 
 main "$@"

@@ -13,9 +13,14 @@ mod refs;
 mod settings;
 mod told;
 
-use super::{Common, Outcome, output::Output};
+use super::{
+    Common, Outcome,
+    output::{Output, tell},
+    place::Files,
+    site::{Manifest, Task},
+};
 use crate::Undecided;
-use clap::Args;
+use clap::{Args, ValueEnum};
 use std::path::PathBuf;
 
 /// Looks after an installation: whether the hook is there in every repository, can decide, and whether anything got past it.
@@ -53,17 +58,59 @@ pub(super) struct Arguments {
     /// Another manifest than that of the configuration
     #[arg(long, hide = true, value_name = "FILE")]
     manifest: Option<PathBuf>,
-    /// Declares that what is there is received now, in repositories of which nothing is recorded
+    /// It is the administrator who installs: what repositories of which nothing is recorded hold is received now
     #[arg(long, hide = true, requires = "repair")]
-    adopt: bool,
-    /// Only says whether there is a repository, or whether the program can decide in one
-    #[arg(long, hide = true, value_name = "WHAT", conflicts_with_all = ["repair", "remove"])]
-    probe: Option<String>,
+    installing: bool,
+    /// Something was changed already
+    #[arg(long, hide = true)]
+    changed: bool,
+    /// Only finds out one thing, and says nothing if it is so
+    #[arg(long, hide = true, value_enum, conflicts_with_all = ["repair", "remove"])]
+    probe: Option<Probe>,
+}
+
+/// What the installation has to know beforehand.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
+enum Probe {
+    /// Whether there is any bare repository
+    Repositories,
+    /// Whether the program can decide in any of them
+    Decides,
 }
 
 pub(super) fn run(common: &Common, arguments: &Arguments, output: &mut Output) -> Result<Outcome, Undecided> {
-    if arguments.repair || arguments.remove || arguments.probe.is_some() {
-        return Ok(Outcome::Usage);
+    if !arguments.repair && !arguments.remove && arguments.probe.is_none() {
+        return told::run(common, arguments, output);
     }
-    told::run(common, arguments, output)
+    let files = Files::new(common)?;
+    let manifest = match &arguments.manifest {
+        Some(file) => Some(Manifest::read_file(file, files.trusted())?),
+        None => Manifest::read(&arguments.config, files.trusted())?,
+    };
+    let Some(manifest) = manifest else {
+        let doing = format!("looking for `{}`", arguments.config.join("installed.toml").display());
+        return Err(Undecided::server(doing, "it is not there: nothing was installed with this configuration"));
+    };
+    let roots = if arguments.repos.is_empty() { &manifest.repositories } else { &arguments.repos };
+    let task = Task {
+        manifest: &manifest,
+        config: &arguments.config,
+        roots,
+        dry_run: arguments.dry_run,
+        installing: arguments.installing,
+        changed: arguments.changed,
+    };
+    let is_good = match arguments.probe {
+        Some(Probe::Repositories) => task.finds_one()?,
+        Some(Probe::Decides) => match task.decides_in_one()? {
+            Ok(()) => true,
+            Err(told) => {
+                tell(&String::from_utf8_lossy(&told));
+                false
+            }
+        },
+        None if arguments.remove => task.remove(output)?,
+        None => task.repair(output)?,
+    };
+    Ok(if is_good { Outcome::Good } else { Outcome::NotGood })
 }

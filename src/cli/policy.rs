@@ -10,7 +10,7 @@ use crate::{
     Undecided,
     document::Problem,
     git::{Quarantine, Repository},
-    policy::{Lint, Mode, Policy, lints},
+    policy::{Lint, Mode, Policy, Server, lints},
     push::Timestamp,
     registry::{Kind, Registry},
     report::{SCHEMA, diagnostics, escaped},
@@ -74,7 +74,8 @@ fn check(common: &Common, arguments: &Check, output: &mut Output) -> Result<Outc
         let rules: Vec<_> =
             loaded.policy.rules.iter().map(|rule| json!({ "name": rule.name, "line": rule.line })).collect();
         let value = json!({
-            "schema": SCHEMA, "errors": [], "warnings": warnings, "rules": rules, "ledger": loaded.ledger.to_string_lossy(),
+            "schema": SCHEMA, "errors": [], "warnings": warnings, "rules": rules,
+            "server": loaded.policy.server.map(Server::name), "ledger": loaded.ledger.to_string_lossy(),
         });
         output.line(&value.to_string())?;
         return Ok(Outcome::Good);

@@ -65,7 +65,7 @@ impl Site {
         command.args(["--server", "plain", "--repos"]).arg(repositories);
         command.arg("--prefix").arg(self.world.path("usr")).arg("--config").arg(self.world.path("etc"));
         command.arg("--binary").arg(self.world.path("countersign")).args(more);
-        command.arg("--ledger").arg(self.world.path("ledger"));
+        command.arg("--ledger").arg(self.world.path("ledger")).arg("--no-timer");
         told(command)
     }
 
@@ -448,14 +448,17 @@ fn wrong_usage_and_other_servers_are_told_apart() {
         (&["--server", "plain", "--repos"], 2, "--repos needs a value"),
         (&["--server", "svn", "--repos", repositories], 2, "unknown server"),
         (&["--frobnicate"], 2, "unknown argument"),
-        (&["--server", "gitea", "--repos", repositories], 1, "this version installs on plain servers"),
+        (&["--server", "gitea", "--repos", repositories, "--template", "/t"], 2, "--template is for --server plain"),
+        (&["--server", "plain", "--repos", repositories, "--vref"], 2, "--vref is for --server gitolite"),
+        (&["--server", "plain", "--repos", repositories, "--warn-until", "May"], 2, "--warn-until takes a day"),
+        (&["--server", "plain", "--repos", repositories, "--warn-until", "2020-01-31"], 1, "not in the future"),
         (&["--server", "plain", "--repos", "/nowhere/at/all"], 1, "no such folder"),
         (&["--server", "plain", "--repos", repositories, "--binary", "/nowhere"], 1, "no such program"),
         (&["--server", "plain", "--repos", repositories, "--binary", "/bin/true"], 1, "is not Countersign"),
         (&["--help"], 0, "--repos DIR"),
     ] {
         let mut command = site.script();
-        command.args(arguments).args(["--dry-run"]);
+        command.args(arguments).args(["--dry-run"]).arg("--config").arg(site.world.path("etc"));
         let (found, out) = told(command);
         assert_eq!(found, status, "{arguments:?}: {out}");
         assert!(out.contains(words), "{arguments:?}: {out}");

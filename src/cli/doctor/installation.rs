@@ -98,16 +98,24 @@ pub(super) fn warnings(loaded: &Loaded, now: Timestamp) -> Vec<Finding> {
     let mut found = Vec::new();
     let surprises = lints(&loaded.policy, &loaded.registry, now);
     if let Some(first) = surprises.first() {
-        let what =
-            format!("`policy check` has something to say ({}), first: line {}: {}", surprises.len(), first.line, first.what);
+        let what = format!(
+            "`policy check` has something to say ({}), first: line {}: {}",
+            surprises.len(),
+            first.line,
+            first.what
+        );
         let way_out = format!("countersign policy check {}", shell_word(&loaded.path));
         found.push(Finding::warning("policy-warning", &loaded.path, what, way_out));
     }
     let lints = loaded.registry.check(now);
     if let Some(first) = lints.first() {
         let line = first.line.map(|line| format!(":{line}")).unwrap_or_default();
-        let what =
-            format!("`registry check` has something to say ({}), first: {}{line}: {}", lints.len(), first.file, first.what);
+        let what = format!(
+            "`registry check` has something to say ({}), first: {}{line}: {}",
+            lints.len(),
+            first.file,
+            first.what
+        );
         let way_out = format!("countersign registry check --policy {}", shell_word(&loaded.path));
         found.push(Finding::warning("registry-warning", &loaded.path, what, way_out));
     }

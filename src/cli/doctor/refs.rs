@@ -4,7 +4,7 @@ use super::{finding::Finding, settings::shell_word};
 use crate::{
     Undecided,
     git::Repository,
-    ledger::{Memory, Standing},
+    ledger::{Memory, OpenDecision, Standing},
     policy::{built_in::BuiltIn, canary},
     push::{ObjectId, RefName},
     run::{self, Loaded},
@@ -26,7 +26,7 @@ const A_MOMENT: Duration = Duration::from_millis(300);
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
 struct Gap {
     name: RefName,
-    /// What was recorded; outer `None`: nothing at all.
+    /// What was recorded last, or accepted; outer `None`: nothing at all.
     recorded: Option<Option<ObjectId>>,
     /// What it is; `None`: it is not there.
     found: Option<ObjectId>,
@@ -120,19 +120,20 @@ fn look(covered: Covered<'_>, memory: Option<&Memory<'_>>) -> Result<BTreeSet<Ga
     };
     let present: BTreeMap<RefName, ObjectId> = repository.all_refs()?.into_iter().collect();
     // A decision that accepted, and of which nobody said yet what became of it, explains a value as well.
-    let open: BTreeSet<(RefName, Option<ObjectId>)> = memory
-        .map_or_else(|| Ok(Vec::new()), Memory::open_decisions)?
-        .into_iter()
-        .map(|open| (references.written(&open.name), open.new))
-        .collect();
+    let mut open: BTreeMap<RefName, Vec<OpenDecision>> = BTreeMap::new();
+    for decision in memory.map_or_else(|| Ok(Vec::new()), Memory::open_decisions)? {
+        open.entry(references.written(&decision.name)).or_default().push(decision);
+    }
     let standings: BTreeMap<RefName, Standing> =
         memory.map_or_else(|| Ok(Vec::new()), Memory::standings)?.into_iter().collect();
     let names: BTreeSet<&RefName> = present.keys().chain(standings.keys()).collect();
     let gap = |name: &RefName| {
         let found = present.get(name).copied();
+        let open = open.get(name).map(Vec::as_slice).unwrap_or_default();
         let recorded = standings.get(name).map(|standing| standing.value);
-        let is_explained = recorded.unwrap_or(None) == found && (recorded.is_some() || found.is_none());
-        let explains = is_explained || open.contains(&(name.clone(), found));
+        let explains = recorded.unwrap_or(None) == found && (recorded.is_some() || found.is_none())
+            || open.iter().any(|open| open.new == found);
+        let recorded = recorded.or_else(|| open.last().map(|open| open.new));
         (!explains && is_covered(name)).then(|| Gap { name: name.clone(), recorded, found })
     };
     Ok(names.into_iter().filter_map(gap).collect())

@@ -9,7 +9,7 @@ use crate::{
         place::{Files, now, repository},
         progress::Progress,
     },
-    ledger::{Ledger, RecordId, bytes},
+    ledger::{Ledger, Memory, RecordId, bytes},
     push::RefName,
     report::{SCHEMA, escaped},
     run::{self, Chosen},
@@ -30,6 +30,9 @@ pub(in crate::cli) struct Arguments {
     /// All refs, tags included, whose value is not recorded, or that hold what was not received
     #[arg(long)]
     all: bool,
+    /// Only if nothing of the repository is recorded so far
+    #[arg(long, requires = "all")]
+    first: bool,
     /// Does not ask
     #[arg(long)]
     yes: bool,
@@ -61,6 +64,9 @@ pub(super) fn run(common: &Common, arguments: &Arguments, output: &mut Output) -
     let progress = Progress::of("reading");
     let adoptable = {
         let memory = reading.as_ref().map(|ledger| ledger.memory(&place)).transpose()?;
+        if arguments.first && memory.as_ref().map_or(Ok(false), is_known)? {
+            return tell_known(common, output);
+        }
         let is_adoption = |record: RecordId| {
             let entry = reading.as_ref().map(|ledger| ledger.of(record)?.entry(record.number)).transpose()?.flatten();
             Ok(entry.is_some_and(|entry| entry.kind() == "adopted"))
@@ -101,6 +107,21 @@ pub(super) fn run(common: &Common, arguments: &Arguments, output: &mut Output) -
         },
     }
     Ok(if is_agreed { Outcome::Good } else { Outcome::NotGood })
+}
+
+/// Whether anything of the repository is recorded: a value of a ref, or a decision of which it is not known what became.
+fn is_known(memory: &Memory<'_>) -> Result<bool, Undecided> {
+    Ok(!memory.standings()?.is_empty() || !memory.open_decisions()?.is_empty())
+}
+
+fn tell_known(common: &Common, output: &mut Output) -> Result<Outcome, Undecided> {
+    if common.format == Form::Json {
+        let known = json!({ "schema": SCHEMA, "refs": [], "objects": 0, "records": null, "written": false });
+        output.line(&known.to_string())?;
+    } else {
+        output.line("nothing to adopt: the ledger knows this repository")?;
+    }
+    Ok(Outcome::Good)
 }
 
 /// Whether who sits at the terminal says yes.

@@ -69,6 +69,11 @@ impl Account {
         }
     }
 
+    /// Us, with the home of this one.
+    pub(super) fn ours(&self) -> Self {
+        Self { user: geteuid().as_raw(), ..self.clone() }
+    }
+
     /// Whether what is started for this account runs as it: it is us, or we are root and can become it.
     pub(in crate::cli) fn can_be(&self) -> bool {
         let us = geteuid().as_raw();

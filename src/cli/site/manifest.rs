@@ -23,6 +23,8 @@ pub(in crate::cli) struct Manifest {
     pub(in crate::cli) call: Call,
     /// Gitolite's `LOCAL_CODE`, or GitLab's `custom_hooks_dir`: one hook for all repositories is in it.
     pub(in crate::cli) shared: Option<PathBuf>,
+    /// Gitolite's VREF in place of its common hook.
+    pub(in crate::cli) vref: bool,
     /// A git template folder (git-init(1)) from which new repositories have their hook.
     pub(in crate::cli) template: Option<PathBuf>,
 }
@@ -73,6 +75,7 @@ fn read(fields: &mut Fields<'_, '_, '_>) -> Option<Manifest> {
     });
     let local_code = fields.optional("local-code", absolute);
     let custom_hooks = fields.optional("custom-hooks", absolute);
+    let vref = fields.optional("vref", |value, reader| reader.boolean(value));
     let template = fields.optional("template", absolute);
     version?;
     let server = server?;
@@ -88,7 +91,7 @@ fn read(fields: &mut Fields<'_, '_, '_>) -> Option<Manifest> {
         Server::Plain | Server::Http | Server::Gitea | Server::Forgejo => None,
     };
     let call = Call { program: program?, policy, allow_groups: allow_groups.unwrap_or_default(), log };
-    Some(Manifest { server, repositories: repositories?, call, shared, template })
+    Some(Manifest { server, repositories: repositories?, call, shared, vref: vref.unwrap_or(false), template })
 }
 
 fn absolute(value: &Value<'_>, reader: &mut Reader<'_>) -> Option<PathBuf> {

@@ -1,7 +1,4 @@
-//! The kinds of Git servers on which Countersign installs, and where each has its hooks.
-
-use super::Repository;
-use std::path::PathBuf;
+//! The kinds of Git servers on which Countersign installs, and the hook that each runs.
 
 /// A kind of Git server, as `--server` and the manifest name it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -30,20 +27,6 @@ impl Server {
     /// As `--server` names it.
     pub(in crate::cli) fn name(self) -> &'static str {
         SERVERS.iter().find(|(_, server)| *server == self).map_or("", |(name, _)| name)
-    }
-
-    /// Where git, or what the server put in git's place, looks for the hook of one repository.
-    pub(in crate::cli) fn hook_in(self, repository: &Repository) -> PathBuf {
-        repository.path.join(match self {
-            Self::Plain | Self::Http | Self::Gitolite => "hooks/pre-receive",
-            Self::Gitea | Self::Forgejo => "hooks/pre-receive.d/countersign",
-            Self::Gitlab => "custom_hooks/pre-receive.d/countersign",
-        })
-    }
-
-    /// Whether a former hook has to be run by ours: the other servers run every file of a folder.
-    pub(super) fn has_one_hook(self) -> bool {
-        matches!(self, Self::Plain | Self::Http | Self::Gitolite)
     }
 
     /// The file below `hooks/` of the source from which its hook is made.
