@@ -62,7 +62,7 @@ impl Site {
 
     fn install(&self) {
         let mut command = self.world.command(root().join("install.sh"), &self.world.path(""));
-        command.args(["--server", "plain", "--repos"]).arg(self.world.path("srv"));
+        command.args(["--server", "plain", "--no-timer", "--repos"]).arg(self.world.path("srv"));
         command.arg("--prefix").arg(self.world.path("usr")).arg("--config").arg(self.world.path("etc"));
         command.arg("--binary").arg(self.world.path("countersign"));
         command.arg("--ledger").arg(self.world.path("ledger")).arg("--log").arg(self.world.path("log"));

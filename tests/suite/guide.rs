@@ -9,7 +9,16 @@ use std::{
 };
 
 /// Places on a server. Here they lie below the test's folder.
-const PLACES: &[&str] = &["/etc/countersign", "/etc/ssh", "/usr/local", "/srv/git", "/var/lib/countersign", "/var/log"];
+const PLACES: &[&str] = &[
+    "/etc/countersign",
+    "/etc/ssh",
+    "/usr/local",
+    "/srv/git",
+    "/var/lib/countersign",
+    "/var/log",
+    "/etc/systemd",
+    "/run/systemd",
+];
 
 /// Where sshd's own settings are extended.
 const SSHD_SETTINGS: &str = "etc/ssh/sshd_config.d";
@@ -121,7 +130,7 @@ impl Site {
     fn make_checkout(&self) {
         let checkout = self.world.path("checkout");
         fs::create_dir_all(checkout.join("target/release")).unwrap();
-        for name in ["policies", "hooks", "tools"] {
+        for name in ["policies", "hooks", "packaging", "tools"] {
             run_well(
                 {
                     let mut copy = self.world.command("cp", &checkout);

@@ -12,12 +12,12 @@ use std::{
 const FORMER: &str = "hooks/pre-receive.before-countersign";
 
 /// A server's file system, below a temporary folder: repositories, prefix, configuration.
-struct Site {
-    world: World,
+pub struct Site {
+    pub world: World,
 }
 
 impl Site {
-    fn new() -> Self {
+    pub fn new() -> Self {
         let site = Self { world: World::new() };
         fs::create_dir(site.repositories()).unwrap();
         // The program that is tested is large; what is copied about stands for it.
@@ -26,15 +26,15 @@ impl Site {
         site
     }
 
-    fn repositories(&self) -> PathBuf {
+    pub fn repositories(&self) -> PathBuf {
         self.world.path("srv")
     }
 
-    fn policy(&self) -> PathBuf {
+    pub fn policy(&self) -> PathBuf {
         self.world.path("etc/policy.toml")
     }
 
-    fn bare(&self, name: &str) -> PathBuf {
+    pub fn bare(&self, name: &str) -> PathBuf {
         let path = self.repositories().join(name);
         fs::create_dir_all(&path).unwrap();
         self.world.git_in(&path, &["init", "--quiet", "--bare", "--template=", "--initial-branch=main"]);
@@ -42,7 +42,7 @@ impl Site {
     }
 
     /// A bare repository with an administrator's hook, which notes what it reads and exits as the file `theirs` says.
-    fn bare_with_hook(&self, name: &str) -> PathBuf {
+    pub fn bare_with_hook(&self, name: &str) -> PathBuf {
         let path = self.bare(name);
         fs::create_dir_all(path.join("hooks")).unwrap();
         let script = format!(
@@ -54,34 +54,38 @@ impl Site {
         path
     }
 
-    fn script(&self) -> Command {
+    pub fn script(&self) -> Command {
         let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("install.sh");
         self.world.command(script, &self.world.path(""))
     }
 
     /// Exit status and all that is printed.
     fn install_in(&self, repositories: &Path, more: &[&str]) -> (i32, String) {
+        self.install_for("plain", repositories, more)
+    }
+
+    pub fn install_for(&self, server: &str, repositories: &Path, more: &[&str]) -> (i32, String) {
         let mut command = self.script();
-        command.args(["--server", "plain", "--repos"]).arg(repositories);
+        command.args(["--server", server, "--repos"]).arg(repositories);
         command.arg("--prefix").arg(self.world.path("usr")).arg("--config").arg(self.world.path("etc"));
         command.arg("--binary").arg(self.world.path("countersign")).args(more);
         command.arg("--ledger").arg(self.world.path("ledger")).arg("--no-timer");
         told(command)
     }
 
-    fn install(&self, more: &[&str]) -> (i32, String) {
+    pub fn install(&self, more: &[&str]) -> (i32, String) {
         self.install_in(&self.repositories(), more)
     }
 
     #[track_caller]
-    fn installs(&self) -> String {
+    pub fn installs(&self) -> String {
         let (status, out) = self.install(&[]);
         assert_eq!(status, 0, "{out}");
         out
     }
 
     /// From now on `main` takes only what registered people signed.
-    fn protect_main(&self) {
+    pub fn protect_main(&self) {
         fs::create_dir_all(self.world.path("etc/registry")).unwrap();
         fs::copy(self.world.path("policy/registry/allowed_signers"), self.world.path("etc/registry/allowed_signers"))
             .unwrap();
@@ -97,7 +101,7 @@ impl Site {
     }
 
     /// Whether the push went through, and what the pusher saw.
-    fn push(&self, commit: &str, repository: &Path, name: &str) -> (bool, String) {
+    pub fn push(&self, commit: &str, repository: &Path, name: &str) -> (bool, String) {
         let mut command = self.world.command("git", &self.world.clone_path());
         command.arg("push").arg(repository).arg(format!("{commit}:{name}"));
         let (status, out) = told(command);
@@ -105,7 +109,7 @@ impl Site {
     }
 
     #[track_caller]
-    fn judges(&self, repository: &Path) {
+    pub fn judges(&self, repository: &Path) {
         let bad = objects::unsigned(&self.world, &[], "bad");
         let good = objects::signed(&self.world, keys::ALICE_SSH, &[], "good");
         let (accepted, out) = self.push(&bad, repository, "refs/heads/main");
@@ -115,19 +119,19 @@ impl Site {
     }
 }
 
-fn told(command: Command) -> (i32, String) {
+pub fn told(command: Command) -> (i32, String) {
     let output = run(command, b"");
     let text = [output.stdout, output.stderr].concat();
     (output.status.code().unwrap(), String::from_utf8_lossy(&text).into_owned())
 }
 
-fn write_program(path: &Path, script: &str) {
+pub fn write_program(path: &Path, script: &str) {
     fs::write(path, script).unwrap();
     set_mode(path, 0o755);
 }
 
 /// Everything below a folder: mode, the file's number and time of change, content or where a link leads.
-fn everything(folder: &Path) -> BTreeMap<PathBuf, (u32, u64, i64, Vec<u8>)> {
+pub fn everything(folder: &Path) -> BTreeMap<PathBuf, (u32, u64, i64, Vec<u8>)> {
     let mut found = BTreeMap::new();
     let mut waiting = vec![folder.to_owned()];
     while let Some(path) = waiting.pop() {
@@ -146,7 +150,7 @@ fn everything(folder: &Path) -> BTreeMap<PathBuf, (u32, u64, i64, Vec<u8>)> {
 }
 
 /// As [`everything`], without what copying back and forth may change.
-fn content(folder: &Path) -> BTreeMap<PathBuf, (u32, Vec<u8>)> {
+pub fn content(folder: &Path) -> BTreeMap<PathBuf, (u32, Vec<u8>)> {
     everything(folder).into_iter().map(|(path, (mode, _, _, content))| (path, (mode, content))).collect()
 }
 

@@ -15,6 +15,8 @@ mod fuzz;
 mod guide;
 mod hints;
 mod install;
+mod install_servers;
+mod install_upgrade;
 mod ledger_checks;
 mod ledger_closing;
 mod ledger_emergency;

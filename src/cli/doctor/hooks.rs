@@ -2,7 +2,9 @@
 
 use super::{finding::Finding, settings::shell_word};
 use crate::{
-    cli::site::{Account, HookFile, Manifest, Repository, Server, Standing, compose, find_problem, is_program},
+    cli::site::{
+        Account, HookFile, Manifest, Repository, Server, Standing, compose, compose_vref, find_problem, is_program,
+    },
     trusted::TrustedFiles,
 };
 use std::{
@@ -32,7 +34,10 @@ impl Hook {
 
 /// The one hook that is for all repositories, on servers that have such.
 pub(super) fn shared(manifest: &Manifest) -> Option<HookFile> {
-    manifest.shared.as_deref().map(|folder| HookFile::shared(manifest.server, folder))
+    manifest.shared.as_deref().map(|folder| match manifest.vref {
+        true => HookFile::vref(folder),
+        false => HookFile::shared(manifest.server, folder),
+    })
 }
 
 /// The hook file that git runs for a repository in the end.
@@ -49,7 +54,8 @@ pub(super) fn examine_shared(manifest: &Manifest, owner: &Account) -> Option<Hoo
 /// The hook of one repository. `of_all`: what was found of the one that is for all, if there is such.
 pub(super) fn examine(manifest: &Manifest, repository: &Repository, of_all: Option<&Hook>) -> Hook {
     let shared = shared(manifest);
-    if let Some(problem) = find_problem(manifest.server, repository, &manifest.call, shared.as_ref()) {
+    let linked_to = shared.as_ref().filter(|_| !manifest.vref);
+    if let Some(problem) = find_problem(manifest.server, repository, &manifest.call, linked_to) {
         let (at, runs) = (&repository.path, (problem.code != "settings-unknown").then_some(false));
         return Hook::bad(
             match problem.code {
@@ -60,6 +66,7 @@ pub(super) fn examine(manifest: &Manifest, repository: &Repository, of_all: Opti
         );
     }
     let mut hook = match (shared, of_all) {
+        (Some(_), Some(of_all)) if manifest.vref => by_vref(repository, of_all),
         (Some(shared), Some(of_all)) if manifest.server == Server::Gitolite => linked(repository, &shared, of_all),
         (Some(_), Some(of_all)) => Hook { findings: Vec::new(), runs: of_all.runs },
         (_, _) => {
@@ -91,6 +98,19 @@ fn linked(repository: &Repository, shared: &HookFile, of_all: &Hook) -> Hook {
     }
 }
 
+/// Gitolite's own `update` hook runs it where a rule of `gitolite.conf` names it. What it makes of the rules of one repository is in
+/// `gl-conf` there; those of all repositories it keeps elsewhere.
+fn by_vref(repository: &Repository, of_all: &Hook) -> Hook {
+    let compiled = repository.path.join("gl-conf");
+    let text = fs::read(&compiled).unwrap_or_default();
+    if String::from_utf8_lossy(&text).contains("VREF/countersign") {
+        return Hook { findings: Vec::new(), runs: of_all.runs };
+    }
+    let what = "whether a rule of gitolite.conf names VREF/countersign for this repository is not seen here";
+    let way_out = "name it for the repository, or install without --vref";
+    Hook::bad(Finding::unknown("hook-unknown", &compiled, what, way_out), None)
+}
+
 fn not_seen(at: &Path, error: &io::Error) -> Finding {
     let what = format!("it could not be looked at: {error}");
     Finding::unknown("hook-unknown", at, what, "run doctor as root, or as the repository's owner")
@@ -98,7 +118,10 @@ fn not_seen(at: &Path, error: &io::Error) -> Finding {
 
 fn examine_file(manifest: &Manifest, hook: &HookFile, owner: &Account) -> Hook {
     let former = hook.former().filter(|_| manifest.server == Server::Gitolite);
-    let text = compose(manifest.server, &manifest.call, former.as_deref());
+    let text = match manifest.vref {
+        true => compose_vref(&manifest.call),
+        false => compose(manifest.server, &manifest.call, former.as_deref()),
+    };
     let at = &hook.path();
     let standing = match hook.standing(&text) {
         Ok(standing) => standing,
