@@ -2,6 +2,7 @@
 
 mod exposition;
 mod gaps;
+mod servers;
 mod situations;
 
 use crate::support::{World, keys, objects, run, run_well, set_mode};

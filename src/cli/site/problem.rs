@@ -132,7 +132,8 @@ pub(in crate::cli) fn runs_folder(wrapper: &PathBuf) -> bool {
     let text = String::from_utf8_lossy(&text);
     let code = text.lines().map(str::trim_start).filter(|line| !line.starts_with('#'));
     // One that ends before it gets there runs nothing.
-    let mut code = code.skip_while(|line| !["for ", "exit", "exec"].iter().any(|word| line.starts_with(word)));
+    let decides = |line: &str| ["for", "exit", "exec"].contains(&line.split([' ', ';']).next().unwrap_or_default());
+    let mut code = code.skip_while(|line| !decides(line));
     code.next()
         .is_some_and(|line| ["pre-receive.d/*", "${hookname}.d/*", "$hookname.d/*"].iter().any(|it| line.contains(it)))
 }
