@@ -110,6 +110,15 @@ fn exit_statuses_of_every_command_are_as_documented() {
         fs::write(world.path(name), text).unwrap();
         world.path(name).to_str().unwrap().to_owned()
     };
+    let installed = |name: &str, setting: &str| {
+        let repository = world.path(&format!("{name}.git"));
+        fs::create_dir(&repository).unwrap();
+        world.git_in(&repository, &["init", "--quiet", "--bare"]);
+        world.git_in(&repository, &["config", setting, "/nowhere"]);
+        let text = format!("repositories = [{repository:?}]\nprogram = {:?}\n", env!("CARGO_BIN_EXE_countersign"));
+        file(&format!("{name}.toml"), &format!("version = 1\nserver = \"plain\"\n{text}"))
+    };
+    let (possible, impossible) = (installed("possible", "x.y"), installed("impossible", "core.hooksPath"));
     let policy = world.policy_path().to_str().unwrap().to_owned();
     let ledger = "ledger = { path = \"../ledger\" }";
     let weaker = format!("version = 1\nunmatched-refs = \"accept\"\nrule = []\n{ledger}\n");
@@ -226,6 +235,12 @@ fn exit_statuses_of_every_command_are_as_documented() {
             vec!["main", "--for", "refs/heads/main", "--dry-run"],
             Some(vec!["main", "--for", "refs/heads/main"]),
             Some(vec!["main", "--for", "refs/heads/main", "--repo", "nowhere"]),
+        ),
+        (
+            "doctor",
+            vec!["--repair", "--dry-run", "--manifest", &possible],
+            Some(vec!["--repair", "--dry-run", "--manifest", &impossible]),
+            Some(vec!["--repair", "--config", "nowhere"]),
         ),
         ("completions", vec!["bash"], None, None),
         ("man", vec![], None, None),
