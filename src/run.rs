@@ -28,14 +28,14 @@ pub use makers::{Maker, Makers};
 pub use receipts::Receipts;
 pub use record::Entries;
 pub use settle::{Done, POST_RECEIVE, REFERENCE_TRANSACTION, settle, settle_as_told};
-pub use setup::{DEFAULT_LEDGER, Loaded, SITE_POLICY, Setup, Unusable};
+pub use setup::{DEFAULT_LEDGER, Loaded, OWN_POLICY, SITE_POLICY, Setup, Unusable};
 
 use crate::{
     Undecided,
     git::{References, Repository, Selection},
     ledger::Memory,
     policy::{
-        Judgement, Reason, Rule, Tally, Unmatched, Verdict,
+        Judgement, Reason, Rule, Tally, Unmatched, Verdict, canary,
         facts::{Context, Defect, TagFacts, Terms, UpdateFacts},
         rules::{Needs, Reach},
     },
@@ -110,6 +110,12 @@ fn judged(case: &Case<'_>, on_commit: Option<&dyn Fn()>) -> Result<(Verdict, Acc
         let mut containment = Containment::new(push, repository, &references, loaded, repository_name.as_deref());
         let signed_tags = SignedTags::new(case, loaded, pusher);
         for (at, (update, told)) in push.updates.iter().zip(&mut account.updates).enumerate() {
+            let names = references.names_of(&update.name);
+            if let Some(nonce) = names.iter().find_map(canary::nonce) {
+                judgement.refuse(at, Reason::Canary(nonce.to_vec()));
+                judgement.seen();
+                continue;
+            }
             let rules = rules_in_force(loaded, &update.name, &references, repository_name.as_deref());
             if let Some(fault) = fault {
                 judgement.refuse(at, Reason::PushCertificate(fault.clone()));
@@ -118,7 +124,6 @@ fn judged(case: &Case<'_>, on_commit: Option<&dyn Fn()>) -> Result<(Verdict, Acc
                 judgement.refuse(at, Reason::Stale(*stale));
             }
             certificates_can_be_seen(loaded, &rules, evidence)?;
-            let names = references.names_of(&update.name);
             let built_in = signed_tags.judge_built_in(update, &names, &pipeline.past)?;
             match (&built_in, rules.as_slice()) {
                 (None, []) => judge_unmatched(loaded, at, update, &mut judgement),

@@ -33,7 +33,7 @@ pub(super) fn run(common: &Common, arguments: &Arguments, output: &mut Output) -
             let found: Vec<_> = found.iter().map(as_json).collect();
             output.line(&json!({ "schema": SCHEMA, "differences": found }).to_string())?;
         }
-        Form::Human | Form::Porcelain | Form::Csv | Form::Html => {
+        Form::Human | Form::Porcelain | Form::Csv | Form::Html | Form::Prometheus => {
             for difference in &found {
                 output.line(&escaped(&difference.to_string()))?;
             }

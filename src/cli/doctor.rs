@@ -1,5 +1,18 @@
 //! `doctor`: whether the hooks stand; `--repair` and `--remove` are also how `install.sh` installs.
 
+mod canary;
+mod check;
+mod examined;
+mod exposition;
+mod finding;
+mod hooks;
+mod identity;
+mod installation;
+mod layout;
+mod refs;
+mod settings;
+mod told;
+
 use super::{
     Common, Outcome,
     output::{Output, tell},
@@ -10,7 +23,10 @@ use crate::Undecided;
 use clap::{Args, ValueEnum};
 use std::path::PathBuf;
 
-/// Looks after the hooks of an installation, in every repository.
+/// Looks after an installation: whether the hook is there in every repository, can decide, and whether anything got past it.
+///
+/// Exit status, as monitoring plugins have it: 0 ok, 1 warnings, 2 critical, 3 something could not be found out. Run it as root,
+/// or as the user that the hook runs as.
 ///
 /// What is installed is in `installed.toml` in the folder of the configuration, which `install.sh` writes.
 #[derive(Args, Debug)]
@@ -21,6 +37,15 @@ pub(super) struct Arguments {
     /// A bare repository, or a folder in which they are; may be given several times [default: what was installed]
     #[arg(long, value_name = "DIR")]
     repos: Vec<PathBuf>,
+    /// Pushes to each repository what has to be refused, and sees whether it is; each push is recorded
+    #[arg(long, conflicts_with_all = ["repair", "remove"])]
+    canary: bool,
+    /// Leaves a warning out that is meant to be so, by its code; what is critical or unknown is told all the same
+    #[arg(long, value_name = "CODE", conflicts_with_all = ["repair", "remove"])]
+    ignore: Vec<String>,
+    /// Writes what it finds there instead, whole or not at all, as node_exporter's textfile collector needs it
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["repair", "remove"])]
+    output: Option<PathBuf>,
     /// Puts every hook there that is missing or not as it is to be. Exit status 1 if one could not be
     #[arg(long)]
     repair: bool,
@@ -54,6 +79,9 @@ enum Probe {
 }
 
 pub(super) fn run(common: &Common, arguments: &Arguments, output: &mut Output) -> Result<Outcome, Undecided> {
+    if !arguments.repair && !arguments.remove && arguments.probe.is_none() {
+        return told::run(common, arguments, output);
+    }
     let files = Files::new(common)?;
     let manifest = match &arguments.manifest {
         Some(file) => Some(Manifest::read_file(file, files.trusted())?),
@@ -82,11 +110,7 @@ pub(super) fn run(common: &Common, arguments: &Arguments, output: &mut Output) -
             }
         },
         None if arguments.remove => task.remove(output)?,
-        None if arguments.repair => task.repair(output)?,
-        None => {
-            tell("error: `doctor` has --repair and --remove so far\n");
-            return Ok(Outcome::Usage);
-        }
+        None => task.repair(output)?,
     };
     Ok(if is_good { Outcome::Good } else { Outcome::NotGood })
 }

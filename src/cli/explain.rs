@@ -78,7 +78,7 @@ pub(super) fn run(common: &Common, arguments: &Arguments, output: &mut Output) -
                     "as": for_person(rule),
                 })).collect::<Vec<_>>(),
             })),
-            Form::Human | Form::Porcelain | Form::Csv | Form::Html => {
+            Form::Human | Form::Porcelain | Form::Csv | Form::Html | Form::Prometheus => {
                 output.line(&format!("{} under {}:", escaped(&full), escaped(&loaded.path.to_string_lossy())))?;
                 for rule in &rules {
                     describe(loaded, rule, now, output)?;
@@ -146,7 +146,7 @@ fn manual(common: &Common, kind: &str, output: &mut Output) -> Result<Outcome, U
     };
     match common.format {
         Form::Json => output.line(&json!({ "schema": SCHEMA, "kind": kind, "manual": page }).to_string())?,
-        Form::Human | Form::Porcelain | Form::Csv | Form::Html => output.write(&page)?,
+        Form::Human | Form::Porcelain | Form::Csv | Form::Html | Form::Prometheus => output.write(&page)?,
     }
     Ok(Outcome::Good)
 }

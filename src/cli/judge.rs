@@ -68,7 +68,7 @@ pub(super) fn run(common: &Common, arguments: &Arguments, output: &mut Output) -
     let judged = Judged { push: &push, policies: in_force, first_record: None };
     match common.format {
         Form::Json => output.line(&report::verdict(&verdict, &judged).to_string())?,
-        Form::Human | Form::Porcelain | Form::Csv | Form::Html => {
+        Form::Human | Form::Porcelain | Form::Csv | Form::Html | Form::Prometheus => {
             tell(&report::refusals(&verdict, &judged));
             output.line(match verdict {
                 Verdict::Accepted(_) => "accepted",

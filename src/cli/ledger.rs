@@ -60,6 +60,7 @@ pub(super) struct Place {
 pub(super) fn run(common: &Common, commands: &Commands, output: &mut Output) -> Result<Outcome, Undecided> {
     let has = match common.format {
         Form::Human | Form::Json => true,
+        Form::Prometheus => false,
         Form::Html => matches!(commands, Commands::Emergencies(_) | Commands::Report(_)),
         Form::Csv => matches!(commands, Commands::Emergencies(_)),
         Form::Porcelain => false,

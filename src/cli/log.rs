@@ -8,6 +8,7 @@ use crate::{
 };
 use std::{
     fs::OpenOptions,
+    io::ErrorKind,
     path::Path,
     sync::Mutex,
     time::{Duration, Instant},
@@ -59,6 +60,25 @@ pub(super) fn start(common: &Common, default: Default) -> Result<(), Undecided> 
         }
     }
     .map_err(|error| failed(&error))
+}
+
+/// Whether a hook could write there as whoever runs this; nothing is made.
+pub(super) fn check(path: &Path) -> Result<(), Undecided> {
+    let failed = |why: String| Undecided::server(format!("opening the log {}", path.display()), why);
+    if path == Path::new("journald") {
+        return tracing_journald::layer().map(drop).map_err(|error| failed(error.to_string()));
+    }
+    match OpenOptions::new().append(true).open(path) {
+        Ok(_) => Ok(()),
+        // Then the hook makes it.
+        Err(error) if error.kind() == ErrorKind::NotFound => {
+            let folder = path.parent().unwrap_or(Path::new("/"));
+            let ways = rustix::fs::Access::WRITE_OK | rustix::fs::Access::EXEC_OK;
+            let may = rustix::fs::access(folder, ways).map_err(std::io::Error::from);
+            may.map_err(|error| failed(format!("it is not there, and cannot be made: {error}")))
+        }
+        Err(error) => Err(failed(error.to_string())),
+    }
 }
 
 /// Says how long a push took to judge, and its record to make: `opened` before it was judged, and what `record` takes.

@@ -75,6 +75,8 @@ enum Form {
     Csv,
     /// `ledger emergencies` and `ledger report` only: one page that needs nothing beside itself
     Html,
+    /// `doctor` only: Prometheus' text format, for node_exporter's textfile collector
+    Prometheus,
 }
 
 impl Form {
@@ -133,6 +135,10 @@ enum Outcome {
     NotGood,
     /// The arguments do not fit together.
     Usage,
+    /// `doctor` only, whose exit statuses are those of monitoring plugins.
+    Critical,
+    /// The same.
+    Unknown,
 }
 
 /// Runs the command that the process was started with.
@@ -184,7 +190,8 @@ fn status(result: &Result<Outcome, Undecided>) -> ExitCode {
     ExitCode::from(match result {
         Ok(Outcome::Good) => 0,
         Ok(Outcome::NotGood) => 1,
-        Ok(Outcome::Usage) => 2,
+        Ok(Outcome::Usage | Outcome::Critical) => 2,
+        Ok(Outcome::Unknown) => 3,
         Err(undecided) => {
             output::tell(&report::undecided_command(undecided));
             3

@@ -79,7 +79,12 @@ pub(super) struct Files {
 
 impl Files {
     pub(super) fn new(common: &Common) -> Result<Self, Undecided> {
-        Ok(Self { trusted: TrustedFiles::new(&common.allow_groups)?, zone: zone() })
+        Self::allowing(&common.allow_groups)
+    }
+
+    /// The same with these groups.
+    pub(super) fn allowing(groups: &[String]) -> Result<Self, Undecided> {
+        Ok(Self { trusted: TrustedFiles::new(groups)?, zone: zone() })
     }
 
     pub(super) fn trusted(&self) -> &TrustedFiles {

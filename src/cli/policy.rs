@@ -120,7 +120,7 @@ pub(super) fn broken(
             let problems = diagnostics::json(file, source, problems);
             output.line(&json!({ "schema": SCHEMA, "errors": problems, "warnings": [] }).to_string())?;
         }
-        Form::Human | Form::Porcelain | Form::Csv | Form::Html => {
+        Form::Human | Form::Porcelain | Form::Csv | Form::Html | Form::Prometheus => {
             tell(&diagnostics::rendered(file, source, problems, output.coloured));
         }
     }

@@ -119,7 +119,7 @@ fn check(common: &Common, registries: &[Registry], output: &mut Output) -> Resul
                 lints.iter().map(|lint| json!({ "file": lint.file, "line": lint.line, "what": lint.what })).collect();
             output.line(&json!({ "schema": SCHEMA, "errors": [], "warnings": lints }).to_string())?;
         }
-        Form::Human | Form::Porcelain | Form::Csv | Form::Html => {
+        Form::Human | Form::Porcelain | Form::Csv | Form::Html | Form::Prometheus => {
             for lint in &lints {
                 let line = lint.line.map(|line| format!(":{line}")).unwrap_or_default();
                 output.line(&escaped(&format!("warning: {}{line}: {}", lint.file, lint.what)))?;
@@ -160,7 +160,7 @@ fn broken(common: &Common, undecided: Undecided, output: &mut Output) -> Result<
             let errors = diagnostics::json(path, source, problems);
             output.line(&json!({ "schema": SCHEMA, "errors": errors, "warnings": [] }).to_string())?;
         }
-        Form::Human | Form::Porcelain | Form::Csv | Form::Html => {
+        Form::Human | Form::Porcelain | Form::Csv | Form::Html | Form::Prometheus => {
             tell(&diagnostics::rendered(path, source, problems, output.coloured));
         }
     }
@@ -185,7 +185,7 @@ fn list(
             let keys: Vec<_> = entries.iter().map(key_json).collect();
             output.line(&json!({ "schema": SCHEMA, "keys": keys }).to_string())?;
         }
-        Form::Human | Form::Porcelain | Form::Csv | Form::Html => {
+        Form::Human | Form::Porcelain | Form::Csv | Form::Html | Form::Prometheus => {
             let name =
                 |signer: &Option<SignerId>| signer.as_ref().map_or_else(|| "(nobody)".to_owned(), |id| escaped(&id.0));
             let width = entries.iter().map(|entry| name(&entry.signer).chars().count()).max().unwrap_or(0);
@@ -220,7 +220,7 @@ fn show(common: &Common, registries: &[Registry], id: &str, output: &mut Output)
                 });
                 output.line(&json!({ "schema": SCHEMA, "signer": signer, "keys": keys }).to_string())?;
             }
-            Form::Human | Form::Porcelain | Form::Csv | Form::Html => {
+            Form::Human | Form::Porcelain | Form::Csv | Form::Html | Form::Prometheus => {
                 output.line(&escaped(&id.0))?;
                 for (what, text) in [
                     ("name", signer.name.clone().unwrap_or_default()),

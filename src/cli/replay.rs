@@ -96,7 +96,7 @@ pub(super) fn run(common: &Common, arguments: &Arguments, output: &mut Output) -
         .collect();
     match common.format {
         Form::Json => output.line(&as_json(&name, change, &verdict, walked, &rows).to_string())?,
-        Form::Human | Form::Porcelain | Form::Csv | Form::Html => {
+        Form::Human | Form::Porcelain | Form::Csv | Form::Html | Form::Prometheus => {
             for row in table(&rows) {
                 output.line(&row)?;
             }

@@ -186,7 +186,7 @@ impl Verifier<'_> {
                 });
                 self.output.line(&value.to_string())
             }
-            Form::Human | Form::Csv | Form::Html => {
+            Form::Human | Form::Csv | Form::Html | Form::Prometheus => {
                 let colour = if row.status == "good" { AnsiColor::Green } else { AnsiColor::Red }.on_default();
                 let status = match self.output.coloured {
                     true => format!("{colour}{:<12}{colour:#}", row.status),

@@ -48,6 +48,8 @@ pub enum Reason {
     Stale(Stale),
     /// An approval or a declared emergency that is not as the built-in rule wants it.
     BuiltIn(TagFault),
+    /// A canary: what its name says beyond the folder, raw bytes.
+    Canary(Vec<u8>),
     /// More different reasons than are kept apart.
     More(More),
 }
@@ -184,7 +186,8 @@ impl Reason {
             | Self::ReplaceRef
             | Self::PushCertificate(_)
             | Self::Stale(_)
-            | Self::BuiltIn(_) => true,
+            | Self::BuiltIn(_)
+            | Self::Canary(_) => true,
             Self::More(more) => !more.softened,
         }
     }
@@ -204,7 +207,8 @@ impl Reason {
             | Self::ReplaceRef
             | Self::PushCertificate(_)
             | Self::Stale(_)
-            | Self::BuiltIn(_) => None,
+            | Self::BuiltIn(_)
+            | Self::Canary(_) => None,
         }
     }
 

@@ -2,6 +2,7 @@
 
 pub mod approval;
 pub mod built_in;
+pub mod canary;
 mod compile;
 pub mod declaration;
 pub mod diff;

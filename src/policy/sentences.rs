@@ -199,6 +199,7 @@ const CODES: &[&str] = &[
     "unmatched-ref",
     "replace-ref",
     "stale",
+    "canary",
     "more",
     "malformed-object",
     "ambiguous",
@@ -245,6 +246,11 @@ fn in_words(said: &Said<'_>) -> Explanation {
         },
         Reason::Stale(stale) => explain_stale(*stale),
         Reason::BuiltIn(fault) => built_in::explain(fault, said),
+        Reason::Canary(nonce) => Explanation {
+            code: "canary",
+            lines: vec![format!("the hook runs, and refuses the canary `{}`", String::from_utf8_lossy(nonce))],
+            hints: Vec::new(),
+        },
         Reason::More(_) => Explanation {
             code: "more",
             lines: vec!["there are more reasons of other kinds than are listed".into()],

@@ -53,7 +53,7 @@ fn lay_out(findings: &[&Finding], judged: &Judged<'_>, lines: &mut Vec<String>) 
     let file = loaded.path.file_name().unwrap_or(loaded.path.as_os_str()).to_string_lossy();
     let by = match (rule, &first.reason) {
         (Some(rule), _) => format!("rule `{}`", rule.name),
-        (None, Reason::BuiltIn(_)) => "the built-in rule".to_owned(),
+        (None, Reason::BuiltIn(_) | Reason::Canary(_)) => "the built-in rule".to_owned(),
         (None, _) => "the policy".to_owned(),
     };
     lines.push(match first.effect {
@@ -89,6 +89,7 @@ fn lay_out(findings: &[&Finding], judged: &Judged<'_>, lines: &mut Vec<String>) 
         None if matches!(first.reason, Reason::BuiltIn(_)) => {
             "policy: built in, for approvals and emergencies".to_owned()
         }
+        None if matches!(first.reason, Reason::Canary(_)) => "policy: built in, for canaries".to_owned(),
         None if matches!(first.reason, Reason::Stale(_)) => "policy: built in, for what a push says of refs".to_owned(),
         None => format!("policy: unmatched-refs, {file}"),
     });

@@ -5,8 +5,8 @@ use crate::{
     Undecided,
     git::{Read, Repository, Selection, Settled, Trusted, Walk},
     ledger::{
-        self, Brought, Change, Decision, Digest, InForce, KnownBy, Ledger, Move, Pushed, Record, Recorded,
-        RecordedPush, RuleOutcome, UnknownKey, Witness, Writing,
+        self, Brought, Change, Decision, Digest, InForce, KnownBy, Ledger, Move, OpenDecision, Pushed, Record,
+        Recorded, RecordedPush, RuleOutcome, UnknownKey, Witness, Writing,
     },
     policy::{
         self, Effect, Mode, Server, Verdict,
@@ -17,7 +17,7 @@ use crate::{
     trusted::TrustedFiles,
 };
 use serde_json::Value;
-use std::{collections::HashSet, ffi::OsStr, os::unix::ffi::OsStrExt, path::Path};
+use std::{collections::HashMap, ffi::OsStr, os::unix::ffi::OsStrExt, path::Path};
 
 /// How many findings of one ref are recorded; the others are counted.
 const FINDINGS: usize = 32;
@@ -232,8 +232,11 @@ impl Entries {
         }
         let names: Vec<_> = self.updates.iter().map(|entry| entry.update.name.clone()).collect();
         let place = Path::new(OsStr::from_bytes(&self.pushed.repository));
-        let (present, decided) = (repository.ref_values(&names)?, writing.open_decisions(place)?);
-        let decided: HashSet<_> = decided.into_iter().map(|open| (open.name, open.new)).collect();
+        let (present, open) = (repository.ref_values(&names)?, writing.open_decisions(place)?);
+        let mut decided: HashMap<_, Vec<_>> = HashMap::new();
+        for OpenDecision { name, old, new, .. } in open {
+            decided.entry(name).or_default().push((old, new));
+        }
         let mut recorded = Vec::new();
         for UpdateEntry { update, attested, .. } in &self.updates {
             let found = present.get(&update.name).copied();
@@ -242,8 +245,8 @@ impl Entries {
                 let why = format!("{} has moved meanwhile; fetch first", update.name);
                 return Err(Undecided::pusher("recording the push", why));
             }
-            let is_decided = decided.contains(&(update.name.clone(), found));
-            recorded.push(self.compare(update, found, is_decided, writing)?);
+            let decided = decided.get(&update.name).map(Vec::as_slice).unwrap_or_default();
+            recorded.push(self.compare(update, found, decided, writing)?);
         }
         let pushed = Pushed { waited: writing.waited(), ..self.pushed.clone() };
         let push = writing.next_number();
@@ -271,27 +274,32 @@ impl Entries {
         Ok(push)
     }
 
-    /// How the old value compares with what was recorded. That the ref itself has another, which no open decision explains, is
-    /// a record of its own.
+    /// How the old value compares with what was recorded. That the ref itself has another, which none of the open decisions on
+    /// it, by old and new value, explains, is a record of its own.
     fn compare(
         &self,
         update: &RefUpdate,
         found: Option<ObjectId>,
-        is_decided: bool,
+        decided: &[(Option<ObjectId>, Option<ObjectId>)],
         writing: &mut Writing<'_>,
     ) -> Result<Recorded, Undecided> {
         let old = update.change.old();
         let place = Path::new(OsStr::from_bytes(&self.pushed.repository));
-        let Some(standing) = writing.standing(place, &update.name)? else { return Ok(Recorded::Never) };
-        let recorded = standing.value;
-        if recorded == old {
+        let standing = writing.standing(place, &update.name)?;
+        let recorded = standing.and_then(|standing| standing.value);
+        if standing.is_some() && recorded == old {
             return Ok(Recorded::Same);
         }
-        if found == old && !is_decided {
+        let explains = |&(before, after): &(Option<ObjectId>, Option<ObjectId>)| {
+            // Of a ref of which nothing else is known, a decision that git did not carry out says what it was before.
+            after == found || standing.is_none() && before == found
+        };
+        let is_known = standing.is_some() || !decided.is_empty();
+        if is_known && found == old && !decided.iter().any(explains) {
             let (repository, name) = (self.pushed.repository.clone(), update.name.clone());
             writing.record(&Record::Moved(Move { repository, name, recorded, found, by: "push" }))?;
         }
-        Ok(Recorded::Other)
+        Ok(if standing.is_some() { Recorded::Other } else { Recorded::Never })
     }
 
     /// What the ledger has not seen in force yet, and which of it is weaker.

@@ -42,7 +42,7 @@ pub struct Loaded {
 }
 
 /// A repository's own policy, below its git directory.
-const OWN_POLICY: &str = "countersign/policy.toml";
+pub const OWN_POLICY: &str = "countersign/policy.toml";
 
 /// How the administrator's files are read.
 #[derive(Debug)]

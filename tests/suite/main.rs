@@ -9,6 +9,7 @@ mod bounds;
 mod browser;
 mod changes;
 mod cli;
+mod doctor;
 mod faults;
 mod fuzz;
 mod guide;

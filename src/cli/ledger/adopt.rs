@@ -99,7 +99,7 @@ pub(super) fn run(common: &Common, arguments: &Arguments, output: &mut Output) -
             });
             output.line(&adopted.to_string())?;
         }
-        Form::Human | Form::Porcelain | Form::Csv | Form::Html => match numbers {
+        Form::Human | Form::Porcelain | Form::Csv | Form::Html | Form::Prometheus => match numbers {
             Some((first, last)) if first == last => output.line(&format!("adopted {what}: record {first}"))?,
             Some((first, last)) => output.line(&format!("adopted {what}: records {first} to {last}"))?,
             None if adoptable.refs.is_empty() => output.line("nothing to adopt: all of it is recorded")?,

@@ -40,7 +40,7 @@ pub(super) fn run(common: &Common, arguments: &Arguments, output: &mut Output) -
     match common.format {
         Form::Json => output.line(&json!({ "schema": SCHEMA, "checkpoint": note }).to_string())?,
         // As it is: a tool has to read it. There are no control characters in a note.
-        Form::Human | Form::Porcelain | Form::Csv | Form::Html => output.write(&note)?,
+        Form::Human | Form::Porcelain | Form::Csv | Form::Html | Form::Prometheus => output.write(&note)?,
     }
     Ok(Outcome::Good)
 }

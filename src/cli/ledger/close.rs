@@ -53,7 +53,7 @@ pub(super) fn run(common: &Common, arguments: &Arguments, output: &mut Output) -
     if !arguments.yes && !agreed(&escaped(&question)) {
         match common.format {
             Form::Json => output.line(&json!({ "schema": SCHEMA, "written": false }).to_string())?,
-            Form::Human | Form::Porcelain | Form::Csv | Form::Html => {
+            Form::Human | Form::Porcelain | Form::Csv | Form::Html | Form::Prometheus => {
                 output.line("nothing is done; --yes would do it")?
             }
         }
@@ -70,7 +70,9 @@ pub(super) fn run(common: &Common, arguments: &Arguments, output: &mut Output) -
     let closed = ledger.close(&arguments.next, &numbers, Files::new(common)?.trusted(), &making, &clock)?;
     match common.format {
         Form::Json => output.line(&as_json(&former, &closed, &left_open).to_string())?,
-        Form::Human | Form::Porcelain | Form::Csv | Form::Html => tell(&former, &closed, &left_open, output)?,
+        Form::Human | Form::Porcelain | Form::Csv | Form::Html | Form::Prometheus => {
+            tell(&former, &closed, &left_open, output)?
+        }
     }
     Ok(Outcome::Good)
 }

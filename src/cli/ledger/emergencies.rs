@@ -71,7 +71,7 @@ pub(super) fn run(common: &Common, arguments: &Arguments, output: &mut Output) -
         Form::Json => format!("{}\n", report::json(&register)),
         Form::Csv => report::csv(&register),
         Form::Html => report::html(&register),
-        Form::Human | Form::Porcelain => report::text(&register),
+        Form::Human | Form::Porcelain | Form::Prometheus => report::text(&register),
     };
     write(arguments.output.as_deref(), &text, output)?;
     Ok(if arguments.overdue && register.is_overdue() { Outcome::NotGood } else { Outcome::Good })

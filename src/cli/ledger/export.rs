@@ -52,7 +52,7 @@ pub(super) fn run(common: &Common, arguments: &Arguments, output: &mut Output) -
             &json!({ "schema": SCHEMA, "folder": folder, "records": checkpoint.size(), "written": written })
                 .to_string(),
         )?,
-        Form::Human | Form::Porcelain | Form::Csv | Form::Html => {
+        Form::Human | Form::Porcelain | Form::Csv | Form::Html | Form::Prometheus => {
             output.line(&escaped(&format!("{folder}: {} records, {written} files written", checkpoint.size())))?;
         }
     }

@@ -61,8 +61,10 @@ pub(super) fn run(common: &Common, arguments: &Arguments, output: &mut Output) -
                 &json!({ "schema": SCHEMA, "number": arguments.number, "record": record, "proof": proof }).to_string(),
             )?;
         }
-        Form::Human | Form::Porcelain | Form::Csv | Form::Html if arguments.output.is_none() => output.write(&proof)?,
-        Form::Human | Form::Porcelain | Form::Csv | Form::Html => {}
+        Form::Human | Form::Porcelain | Form::Csv | Form::Html | Form::Prometheus if arguments.output.is_none() => {
+            output.write(&proof)?
+        }
+        Form::Human | Form::Porcelain | Form::Csv | Form::Html | Form::Prometheus => {}
     }
     Ok(Outcome::Good)
 }

@@ -96,7 +96,7 @@ pub(super) fn run(common: &Common, arguments: &Arguments, output: &mut Output) -
         Form::Json => output.line(
             &json!({ "schema": SCHEMA, "records": size, "published": published, "alarms": alarms }).to_string(),
         )?,
-        Form::Human | Form::Porcelain | Form::Csv | Form::Html => {
+        Form::Human | Form::Porcelain | Form::Csv | Form::Html | Form::Prometheus => {
             for told in &published {
                 output.line(&escaped(&format!("{size} records: {told}")))?;
             }

@@ -25,7 +25,7 @@ pub(super) fn run(common: &Common, arguments: &Arguments, output: &mut Output) -
     let shown = ledger.folder().display().to_string();
     match common.format {
         Form::Json => output.line(&json!({ "schema": SCHEMA, "ledger": shown }).to_string())?,
-        Form::Human | Form::Porcelain | Form::Csv | Form::Html => {
+        Form::Human | Form::Porcelain | Form::Csv | Form::Html | Form::Prometheus => {
             output.line(&escaped(&format!("{shown}: the look-ups are made anew")))?
         }
     }

@@ -36,7 +36,7 @@ pub(super) fn run(common: &Common, arguments: &Arguments, output: &mut Output) -
     let text = match common.format {
         Form::Json => format!("{}\n", audit::json(&audit)),
         Form::Html => audit::html(&audit),
-        Form::Human | Form::Porcelain | Form::Csv => audit::text(&audit),
+        Form::Human | Form::Porcelain | Form::Csv | Form::Prometheus => audit::text(&audit),
     };
     write(arguments.output.as_deref(), &text, output)?;
     Ok(Outcome::Good)

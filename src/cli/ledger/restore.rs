@@ -70,7 +70,7 @@ pub(super) fn run(common: &Common, arguments: &Arguments, output: &mut Output) -
         Form::Json => {
             output.line(&json!({ "schema": SCHEMA, "ledger": shown, "records": size }).to_string())?;
         }
-        Form::Human | Form::Porcelain | Form::Csv | Form::Html => {
+        Form::Human | Form::Porcelain | Form::Csv | Form::Html | Form::Prometheus => {
             output.line(&escaped(&format!("{shown}: {size} records restored")))?;
             output
                 .line("what was recorded later is not in it: ledger verify --against a later checkpoint shows that")?;

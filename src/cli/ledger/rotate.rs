@@ -32,7 +32,7 @@ pub(super) fn run(common: &Common, arguments: &Arguments, output: &mut Output) -
             })
             .to_string(),
         )?,
-        Form::Human | Form::Porcelain | Form::Csv | Form::Html => {
+        Form::Human | Form::Porcelain | Form::Csv | Form::Html | Form::Prometheus => {
             output.line(&escaped(&format!("record {}: from now on the key is {key}", appended.last)))?;
             let file = ledger.folder().join("key.pub");
             output

@@ -59,7 +59,7 @@ pub(super) fn run(common: &Common, arguments: &Arguments, output: &mut Output) -
     let shown = Shown::of(&ledger, entry)?;
     match common.format {
         Form::Json => output.line(&shown.to_json().to_string())?,
-        Form::Human | Form::Porcelain | Form::Csv | Form::Html => shown.write(output)?,
+        Form::Human | Form::Porcelain | Form::Csv | Form::Html | Form::Prometheus => shown.write(output)?,
     }
     Ok(Outcome::Good)
 }

@@ -91,7 +91,7 @@ pub(super) fn run(common: &Common, arguments: &Arguments, output: &mut Output) -
             let came: Vec<_> = came.iter().map(Came::to_json).collect();
             output.line(&json!({ "schema": SCHEMA, "object": object.to_string(), "came": came }).to_string())?;
         }
-        Form::Human | Form::Porcelain | Form::Csv | Form::Html => {
+        Form::Human | Form::Porcelain | Form::Csv | Form::Html | Form::Prometheus => {
             for came in &came {
                 came.write(object, output)?;
             }

@@ -134,7 +134,7 @@ pub(super) fn run(common: &Common, arguments: &Arguments, output: &mut Output) -
     }
     match common.format {
         Form::Json => output.line(&as_json(&verified).to_string())?,
-        Form::Human | Form::Porcelain | Form::Csv | Form::Html => tell(&verified, output)?,
+        Form::Human | Form::Porcelain | Form::Csv | Form::Html | Form::Prometheus => tell(&verified, output)?,
     }
     Ok(if verified.findings.list.is_empty() { Outcome::Good } else { Outcome::NotGood })
 }

@@ -185,7 +185,7 @@ impl Edited {
                 }
                 output.line(&told.to_string())?;
             }
-            Form::Human | Form::Porcelain | Form::Csv | Form::Html => {
+            Form::Human | Form::Porcelain | Form::Csv | Form::Html | Form::Prometheus => {
                 let not_written = if place.dry_run { "; nothing is written (--dry-run)" } else { "" };
                 for done in done {
                     output.line(&format!("{}{not_written}", escaped(done)))?;
@@ -211,7 +211,7 @@ fn not_done(common: &Common, why: &str, output: &mut Output) -> Result<Outcome, 
         Form::Json => {
             output.line(&json!({ "schema": SCHEMA, "done": [], "refused": why, "written": false }).to_string())?;
         }
-        Form::Human | Form::Porcelain | Form::Csv | Form::Html => {
+        Form::Human | Form::Porcelain | Form::Csv | Form::Html | Form::Prometheus => {
             tell(&format!("error: {}\n", escaped(why)));
         }
     }

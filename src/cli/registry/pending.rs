@@ -56,7 +56,7 @@ pub(super) fn run(common: &Common, arguments: &Pending, output: &mut Output) -> 
             let keys: Vec<_> = pending.iter().map(Seen::to_json).collect();
             output.line(&json!({ "schema": SCHEMA, "keys": keys }).to_string())?;
         }
-        Form::Human | Form::Porcelain | Form::Csv | Form::Html => {
+        Form::Human | Form::Porcelain | Form::Csv | Form::Html | Form::Prometheus => {
             for seen in &pending {
                 seen.write(output)?;
             }

@@ -15,7 +15,7 @@ mod shared;
 mod text;
 mod trial;
 
-pub(in crate::cli) use accounts::{Account, Accounts};
+pub(in crate::cli) use accounts::{Account, Accounts, is_program};
 pub(in crate::cli) use hook_file::{HookFile, Standing};
 pub(in crate::cli) use manifest::Manifest;
 pub(in crate::cli) use problem::{Problem, find_problem};

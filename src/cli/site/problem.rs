@@ -10,6 +10,8 @@ use std::{
 /// What stands in the way.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(in crate::cli) struct Problem {
+    /// A word that stays the same: one of those of `doctor`.
+    pub(in crate::cli) code: &'static str,
     pub(in crate::cli) what: String,
     pub(in crate::cli) way_out: String,
 }
@@ -24,9 +26,10 @@ pub(in crate::cli) fn find_problem(
 ) -> Option<Problem> {
     let call = shown(&call.in_hook());
     let at = shown(&quoted(repository.path.as_os_str().as_bytes()));
-    let problem = |what: String, way_out: String| Some(Problem { what, way_out });
+    let problem = |code, what: String, way_out: String| Some(Problem { code, what, way_out });
     let Some(settings) = &repository.settings else {
         return problem(
+            "settings-unknown",
             "git cannot read its configuration".into(),
             format!("see what it says: git --git-dir {at} config --get core.hooksPath"),
         );
@@ -36,6 +39,7 @@ pub(in crate::cli) fn find_problem(
         settings.get("core.hookspath").filter(|path| server != Server::Gitlab && !is_own(path, repository))
     {
         return problem(
+            "hooks-path",
             format!("core.hooksPath is {}, so git runs no hook of the repository's own", shown(path)),
             format!(
                 "unset it (who sets it: git --git-dir {at} config --show-origin core.hooksPath), or call this there: {call}"
@@ -79,7 +83,7 @@ fn in_plain(repository: &Repository, call: &str) -> Option<Problem> {
     } else {
         return None;
     };
-    Some(Problem { what, way_out })
+    Some(Problem { code: "hook-not-ours", what, way_out })
 }
 
 /// Gitolite makes a link to each file of `hooks/common`; an option of its configuration makes it lead elsewhere.
@@ -92,6 +96,7 @@ fn in_gitolite(repository: &Repository, call: &str, shared: &HookFile) -> Option
     }
     let target = shown(leads_to.as_os_str().as_bytes());
     Some(Problem {
+        code: "hook-repointed",
         what: format!("hooks/pre-receive leads to {target}, so Countersign's does not run"),
         way_out: format!(
             "take the option hook.pre-receive of this repository out of gitolite.conf, or call this from that hook: {call}"
@@ -105,7 +110,8 @@ fn in_gitea(server: Server, repository: &Repository, call: &str) -> Option<Probl
     let name = server.name();
     let mend = format!("have it written anew: {name} admin regenerate hooks; then install again");
     let links = ["hooks", "hooks/pre-receive.d"].map(|name| repository.path.join(name));
-    let problem = |what: &str, way_out: String| Some(Problem { what: what.to_owned(), way_out });
+    let problem =
+        |what: &str, way_out: String| Some(Problem { code: "wrapper-changed", what: what.to_owned(), way_out });
     if let Some(link) = links.iter().find(|path| is_link(path)) {
         let what = format!("{} is a link, which others may share", shown(link.as_os_str().as_bytes()));
         return problem(&what, format!("call this from the shared pre-receive hook: {call}"));
@@ -125,7 +131,9 @@ pub(in crate::cli) fn runs_folder(wrapper: &PathBuf) -> bool {
     let text = fs::read(wrapper).unwrap_or_default();
     let text = String::from_utf8_lossy(&text);
     let code = text.lines().map(str::trim_start).filter(|line| !line.starts_with('#'));
-    let mut code = code.skip_while(|line| !line.starts_with("for "));
+    // One that ends before it gets there runs nothing.
+    let decides = |line: &str| ["for", "exit", "exec"].contains(&line.split([' ', ';']).next().unwrap_or_default());
+    let mut code = code.skip_while(|line| !decides(line));
     code.next()
         .is_some_and(|line| ["pre-receive.d/*", "${hookname}.d/*", "$hookname.d/*"].iter().any(|it| line.contains(it)))
 }

@@ -150,14 +150,15 @@ impl Repair<'_> {
     /// The hook of one repository.
     fn install(&self, repository: &Repository, lines: &mut Lines<'_>) -> Result<(), Undecided> {
         let path = &repository.path;
-        if let Some(Problem { what, way_out }) = find_problem(self.server(), repository, &self.task.manifest.call, None)
+        if let Some(Problem { what, way_out, .. }) =
+            find_problem(self.server(), repository, &self.task.manifest.call, None)
         {
             return lines.refuse("hook", path, &what, &way_out, &[]);
         }
         let file = HookFile::in_repository(self.server(), repository);
         let text = compose(self.server(), &self.task.manifest.call, None);
         let step = step(&file, &text);
-        if let Step::Refused(Problem { what, way_out }) = &step {
+        if let Step::Refused(Problem { what, way_out, .. }) = &step {
             return lines.refuse("hook", path, what, way_out, &[]);
         }
         if !self.works(repository, lines)? {
@@ -181,7 +182,7 @@ impl Repair<'_> {
         let text = compose(self.server(), &self.task.manifest.call, None);
         let path = file.path();
         match step(&file, &text) {
-            Step::Refused(Problem { what, way_out }) => lines.refuse("template", &path, &what, &way_out, &[]),
+            Step::Refused(Problem { what, way_out, .. }) => lines.refuse("template", &path, &what, &way_out, &[]),
             Step::Stands => lines.say("template", &path, "up to date"),
             Step::Put(standing) => {
                 let owner = accounts.of(owner_of(template, self.task.roots));
@@ -241,7 +242,9 @@ impl Repair<'_> {
 /// What is to be done with a hook file.
 pub(super) fn step(file: &HookFile, text: &[u8]) -> Step {
     let name = file.name();
-    let refused = |what: String, way_out: &str| Step::Refused(Problem { what, way_out: way_out.to_owned() });
+    let refused = |what: String, way_out: &str| {
+        Step::Refused(Problem { code: "hook-not-ours", what, way_out: way_out.to_owned() })
+    };
     let standing = match file.standing(text) {
         Ok(standing) => standing,
         Err(error) => return refused(format!("{name} cannot be read ({error})"), AS_WHO),

@@ -17,7 +17,11 @@ impl Settings {
         let told = owner.answer(OsStr::new("git"), |git| {
             git.env("GIT_DIR", repository).args(["config", "--list", "-z"]);
         })?;
-        let Ok(listed) = told else { return Ok(None) };
+        Ok(told.ok().map(|listed| Self::parse(&listed)))
+    }
+
+    /// What `git config --list -z` prints.
+    pub(in crate::cli) fn parse(listed: &[u8]) -> Self {
         // git-config(1), `-z`: a name, a newline and its value, or a name alone; each ends with a NUL.
         let read = |entry: &[u8]| match entry.iter().position(|byte| *byte == b'\n') {
             Some(at) => {
@@ -25,7 +29,7 @@ impl Settings {
             }
             None => (entry.to_vec(), None),
         };
-        Ok(Some(Self(listed.split(|byte| *byte == 0).filter(|entry| !entry.is_empty()).map(read).collect())))
+        Self(listed.split(|byte| *byte == 0).filter(|entry| !entry.is_empty()).map(read).collect())
     }
 
     /// The last value of one, which counts; empty where it is named without any. `name`: `core.hookspath`.

@@ -33,7 +33,7 @@ impl Repair<'_> {
             let problem =
                 find_problem(self.server(), &repository, &manifest.call, Some(&file).filter(|_| !manifest.vref));
             match problem {
-                Some(Problem { what, way_out }) => lines.refuse("hook", &repository.path, &what, &way_out, &[])?,
+                Some(Problem { what, way_out, .. }) => lines.refuse("hook", &repository.path, &what, &way_out, &[])?,
                 None if !self.works(&repository, lines)? => {}
                 None => repositories.push(repository),
             }
@@ -41,7 +41,7 @@ impl Repair<'_> {
         })?;
         let path = file.path();
         match step(&file, &text) {
-            Step::Refused(Problem { what, way_out }) => return lines.refuse("hook", &path, &what, &way_out, &[]),
+            Step::Refused(Problem { what, way_out, .. }) => return lines.refuse("hook", &path, &what, &way_out, &[]),
             Step::Stands => lines.say("hook", &path, "up to date")?,
             Step::Put(_) if lines.refused > before && repositories.is_empty() => {
                 return lines.refuse("hook", &path, "it would decide in no repository", "see above", &[]);

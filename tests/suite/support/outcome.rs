@@ -147,6 +147,7 @@ pub fn phrase_of(reason: &str) -> &'static str {
         "emergency-tag" => "its name is not made so: ",
         "signed-tag-moved" => "is never moved\n",
         "signed-tag-withdrawn" => "it was taken back; only who signed it may bring it again, and ",
+        "canary" => "the hook runs, and refuses the canary `",
         "signed-tag-deleted" => "only who signed it may delete it, and ",
         other => panic!("no words are stated for `{other}`"),
     }
