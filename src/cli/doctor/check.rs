@@ -235,7 +235,7 @@ impl<'a> Visit<'a> {
             (None, vec![Finding::unknown("refs-unknown", at, what, "mend what the other findings say")])
         };
         let ledger = match kept::folder(policies).and_then(|folder| self.ledgers.get(folder)) {
-            Some(Opened::Ledger(ledger)) => Some(ledger),
+            Some(Opened::Ledger(ledger)) => Some(&**ledger),
             Some(Opened::Missing) => None,
             Some(Opened::Unusable) | None => return unknown("there is no ledger that can be read".to_owned()),
         };
