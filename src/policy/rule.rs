@@ -55,16 +55,20 @@ fn moment(moment: Timestamp) -> String {
 impl Rule {
     /// Whether it matches a ref of any of these names. A repository whose name is unknown (`None`) matches every rule.
     pub fn matches(&self, names: &[&[u8]], default_branch: Option<&[u8]>, repository: Option<&[u8]>) -> bool {
-        let of_repository = repository.is_none_or(|name| {
-            self.repositories.as_ref().is_none_or(|globs| globs.matches(name))
-                && !self.except_repositories.as_ref().is_some_and(|globs| globs.matches(name))
-        });
         self.mode != Mode::Off
-            && of_repository
+            && self.is_of(repository)
             && names.iter().any(|name| {
                 self.refs.matches_ref(name, default_branch)
                     && !self.except_refs.as_ref().is_some_and(|globs| globs.matches_ref(name, default_branch))
             })
+    }
+
+    /// Whether it is for a repository of this name; one whose name is unknown (`None`) every rule is for.
+    pub fn is_of(&self, repository: Option<&[u8]>) -> bool {
+        repository.is_none_or(|name| {
+            self.repositories.as_ref().is_none_or(|globs| globs.matches(name))
+                && !self.except_repositories.as_ref().is_some_and(|globs| globs.matches(name))
+        })
     }
 
     /// Whether one of its patterns names replacement refs literally.

@@ -152,7 +152,9 @@ impl Site {
         write_program(&checkout.join("install.sh"), &self.located(&script));
         // The program looks for the policy in /etc/countersign, which is not ours.
         let program = format!(
-            "#!/bin/sh\ncase \" $* \" in\n*' --policy '*) ;;\n*' --repo '* | *' registry '* | *' ledger '* | *' hook '* | *' policy install '* | *' policy rollback '*) set -- --policy '{}' \"$@\" ;;\nesac\nexec '{}' \"$@\"\n",
+            "#!/bin/sh\ncase \" $* \" in\n*' --policy '* | ' doctor '*'--config '*) ;;\n' doctor '*) set -- \"$@\" --config '{}' --policy '{}' ;;\n*' --repo '* | *' registry '* | *' ledger '* | *' hook '* | *' policy install '* | *' policy rollback '*) set -- --policy '{}' \"$@\" ;;\nesac\nexec '{}' \"$@\"\n",
+            self.world.path("etc/countersign").display(),
+            self.world.path("etc/countersign/policy.toml").display(),
             self.world.path("etc/countersign/policy.toml").display(),
             env!("CARGO_BIN_EXE_countersign"),
         );

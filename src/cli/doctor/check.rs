@@ -19,6 +19,7 @@ use crate::{
         site::{self, Account, Accounts, Found, Manifest, Server, walk},
     },
     git::{self, Quarantine},
+    policy::Mode,
     push::{Evidence, Timestamp},
     run::{Loaded, OWN_POLICY, SITE_POLICY},
 };
@@ -28,13 +29,14 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// Looks at all of it. `roots`: repositories, or folders in which they are.
+/// Looks at all of it. `roots`: repositories, or folders in which they are. `policy`: it alone is in force, whatever repositories have.
 ///
 /// # Errors
 /// There is no git.
 pub(super) fn examine(
     manifest: &Manifest,
     roots: &[PathBuf],
+    policy: Option<&Path>,
     with_canary: bool,
     now: Timestamp,
 ) -> Result<Examined, Undecided> {
@@ -64,7 +66,7 @@ pub(super) fn examine(
         site.findings.push(Finding::unknown("no-repositories", at, what, "say where they are: --repos DIR"));
     }
     for (owner, of_owner) in by_owner.into_values() {
-        let look = || Visit::new(manifest, &owner, now)?.examine(&of_owner, with_canary);
+        let look = || Visit::new(manifest, &owner, policy, now)?.examine(&of_owner, with_canary);
         match identity::run_as(&owner, look)? {
             Some(seen) => {
                 let (seen, of_site) = seen?;
@@ -104,6 +106,8 @@ fn from_outside(manifest: &Manifest, repository: &site::Repository, of_all: Opti
 struct Visit<'a> {
     manifest: &'a Manifest,
     owner: &'a Account,
+    /// The one that hooks are told to take; `None`: the site's and each repository's own.
+    policy: Option<&'a Path>,
     now: Timestamp,
     files: Files,
     /// The policies of repositories without one of their own; `Err`: why they cannot be used.
@@ -114,12 +118,17 @@ struct Visit<'a> {
 }
 
 impl<'a> Visit<'a> {
-    fn new(manifest: &'a Manifest, owner: &'a Account, now: Timestamp) -> Result<Self, Undecided> {
+    fn new(
+        manifest: &'a Manifest,
+        owner: &'a Account,
+        policy: Option<&'a Path>,
+        now: Timestamp,
+    ) -> Result<Self, Undecided> {
         let files = Files::allowing(&manifest.call.allow_groups)?;
         // Where there is no repository, only what is for all is found.
-        let policies = files.setup().policies(manifest.call.policy.as_deref(), Path::new("/nonexistent"));
+        let policies = files.setup().policies(policy, Path::new("/nonexistent"));
         let policies = policies.map_err(|undecided| undecided.to_string());
-        Ok(Self { manifest, owner, now, files, policies, ledgers: BTreeMap::new(), site: Site::default() })
+        Ok(Self { manifest, owner, policy, now, files, policies, ledgers: BTreeMap::new(), site: Site::default() })
     }
 
     fn examine(
@@ -135,9 +144,9 @@ impl<'a> Visit<'a> {
         match &policies {
             Ok(policies) => self.note(policies),
             // Each repository may have its own.
-            Err(_) if self.manifest.call.policy.is_none() && !Path::new(SITE_POLICY).exists() => {}
+            Err(_) if self.policy.is_none() && !Path::new(SITE_POLICY).exists() => {}
             Err(why) => {
-                let at = self.manifest.call.policy.as_deref().unwrap_or(Path::new(SITE_POLICY));
+                let at = self.policy.unwrap_or(Path::new(SITE_POLICY));
                 self.site.findings.push(installation::broken(at, why));
             }
         }
@@ -173,10 +182,10 @@ impl<'a> Visit<'a> {
     ) -> Repository {
         let at = &repository.path;
         let Hook { mut findings, runs } = hooks::examine(self.manifest, repository, of_all);
-        let own = match self.manifest.call.policy.is_none() && at.join(OWN_POLICY).symlink_metadata().is_ok() {
-            true => Some(self.files.setup().policies(None, at).map_err(|undecided| undecided.to_string())),
-            false => None,
-        };
+        // Where there is none for all, the repository is told where its own was looked for.
+        let asks_itself = of_all_repositories.is_err() || at.join(OWN_POLICY).symlink_metadata().is_ok();
+        let own = (self.policy.is_none() && asks_itself)
+            .then(|| self.files.setup().policies(None, at).map_err(|undecided| undecided.to_string()));
         if let Some(Ok(policies)) = &own {
             self.note_own(policies);
         }
@@ -187,9 +196,7 @@ impl<'a> Visit<'a> {
                 &[]
             }
         };
-        let certificates = policies
-            .iter()
-            .any(|loaded| loaded.policy.rules.iter().any(crate::policy::Rule::requires_push_certificate));
+        let certificates = policies.iter().any(|loaded| self.asks_for_certificates(loaded, at));
         if let Some(settings) = &repository.settings {
             findings.extend(settings::findings(settings, at, certificates));
         }
@@ -228,7 +235,7 @@ impl<'a> Visit<'a> {
             (None, vec![Finding::unknown("refs-unknown", at, what, "mend what the other findings say")])
         };
         let ledger = match kept::folder(policies).and_then(|folder| self.ledgers.get(folder)) {
-            Some(Opened::Ledger(ledger)) => Some(ledger),
+            Some(Opened::Ledger(ledger)) => Some(&**ledger),
             Some(Opened::Missing) => None,
             Some(Opened::Unusable) | None => return unknown("there is no ledger that can be read".to_owned()),
         };
@@ -243,6 +250,13 @@ impl<'a> Visit<'a> {
             Ok((count, findings)) => (Some(count), findings),
             Err(undecided) => unknown(undecided.to_string()),
         }
+    }
+
+    fn asks_for_certificates(&self, loaded: &Loaded, at: &Path) -> bool {
+        let name = self.name_of(loaded, at);
+        loaded.policy.rules.iter().any(|rule| {
+            rule.mode_at(self.now) != Mode::Off && rule.requires_push_certificate() && rule.is_of(name.as_deref())
+        })
     }
 
     /// What rules know the repository by, as the server will say with a push: there is none now.

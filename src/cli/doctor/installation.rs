@@ -140,7 +140,7 @@ pub(super) fn policy(loaded: &Loaded, ledger: Option<&Ledger>, site: &mut Site) 
 
 /// What is in a ledger's folder.
 pub(super) enum Opened {
-    Ledger(Ledger),
+    Ledger(Box<Ledger>),
     /// None yet.
     Missing,
     /// What no hook could use.
@@ -204,7 +204,7 @@ fn open(folder: &Path, files: &Files, owner: &Account, now: Timestamp) -> (Opene
         Finding::critical("ledger-unwritable", folder, what, "mend what it says")
     };
     let findings = written.err().map(unwritable).into_iter().collect();
-    (Opened::Ledger(ledger), findings)
+    (Opened::Ledger(Box::new(ledger)), findings)
 }
 
 /// Whether a part of a ledger is there.

@@ -9,11 +9,7 @@ use crate::{
     report::{SCHEMA, escaped},
 };
 use serde_json::{Value, json};
-use std::{
-    collections::BTreeSet,
-    os::unix::ffi::OsStrExt,
-    path::{Path, PathBuf},
-};
+use std::{collections::BTreeSet, os::unix::ffi::OsStrExt, path::Path};
 
 /// For people: what it comes to, then the findings, each with its way out. A repository without any is one line.
 pub(super) fn human(examined: &Examined) -> String {
@@ -97,7 +93,7 @@ fn findings(findings: &[Finding]) -> Vec<Value> {
     findings.iter().map(finding).collect()
 }
 
-fn path(path: &PathBuf) -> Value {
+fn path(path: &Path) -> Value {
     bytes(path.as_os_str().as_bytes())
 }
 

@@ -21,7 +21,7 @@ use std::{
     fs::{self, OpenOptions},
     io::{self, Write},
     os::unix::fs::OpenOptionsExt,
-    path::Path,
+    path::{Path, PathBuf},
 };
 
 pub(super) fn run(common: &Common, arguments: &Arguments, output: &mut Output) -> Result<Outcome, Undecided> {
@@ -67,7 +67,8 @@ fn examine(common: &Common, arguments: &Arguments) -> Result<Examined, Undecided
         return Ok(Examined { now, site, repositories: Vec::new() });
     };
     let roots = if arguments.repos.is_empty() { &manifest.repositories } else { &arguments.repos };
-    check::examine(&manifest, roots, arguments.canary, now)
+    let policy = common.policy.as_ref().or(manifest.call.policy.as_ref());
+    check::examine(&manifest, roots, policy.map(PathBuf::as_path), arguments.canary, now)
 }
 
 /// Over a second file beside it, so that nobody reads half of it. That one's name ends in no `.prom`, which the textfile collector
