@@ -186,7 +186,7 @@ fn a_large_push_needs_nginx_to_take_it() {
 fn nginx_gives_up_and_the_push_goes_on() {
     let server = serve_with_nginx(&format!("{ANY_SIZE} fastcgi_read_timeout 1s;"));
     server.site.make_folder(&server.repository.join("hooks"));
-    server.site.write(&server.other_hook, "#!/bin/sh\nsleep 3\n", 0o755);
+    server.site.write(&server.other_hook, "#!/bin/sh\nsleep 5\n", 0o755);
     server.install();
     capabilities::write_policy(&server);
     let commit = server.signed("refs/heads/main", "Slow");
