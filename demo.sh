@@ -92,7 +92,7 @@ follow_hint() {
 say "1. An administrator installs the hook. The policy asks for signed commits and signed release tags."
 git init --quiet --bare "$work/project.git"
 say "  \$ ./install.sh --server plain --repos project.git"
-"$here/install.sh" --server plain --repos "$work/project.git" --prefix "$work" --config "$config" "$@" >"$work/told" ||
+"$here/install.sh" --server plain --repos "$work/project.git" --prefix "$work" --config "$config" --no-timer "$@" >"$work/told" ||
     { cat "$work/told" && fail "install.sh failed"; }
 sed -e "s|$work/||g" -e '/^next/d' -e 's/^/    /' "$work/told"
 

@@ -115,7 +115,7 @@ impl Site {
     fn install(&self, stage: &Stage, repository: &Path) {
         let mut install = stage.command(Path::new(env!("CARGO_MANIFEST_DIR")).join("install.sh"));
         install.args(["--server", "plain", "--binary"]).arg(&self.program).arg("--repos").arg(repository);
-        install.arg("--prefix").arg(&self.folder).arg("--config").arg(&self.folder);
+        install.arg("--prefix").arg(&self.folder).arg("--config").arg(&self.folder).arg("--no-timer");
         succeeds(install.stdout(Stdio::null()));
     }
 
