@@ -18,6 +18,7 @@ usage: ./install.sh --server KIND --repos DIR [options]
   --allow-group NAME  a group that may write policy and registry; may be given several times
   --ledger DIR        where decisions are recorded               [default: /var/lib/countersign]
   --log FILE          where the hook logs: a file, or `journald`  [default: nowhere]
+  --deadline TIME     by when the hook refuses what it has not decided, less than a proxy waits   [default: 50s]
   --warn-until DATE   a day such as 2027-01-31: the policy that is installed refuses from then on [default: only warns]
   --no-timer          nothing looks after the hooks every ten minutes
   --dry-run           say what would be done and change nothing
@@ -49,7 +50,7 @@ newline='
 
 main() {
     here=$(CDPATH='' cd -- "$(dirname -- "$0")" && pwd -P)
-    server='' repos='' prefix='' config=$default_config ledger='' binary='' groups='' group_list='' log='' template=''
+    server='' repos='' prefix='' config=$default_config ledger='' binary='' groups='' group_list='' log='' deadline='' template=''
     local_code='' custom_hooks='' vref=no warn_until='' timer=yes dry_run=no action=install
     read_arguments "$@"
     # What the caller's shell says of some repository is not about these.
@@ -80,7 +81,7 @@ main() {
 read_arguments() {
     while [ $# -gt 0 ]; do
         case $1 in
-        --server | --repos | --prefix | --config | --ledger | --binary | --allow-group | --log | --warn-until | \
+        --server | --repos | --prefix | --config | --ledger | --binary | --allow-group | --log | --deadline | --warn-until | \
             --template | --local-code | --custom-hooks)
             case ${2:-} in '' | --*) misused "$1 needs a value" ;; esac
             case $1 in
@@ -92,6 +93,7 @@ read_arguments() {
             --binary) binary=$2 ;;
             --allow-group) add_group "$2" ;;
             --log) log=$2 ;;
+            --deadline) deadline=$2 ;;
             --warn-until) warn_until=$2 ;;
             --template) template=$2 ;;
             --local-code) local_code=$2 ;;
@@ -133,6 +135,11 @@ check_arguments() {
     belongs vref "${vref#no}" gitolite
     belongs custom-hooks "$custom_hooks" gitlab
     check_date
+    number=${deadline%s} && number=${number%m}
+    case $deadline:$number in
+    :) ;;
+    *: | *:*[!0-9]*) misused "--deadline takes a number and a unit, such as 20s" ;;
+    esac
     [ -d "$repos" ] || stop "$repos: no such folder"
     command -v git >/dev/null || stop "git is not installed"
     find_prefix
@@ -192,6 +199,7 @@ read_manifest() {
         groups=$(printf '%s' "$group_list" | sed "s/'/'\\\\''/g; s/\"\([^\"]*\)\", /--allow-group '\1' /g; s/^/ /; s/ *$//")
     fi
     [ -n "$log" ] || log=$(recorded log)
+    [ -n "$deadline" ] || deadline=$(recorded deadline)
     [ -n "$template" ] || template=$(recorded template)
     [ -n "$local_code" ] || local_code=$(recorded local-code)
     [ -n "$custom_hooks" ] || custom_hooks=$(recorded custom-hooks)
@@ -457,6 +465,7 @@ compose_manifest() {
         [ "$config" = "$default_config" ] || echo "policy = $(toml "$policy")"
         [ -z "$group_list" ] || echo "allow-groups = [$group_list]"
         [ -z "$log" ] || echo "log = $(toml "$log")"
+        [ -z "$deadline" ] || echo "deadline = $(toml "$deadline")"
         [ -z "$template" ] || echo "template = $(toml "$template")"
         [ -z "$local_code" ] || echo "local-code = $(toml "$local_code")"
         [ -z "$custom_hooks" ] || echo "custom-hooks = $(toml "$custom_hooks")"

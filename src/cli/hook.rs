@@ -22,7 +22,8 @@ use crate::{
     run::{self, Case, Entries, Loaded},
 };
 use clap::{Args, Subcommand};
-use deadline::{Deadline, duration};
+use deadline::Deadline;
+pub(super) use deadline::duration;
 use listener::somebody_listens;
 use std::{
     env,

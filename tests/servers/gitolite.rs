@@ -178,4 +178,14 @@ fn a_hook_of_one_repository_is_named_by_the_installation() {
     let (succeeded, told) = server.try_install(&[]);
     let named = format!("{}: REFUSED: hooks/pre-receive leads to ", server.repository.display());
     assert!(!succeeded && told.contains(&named) && told.contains("option hook.pre-receive"), "{told}");
+    let mut doctor = server.site.command(server.site.program(), &server.site.path("run"));
+    doctor.args(["doctor", "--config"]).arg(server.site.path("etc"));
+    let output = run(doctor, b"");
+    let told = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.code() == Some(2) && told.contains("critical hook-repointed: "), "{told}");
+    // The push that git ran no hook of ours for.
+    assert!(
+        told.contains("critical ref-moved: refs/heads/main: ") || told.contains("critical ref-unrecorded: "),
+        "{told}"
+    );
 }

@@ -117,11 +117,12 @@ fn what_was_said_once_need_not_be_said_again() {
     let (one, two) = (site.bare("here/one.git"), site.bare("there/two.git"));
     for folder in ["srv/here", "srv/there"] {
         let log = site.world.path("log");
-        let options = ["--allow-group", "root", "--log", log.to_str().unwrap()];
+        let options = ["--allow-group", "root", "--log", log.to_str().unwrap(), "--deadline", "20s"];
         let (status, out) = site.install_for("plain", &site.world.path(folder), &options);
         assert_eq!(status, 0, "{out}");
     }
     let hook = fs::read(one.join("hooks/pre-receive")).unwrap();
+    assert!(String::from_utf8_lossy(&hook).contains(" --deadline '20s'\n"));
     let three = site.bare("there/three.git");
     let mut command = site.script();
     command.arg("--config").arg(site.world.path("etc")).arg("--no-timer");

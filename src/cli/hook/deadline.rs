@@ -47,7 +47,7 @@ fn over() -> Undecided {
 }
 
 /// `50s`, `2m`, `500ms`.
-pub(super) fn duration(text: &str) -> Result<Duration, String> {
+pub(in crate::cli) fn duration(text: &str) -> Result<Duration, String> {
     let digits = text.find(|character: char| !character.is_ascii_digit()).unwrap_or(text.len());
     let (number, unit) = text.split_at(digits);
     let number: u64 = number.parse().map_err(|_| "a number and a unit, such as `50s`".to_owned())?;

@@ -4,6 +4,7 @@ use super::{Call, Server, server::SERVERS};
 use crate::{
     Undecided,
     bounds::Bounds,
+    cli::hook::duration,
     document::{Document, Fields, Groups, Reader, Value, What},
     report::diagnostics,
     trusted::TrustedFiles,
@@ -73,6 +74,14 @@ fn read(fields: &mut Fields<'_, '_, '_>) -> Option<Manifest> {
         "journald" => Some(PathBuf::from("journald")),
         _ => absolute(value, reader),
     });
+    let deadline = fields.optional("deadline", |value, reader| {
+        let text = reader.text(value)?;
+        if let Err(why) = duration(text) {
+            reader.problem(value.span(), What::Other(why));
+            return None;
+        }
+        Some(text.to_owned())
+    });
     let local_code = fields.optional("local-code", absolute);
     let custom_hooks = fields.optional("custom-hooks", absolute);
     let vref = fields.optional("vref", |value, reader| reader.boolean(value));
@@ -90,7 +99,7 @@ fn read(fields: &mut Fields<'_, '_, '_>) -> Option<Manifest> {
         Server::Gitlab => custom_hooks,
         Server::Plain | Server::Http | Server::Gitea | Server::Forgejo => None,
     };
-    let call = Call { program: program?, policy, allow_groups: allow_groups.unwrap_or_default(), log };
+    let call = Call { program: program?, policy, allow_groups: allow_groups.unwrap_or_default(), log, deadline };
     Some(Manifest { server, repositories: repositories?, call, shared, vref: vref.unwrap_or(false), template })
 }
 
@@ -121,11 +130,13 @@ mod tests {
 
     #[test]
     fn what_install_sh_writes_is_read() {
-        let manifest = read_text(&format!("{PLAIN}allow-groups = [\"a\", \"b\", ]\nlog = \"journald\"\n")).unwrap();
+        let manifest =
+            read_text(&format!("{PLAIN}allow-groups = [\"a\", \"b\", ]\nlog = \"journald\"\ndeadline = \"20s\"\n"))
+                .unwrap();
         assert_eq!(manifest.call.allow_groups, ["a", "b"]);
         assert_eq!(
             manifest.call.in_hook(),
-            b"/usr/bin/countersign hook pre-receive --allow-group 'a' --allow-group 'b' --log journald"
+            b"/usr/bin/countersign hook pre-receive --allow-group 'a' --allow-group 'b' --log journald --deadline '20s'"
         );
         assert_eq!((manifest.server, manifest.shared), (Server::Plain, None));
         let gitolite = PLAIN.replace("plain", "gitolite") + "local-code = '/x'\nvref = true\n";
@@ -141,6 +152,7 @@ mod tests {
             (PLAIN.replace("plain", "pagure"), "line 2: `pagure` is not"),
             (PLAIN.replace("program", "programme"), "`program` is missing"),
             (format!("{PLAIN}x = 1\n"), "line 5: unknown key `x`"),
+            (format!("{PLAIN}deadline = '20'\n"), "line 5: the unit is one of `ms`, `s`, `m`"),
         ] {
             let found = read_text(&text).unwrap_err();
             assert!(found.contains(why), "{why}: {found}");

@@ -16,6 +16,8 @@ pub(in crate::cli) struct Call {
     pub(in crate::cli) allow_groups: Vec<String>,
     /// A file, or `journald`.
     pub(in crate::cli) log: Option<PathBuf>,
+    /// By when a hook refuses what it has not decided, as `hook --deadline` takes it; `None`: its own default.
+    pub(in crate::cli) deadline: Option<String>,
 }
 
 /// Before the checksum on a hook's second line.
@@ -23,7 +25,7 @@ const MARKER: &[u8] = b"# countersign-install: ";
 
 impl Call {
     /// The options that every command needs to see what the hook sees, each after a space, quoted for a shell.
-    pub(super) fn options(&self) -> Vec<u8> {
+    fn options(&self) -> Vec<u8> {
         let mut options = Vec::new();
         if let Some(policy) = &self.policy {
             options.extend_from_slice(b" --policy ");
@@ -44,9 +46,16 @@ impl Call {
         options
     }
 
+    /// These, and those of hooks alone.
+    fn hook_options(&self) -> Vec<u8> {
+        let deadline = self.deadline.as_ref().map(|deadline| quoted(deadline.as_bytes()));
+        let deadline = deadline.map_or_else(Vec::new, |deadline| [b" --deadline ".as_slice(), &deadline].concat());
+        [self.options(), deadline].concat()
+    }
+
     /// What one would write into a hook of one's own.
     pub(in crate::cli) fn in_hook(&self) -> Vec<u8> {
-        [self.program.as_os_str().as_bytes(), b" hook pre-receive", &self.options()].concat()
+        [self.program.as_os_str().as_bytes(), b" hook pre-receive", &self.hook_options()].concat()
     }
 }
 
@@ -79,7 +88,7 @@ fn fit(source: &str, call: &Call, former: Option<&Path>) -> Vec<u8> {
         _ if line.starts_with("countersign=") => {
             [b"countersign=", quoted(call.program.as_os_str().as_bytes()).as_slice()].concat()
         }
-        _ if line.starts_with("set -- hook ") => [line.as_bytes(), call.options().as_slice()].concat(),
+        _ if line.starts_with("set -- hook ") => [line.as_bytes(), call.hook_options().as_slice()].concat(),
         "former=" => {
             let former = former.map_or_else(Vec::new, |former| quoted(former.as_os_str().as_bytes()));
             [b"former=", former.as_slice()].concat()
@@ -139,7 +148,8 @@ mod tests {
 
     #[test]
     fn what_was_changed_since_is_seen() {
-        let call = Call { program: "/it's".into(), policy: None, allow_groups: vec!["a b".into()], log: None };
+        let call =
+            Call { program: "/it's".into(), policy: None, allow_groups: vec!["a b".into()], log: None, deadline: None };
         let hook = compose(Server::Plain, &call, None);
         let text = String::from_utf8(hook.clone()).unwrap();
         assert!(text.contains("\ncountersign='/it'\\''s'\nset -- hook pre-receive --allow-group 'a b'\n"), "{text}");
