@@ -36,7 +36,7 @@ fn beneath(finding: &Finding, repository: &Repository) -> [String; 2] {
     [format!("  {} {code}: {place}{what}", severity.name()), format!("    way out: {way_out}")]
 }
 
-/// `OK: 12 repositories`; else how many of them have findings, and which.
+/// `OK: 12 repositories`; else how many of them have findings as bad as the worst, and which.
 fn summary(examined: &Examined) -> String {
     let severity = examined.severity();
     let word = severity.name().to_uppercase();
@@ -45,13 +45,17 @@ fn summary(examined: &Examined) -> String {
     if severity == Severity::Ok {
         return format!("{word}: {all} {plural}");
     }
-    let is_bad = |finding: &&Finding| finding.severity != Severity::Ok;
-    let bad = examined.repositories.iter().filter(|one| one.findings.iter().any(|found| is_bad(&found))).count();
+    let is_worst = |finding: &Finding| finding.severity == severity;
+    let bad = examined.repositories.iter().filter(|one| one.findings.iter().any(is_worst)).count();
     let worst: BTreeSet<_> =
-        examined.findings().filter(|finding| finding.severity == severity).map(|finding| finding.code).collect();
+        examined.findings().filter(|finding| is_worst(finding)).map(|finding| finding.code).collect();
     let worst: Vec<_> = worst.into_iter().collect();
-    let site = if examined.site.findings.iter().any(|found| is_bad(&found)) { "the installation and " } else { "" };
-    format!("{word}: {site}{bad} of {all} {plural}: {}", worst.join(", "))
+    let place = match (examined.site.findings.iter().any(is_worst), bad) {
+        (true, 0) => "the installation".to_owned(),
+        (true, _) => format!("the installation and {bad} of {all} {plural}"),
+        (false, _) => format!("{bad} of {all} {plural}"),
+    };
+    format!("{word}: {place}: {}", worst.join(", "))
 }
 
 /// For programs; docs/json.md has its form.
@@ -134,6 +138,6 @@ mod tests {
         assert!(!told.contains('\u{1b}') && lines.contains(&"    way out: repair it"), "{told}");
         let mut of_site = examined(vec![vec![]]);
         of_site.site.findings.push(Finding::unknown("not-permitted", at, "no", "as root"));
-        assert_eq!(summary(&of_site), "UNKNOWN: the installation and 0 of 1 repository: not-permitted");
+        assert_eq!(summary(&of_site), "UNKNOWN: the installation: not-permitted");
     }
 }
