@@ -59,7 +59,7 @@ pub(super) fn unrecorded(
     }
     let count = u64::try_from(gaps.len()).unwrap_or(u64::MAX);
     let adopt = format!("countersign ledger adopt --repo {}", shell_word(at));
-    if count > 0 && !is_known(memory)? {
+    if count > 0 && !memory.map_or(Ok(false), Memory::knows_repository)? {
         let what = format!("no record knows this repository, of which rules cover refs ({count})");
         found.push(Finding::warning("repository-not-recorded", at, what, format!("{adopt} --all")));
         return Ok((count, found));
@@ -93,12 +93,6 @@ pub(super) fn unrecorded(
         found.push(Finding::critical("ref-moved", at, what, format!("see `--format json`; {adopt} --all adopts them")));
     }
     Ok((count, found))
-}
-
-/// Whether anything was recorded of the repository that git did, or may have done.
-fn is_known(memory: Option<&Memory<'_>>) -> Result<bool, Undecided> {
-    let Some(memory) = memory else { return Ok(false) };
-    Ok(!memory.standings()?.is_empty() || !memory.open_decisions()?.is_empty())
 }
 
 /// What must never be there.

@@ -64,7 +64,7 @@ pub(super) fn run(common: &Common, arguments: &Arguments, output: &mut Output) -
     let progress = Progress::of("reading");
     let adoptable = {
         let memory = reading.as_ref().map(|ledger| ledger.memory(&place)).transpose()?;
-        if arguments.first && memory.as_ref().map_or(Ok(false), is_known)? {
+        if arguments.first && memory.as_ref().map_or(Ok(false), Memory::knows_repository)? {
             return tell_known(common, output);
         }
         let is_adoption = |record: RecordId| {
@@ -107,11 +107,6 @@ pub(super) fn run(common: &Common, arguments: &Arguments, output: &mut Output) -
         },
     }
     Ok(if is_agreed { Outcome::Good } else { Outcome::NotGood })
-}
-
-/// Whether anything of the repository is recorded: a value of a ref, or a decision of which it is not known what became.
-fn is_known(memory: &Memory<'_>) -> Result<bool, Undecided> {
-    Ok(!memory.standings()?.is_empty() || !memory.open_decisions()?.is_empty())
 }
 
 fn tell_known(common: &Common, output: &mut Output) -> Result<Outcome, Undecided> {

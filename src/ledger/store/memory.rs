@@ -206,6 +206,14 @@ impl<'a> Memory<'a> {
         found.map(Option::unwrap_or_default)
     }
 
+    /// Whether anything of the repository is recorded: a value of a ref, or an accepted decision of which it is not known what became.
+    ///
+    /// # Errors
+    /// The database's.
+    pub fn knows_repository(&self) -> Result<bool, Undecided> {
+        Ok(!self.standings()?.is_empty() || !self.open_decisions()?.is_empty())
+    }
+
     pub(super) fn is_known(&self, record: RecordId) -> bool {
         self.as_of.is_none_or(|(as_of, _)| record < as_of)
     }
